@@ -1,0 +1,120 @@
+//! The queue that callers without a cursor share, one a topic.
+//!
+//! A message that is queued goes to the caller who asks first. When none is, callers wait, and the next message goes to
+//! all who wait then. The queue is no list of messages: it is a position in the topic's history, so its length is
+//! bounded as the history is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use shared::app::App;
+use shared::cursor::{Cursor, Position};
+use shared::hub::{BatchLimit, Subscriber};
+use shared::topic::Topic;
+
+const ONE: BatchLimit = BatchLimit { messages: 1, bytes: usize::MAX };
+
+/// The queues of all topics that have one.
+pub(crate) struct Queues {
+    app: Arc<App>,
+    by_topic: Mutex<HashMap<Topic, Queue>>,
+}
+
+/// The state of one topic's queue.
+struct Queue {
+    /// What has been taken. Callers that wait do so for the first message after it.
+    taken: Position,
+    /// Held by each caller that waits for that message.
+    waiters: Arc<()>,
+}
+
+/// A claim to the next message, which can be dropped without harm.
+pub(crate) struct Turn {
+    queues: Arc<Queues>,
+    topic: Topic,
+    waiters: Arc<()>,
+    subscriber: Subscriber,
+}
+
+impl Queues {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self { app, by_topic: Mutex::default() }
+    }
+
+    /// Takes the first message that is queued, or a turn to wait for the next.
+    pub(crate) fn take(self: &Arc<Self>, topic: &Topic) -> Result<Bytes, Turn> {
+        let mut by_topic = self.by_topic.lock();
+        if !by_topic.contains_key(topic) {
+            self.make_room(&mut by_topic);
+        }
+        let queue = by_topic.entry(topic.clone()).or_default();
+        let mut subscriber = self.app.subscribe(&[topic.clone().into()], queue.taken);
+        if queue.has_waiters()
+            && let Some((_, cursor)) = next(&mut subscriber)
+        {
+            // It came for those who wait, and they have not got round to it.
+            queue.advance(cursor);
+        }
+        if let Some((message, cursor)) = next(&mut subscriber) {
+            queue.advance(cursor);
+            return Ok(message);
+        }
+        queue.taken = Position::At(subscriber.cursor());
+        let waiters = Arc::clone(&queue.waiters);
+        Err(Turn { queues: Arc::clone(self), topic: topic.clone(), waiters, subscriber })
+    }
+
+    /// Before the map grows, drops the queues that have nothing to take and nobody waiting: they would be made anew just
+    /// as they are.
+    fn make_room(&self, by_topic: &mut HashMap<Topic, Queue>) {
+        if by_topic.len() == by_topic.capacity() {
+            by_topic.retain(|topic, queue| {
+                let mut history = self.app.subscribe(&[topic.clone().into()], Position::Earliest);
+                queue.has_waiters() || next(&mut history).is_some()
+            });
+            by_topic.shrink_to(by_topic.len() * 2);
+        }
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { taken: Position::Earliest, waiters: Arc::default() }
+    }
+}
+
+impl Queue {
+    fn has_waiters(&self) -> bool {
+        Arc::strong_count(&self.waiters) > 1
+    }
+
+    /// Moves on to after a message, which all who waited have thereby been given.
+    fn advance(&mut self, taken: Cursor) {
+        self.taken = Position::At(taken);
+        self.waiters = Arc::default();
+    }
+}
+
+impl Turn {
+    /// Waits for the message.
+    pub(crate) async fn arrives(&mut self) -> Bytes {
+        loop {
+            self.subscriber.changed().await;
+            let mut by_topic = self.queues.by_topic.lock();
+            if let Some((message, cursor)) = next(&mut self.subscriber) {
+                let mine = |queue: &&mut Queue| Arc::ptr_eq(&queue.waiters, &self.waiters);
+                if let Some(queue) = by_topic.get_mut(&self.topic).filter(mine) {
+                    queue.advance(cursor);
+                }
+                return message;
+            }
+        }
+    }
+}
+
+fn next(subscriber: &mut Subscriber) -> Option<(Bytes, Cursor)> {
+    let entry = subscriber.read(ONE).entries.pop()?;
+    Some((entry.wire.clone(), entry.message.id))
+}

@@ -1,0 +1,80 @@
+//! What the handlers of a service share.
+
+use std::sync::Arc;
+
+use crate::backplane::{Backplane, Local, Publication, Receipt};
+use crate::config::CommonConfig;
+use crate::cursor::Position;
+use crate::drain::Drain;
+use crate::http::ApiError;
+use crate::hub::{Encode, Hub, Subscriber};
+use crate::topic::TopicFilter;
+
+/// A running service's state: its history, its backplane, its configuration, and whether it is shutting down.
+#[derive(Debug)]
+pub struct App {
+    /// The flags that all services have.
+    pub config: CommonConfig,
+    /// Whether the service is shutting down.
+    pub drain: Drain,
+    hub: Hub,
+    backplane: Arc<dyn Backplane>,
+}
+
+impl App {
+    /// With an empty history of its own. `encode` makes the bytes that the service sends for a message.
+    ///
+    /// # Errors
+    /// When flags contradict each other.
+    pub fn new(config: CommonConfig, encode: Encode) -> anyhow::Result<Arc<Self>> {
+        let (message, history) = (config.input.max_message_bytes, config.history.history_bytes);
+        // A message is held as it was published and as it is sent; both have to fit.
+        if history.as_u64() / 4 < message.as_u64() {
+            anyhow::bail!(
+                "--history-bytes ({history}) has to be at least four times --max-message-bytes ({message}); \
+                 raise the one or lower the other"
+            );
+        }
+        let (local, hub) = Local::new(config.history.limits(), config.history.idempotency_keys, encode);
+        let drain = Drain::new(config.connections.drain);
+        Ok(Arc::new(Self { config, drain, hub, backplane: Arc::new(local) }))
+    }
+
+    /// The backplane, for those who feed it or wait for it.
+    pub fn backplane(&self) -> Arc<dyn Backplane> {
+        Arc::clone(&self.backplane)
+    }
+
+    /// Publishes, unless a message is too large or the service is shutting down.
+    ///
+    /// # Errors
+    /// Nothing has been published then.
+    pub async fn publish(&self, publication: Publication) -> Result<Receipt, ApiError> {
+        if self.drain.is_draining() {
+            return Err(ApiError::Draining);
+        }
+        let limit = self.max_message_bytes();
+        if publication.drafts.iter().any(|draft| draft.bytes() > limit) {
+            return Err(ApiError::TooLarge { what: "message", limit, flag: "--max-message-bytes" });
+        }
+        Ok(self.backplane.publish(publication).await?)
+    }
+
+    /// Follows topics from a position on.
+    pub fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Subscriber {
+        self.hub.subscribe(filters, from)
+    }
+
+    /// `Err` with the reason when the service should be sent no clients.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.drain.is_draining() {
+            return Err("shutting down".to_owned());
+        }
+        self.backplane.ready()
+    }
+
+    /// `--max-message-bytes`.
+    pub fn max_message_bytes(&self) -> usize {
+        self.config.input.max_message_bytes.as_u64() as usize
+    }
+}

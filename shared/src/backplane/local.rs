@@ -1,0 +1,95 @@
+//! The backplane of one process: it orders messages in memory and needs nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::idempotency::SeenKeys;
+use super::{Backplane, Placed, Publication, PublishError, Receipt};
+use crate::cursor::{Cursor, Epoch};
+use crate::hub::{Encode, Feed, HistoryLimits, Hub};
+use crate::message::{Message, Timestamp};
+
+/// How often old messages and keys are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Assigns offsets in memory. Its history begins with the process and ends with it.
+#[derive(Debug)]
+pub struct Local {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    feed: Feed,
+    keys: SeenKeys,
+    last_at: Timestamp,
+}
+
+impl Local {
+    /// A new history, and the hub that it feeds. At most `keys` idempotency keys are remembered.
+    pub fn new(limits: HistoryLimits, keys: usize, encode: Encode) -> (Self, Hub) {
+        let (hub, feed) = Hub::new(Epoch::born_now(), limits, encode);
+        let state = State { feed, keys: SeenKeys::new(keys), last_at: Timestamp::from_millis(0) };
+        (Self { state: Mutex::new(state) }, hub)
+    }
+
+    fn append(&self, Publication { topic, drafts, key }: Publication) -> Result<Receipt, PublishError> {
+        let mut state = self.state.lock();
+        if let Some(key) = &key {
+            if let Some(placed) = state.keys.find(key, Instant::now()) {
+                return Ok(Receipt { placed, repeated: true });
+            }
+            state.keys.check_room()?;
+        }
+        let epoch = state.feed.epoch();
+        let first = state.feed.last_offset() + 1;
+        // A clock that is set back must not make a later message look older.
+        let at = Timestamp::now().max(state.last_at);
+        state.last_at = at;
+        let messages: Vec<Message> = (first..)
+            .zip(drafts)
+            .map(|(offset, draft)| {
+                let id = Cursor { epoch, offset };
+                Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }
+            })
+            .collect();
+        let placed: Arc<[Placed]> =
+            messages.iter().map(|message| Placed { id: message.id, topic: message.topic.clone(), at }).collect();
+        let wake = state.feed.append(messages);
+        if let Some(key) = key {
+            state.keys.remember(key, Arc::clone(&placed), Instant::now());
+        }
+        drop(state);
+        wake.wake();
+        Ok(Receipt { placed, repeated: false })
+    }
+}
+
+impl Backplane for Local {
+    fn publish(&self, publication: Publication) -> BoxFuture<'_, Result<Receipt, PublishError>> {
+        std::future::ready(self.append(publication)).boxed()
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn run(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        async move {
+            let mut sweep = tokio::time::interval(SWEEP);
+            sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                let now = sweep.tick().await;
+                let mut state = self.state.lock();
+                state.feed.evict_aged(Timestamp::now());
+                state.keys.expire(now);
+            }
+        }
+        .boxed()
+    }
+}

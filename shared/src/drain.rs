@@ -1,0 +1,81 @@
+//! Shutting down without losing anything: clients are released one after the other, so that those who take over are not
+//! overrun by all of them at once.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// The part of the window in which connections are released: not at once, so that publications under way reach
+/// everyone, and not at the end, so that the last ones have time to be told.
+const RELEASE: std::ops::Range<f64> = 0.05..0.8;
+
+/// Whether the service is shutting down, and each connection's turn to go.
+#[derive(Debug, Clone)]
+pub struct Drain {
+    begun: CancellationToken,
+    window: Duration,
+}
+
+impl Drain {
+    /// Connections will be released over `window`.
+    pub fn new(window: Duration) -> Self {
+        Self { begun: CancellationToken::new(), window }
+    }
+
+    /// Begins to shut down.
+    pub fn begin(&self) {
+        self.begun.cancel();
+    }
+
+    /// Whether it has begun.
+    pub fn is_draining(&self) -> bool {
+        self.begun.is_cancelled()
+    }
+
+    /// Waits until it begins.
+    pub async fn begun(&self) {
+        self.begun.cancelled().await;
+    }
+
+    /// How long it may last.
+    pub fn window(&self) -> Duration {
+        self.window
+    }
+
+    /// Waits until it has begun and it is the caller's turn, at a random point of the window.
+    pub async fn released(&self) {
+        self.begun().await;
+        let at = RELEASE.start + fastrand::f64() * (RELEASE.end - RELEASE.start);
+        sleep(self.window.mul_f64(at)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn releases_are_spread_over_the_window() {
+        let drain = Drain::new(Duration::from_secs(10));
+        let waiting: Vec<_> = (0..1000)
+            .map(|_| {
+                let drain = drain.clone();
+                tokio::spawn(async move {
+                    drain.released().await;
+                    Instant::now()
+                })
+            })
+            .collect();
+        let begun = Instant::now();
+        drain.begin();
+        let mut tenths = [0; 10];
+        for released in waiting {
+            let after = released.await.unwrap() - begun;
+            tenths[(after.as_secs_f64().floor() as usize).min(9)] += 1;
+        }
+        assert!(tenths[..8].iter().all(|&count| count > 50), "{tenths:?}");
+        assert_eq!(tenths[9], 0, "the last ones need time to be told: {tenths:?}");
+    }
+}

@@ -1,0 +1,67 @@
+//! Who is let in. Every request passes here before any route sees it.
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::reply::Response;
+
+use super::error::ApiError;
+use super::request::is_websocket_upgrade;
+use crate::app::App;
+
+/// What is known of a connection before its first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It is one of `--max-connections`.
+    Taken,
+    /// It is beyond them, and served only to be told so.
+    None,
+}
+
+/// The headers that every answer to a request carries, and the answer itself if the request is not let in.
+pub(super) fn admit(app: &App, head: &Parts, room: Room) -> (HeaderMap, Option<Response>) {
+    let mut shared = HeaderMap::new();
+    shared.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(origin) = head.headers.get(ORIGIN) {
+        let Some(allowed) = allowed_origin(&app.config.input.allow_origin, origin) else {
+            return (shared, Some(ApiError::OriginNotAllowed.response()));
+        };
+        shared.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        shared.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+        shared.insert(VARY, HeaderValue::from_static("origin"));
+        if head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+            return (shared, Some(preflight()));
+        }
+    }
+    // A health check asks about the process, which is well when it is full. A WebSocket client is told after the
+    // handshake, since a page cannot read the status of one that failed.
+    let told_elsewhere = matches!(head.uri.path(), "/livez" | "/readyz") || is_websocket_upgrade(&head.headers);
+    let full = room == Room::None && !told_elsewhere;
+    (shared, full.then(|| ApiError::Full.response()))
+}
+
+/// The value of `Access-Control-Allow-Origin` (WHATWG Fetch, section 3.3.3), if the origin is allowed.
+fn allowed_origin(allowed: &[String], origin: &HeaderValue) -> Option<HeaderValue> {
+    if allowed.iter().any(|allowed| allowed == "*") {
+        return Some(HeaderValue::from_static("*"));
+    }
+    allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+}
+
+/// The answer to a browser that asks whether it may ask (WHATWG Fetch, section 3.3.3).
+fn preflight() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id"),
+    );
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    response
+}

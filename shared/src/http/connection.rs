@@ -1,0 +1,216 @@
+//! One connection: hyper reads its requests, sessions take it over, long polls give it back.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Response, Version};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tracing::debug;
+use warp::filters::BoxedFilter;
+
+use super::admission::{Room, admit};
+use super::error::ApiError;
+use super::handover::{Ended, Handover, Responder, Session};
+use super::request::Context;
+use super::socket::Socket;
+use crate::app::App;
+
+/// A service's routes, which answer everything.
+pub(super) type Routes = BoxedFilter<(warp::reply::Response,)>;
+
+/// How long a client may take to close its side after the last answer.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Serves one connection to its end.
+pub(super) async fn serve(mut socket: Socket, app: Arc<App>, routes: Routes, room: Room) {
+    loop {
+        // Boxed, so that the task of a long session does not keep the room that requests need.
+        let ended = match Box::pin(serve_requests(socket, &app, &routes, room)).await {
+            Next::Session(session, socket) => session(socket).await,
+            Next::Ended(ended) => ended,
+        };
+        match ended {
+            Ended::KeepAlive(given_back) => socket = given_back,
+            Ended::Close(socket) => return socket.close(CLOSE_PATIENCE).await,
+            Ended::Gone => return,
+        }
+    }
+}
+
+enum Next {
+    Session(Session, Socket),
+    Ended(Ended),
+}
+
+/// Has hyper serve requests, until one is taken over or there are no more.
+async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: Room) -> Next {
+    let handover = Handover::default();
+    let io = TokioIo::new(Watched { socket, handover: handover.clone() });
+    let service = hyper::service::service_fn(|request| {
+        respond(request, Arc::clone(app), routes.clone(), Handover::clone(&handover), room)
+    });
+    let config = &app.config;
+    let mut draining = app.drain.is_draining();
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.connections.read_timeout)
+        .max_header_size(config.input.max_head_bytes.as_u64() as usize)
+        .keep_alive(!draining && room == Room::Taken)
+        .serve_connection(io, service);
+
+    let mut begun = pin!(app.drain.begun());
+    let ended = poll_fn(|cx| {
+        let ended = connection.poll_without_shutdown(cx);
+        if let Some(session) = handover.ready_session() {
+            return Poll::Ready(Ok(Some(session)));
+        }
+        if ended.is_pending() && !draining && begun.as_mut().poll(cx).is_ready() {
+            draining = true;
+            Pin::new(&mut connection).graceful_shutdown();
+            cx.waker().wake_by_ref();
+        }
+        ended.map_ok(|()| None)
+    })
+    .await;
+
+    let parts = connection.into_parts();
+    let mut socket = parts.io.into_inner().socket;
+    let unread = parts.read_buf;
+    match ended {
+        Ok(Some(session)) => {
+            socket.unread(unread);
+            Next::Session(session, socket)
+        }
+        Ok(None) => Next::Ended(Ended::Close(socket)),
+        Err(error) => match answer_to_bad_head(&error, app, !unread.is_empty()) {
+            Some(answer) => {
+                debug!(%error, "bad request");
+                match write_last(&mut socket, answer).await {
+                    Ok(()) => Next::Ended(Ended::Close(socket)),
+                    Err(_) => Next::Ended(Ended::Gone),
+                }
+            }
+            None => {
+                debug!(%error, "connection ended");
+                Next::Ended(Ended::Gone)
+            }
+        },
+    }
+}
+
+/// Answers one request by the service's routes, once it is let in.
+fn respond(
+    request: http::Request<Incoming>,
+    app: Arc<App>,
+    routes: Routes,
+    handover: Handover,
+    room: Room,
+) -> BoxFuture<'static, Result<warp::reply::Response, Infallible>> {
+    async move {
+        let (mut head, body) = request.into_parts();
+        let (shared_headers, refusal) = admit(&app, &head, room);
+        let mut response = match refusal {
+            Some(response) => response,
+            None => {
+                let shared_headers = shared_headers.clone();
+                head.extensions.insert(Context { handover, room, version: head.version, shared_headers });
+                let request = http::Request::from_parts(head, body);
+                tower_service::Service::call(&mut warp::service(routes), request).await?
+            }
+        };
+        response.headers_mut().extend(shared_headers);
+        Ok(response)
+    }
+    .boxed()
+}
+
+/// What to tell a client whose request never became one. `None` if there is nobody to tell, or nothing was asked.
+fn answer_to_bad_head(error: &hyper::Error, app: &App, begun: bool) -> Option<ApiError> {
+    if error.is_parse_too_large() {
+        Some(ApiError::HeadTooLarge { limit: app.config.input.max_head_bytes.as_u64() as usize })
+    } else if error.is_parse() {
+        Some(ApiError::BadRequest(error.to_string()))
+    } else if error.is_timeout() && begun {
+        Some(ApiError::TooSlow { part: "head" })
+    } else {
+        None
+    }
+}
+
+async fn write_last(socket: &mut Socket, error: ApiError) -> io::Result<()> {
+    let responder = Responder { keep_alive: false, version: Version::HTTP_11, shared_headers: HeaderMap::new() };
+    let (mut head, body) = error.response().into_parts();
+    let body = http_body_util::BodyExt::collect(body).await.map_err(io::Error::other)?.to_bytes().to_vec();
+    head.headers.remove(http::header::CONNECTION);
+    socket.write_all(&responder.whole(&Response::from_parts(head, body))).await
+}
+
+/// Watches what hyper writes: whether it has to wait, and whether it answers a bad head by itself, without a body. That
+/// answer is dropped, for ours to take its place.
+struct Watched {
+    socket: Socket,
+    handover: Handover,
+}
+
+impl Watched {
+    fn watch(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.handover.set_write_pending(written.is_pending());
+        written
+    }
+}
+
+/// None of our answers with such a status is without a body.
+fn is_bare_error(answer: &[u8]) -> bool {
+    const NO_BODY: &[u8] = b"content-length: 0\r\n";
+    answer.starts_with(b"HTTP/1.1 4") && answer.windows(NO_BODY.len()).any(|window| window == NO_BODY)
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if is_bare_error(buf) {
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.watch(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if bufs.first().is_some_and(|head| is_bare_error(head)) {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.watch(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

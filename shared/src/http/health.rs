@@ -1,0 +1,26 @@
+//! `/livez` and `/readyz`, for what watches over the process.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde_json::json;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::error::ApiError;
+use super::request::{Upgrade, route};
+use super::{answer, json};
+use crate::app::App;
+
+pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    // The process lives as long as it answers.
+    let live =
+        route("/livez", "GET, HEAD", Upgrade::Refused).map(|_| json(StatusCode::OK, json!({ "status": "live" })));
+    let app = Arc::clone(app);
+    let ready = route("/readyz", "GET, HEAD", Upgrade::Refused).map(move |_| {
+        let ready = app.ready().map_err(ApiError::NotReady);
+        answer(ready.map(|()| json(StatusCode::OK, json!({ "status": "ready" }))))
+    });
+    live.or(ready).unify().boxed()
+}

@@ -1,0 +1,131 @@
+//! The pages for people, and the files that they need. All of them are in the binary.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+use warp::filters::BoxedFilter;
+use warp::path::FullPath;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use super::json;
+use super::request::{Request, Upgrade, route};
+use crate::app::App;
+use crate::config::PageConfig;
+
+/// A file that is served as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Asset {
+    /// Where.
+    pub path: &'static str,
+    /// Its content.
+    pub content: &'static str,
+}
+
+macro_rules! shared_asset {
+    ($path:literal, $file:literal) => {
+        Asset { path: $path, content: include_str!(concat!("../../assets/", $file)) }
+    };
+}
+
+/// The files that are the same for all services.
+const SHARED: &[Asset] = &[
+    shared_asset!("/compare", "compare.html"),
+    shared_asset!("/assets/compare.js", "compare.js"),
+    shared_asset!("/assets/icon.svg", "icon.svg"),
+    shared_asset!("/assets/page.js", "page.js"),
+    shared_asset!("/assets/poll.js", "poll.js"),
+    shared_asset!("/assets/sse.js", "sse.js"),
+    shared_asset!("/assets/style.css", "style.css"),
+    shared_asset!("/assets/text.js", "text.js"),
+    shared_asset!("/assets/ws.js", "ws.js"),
+];
+
+impl Asset {
+    fn content_type(&self) -> &'static str {
+        match self.path.rsplit_once('.') {
+            Some((_, "css")) => "text/css; charset=utf-8",
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            Some((_, "svg")) => "image/svg+xml",
+            _ => "text/html; charset=utf-8",
+        }
+    }
+}
+
+pub(super) fn routes(app: &Arc<App>, own: &'static [Asset]) -> BoxedFilter<(Response,)> {
+    let peers = Arc::clone(app);
+    let peers = route("/assets/peers.json", "GET, HEAD", Upgrade::Refused)
+        .map(move |request: Request| json(StatusCode::OK, Peers::of(&peers.config.pages, &request.headers)));
+    let app = Arc::clone(app);
+    let files = own.iter().chain(SHARED).map(move |&asset| {
+        let app = Arc::clone(&app);
+        route(asset.path, "GET, HEAD", Upgrade::Refused)
+            .map(move |request: Request| file(asset, &app.config.pages, &request.headers))
+            .boxed()
+    });
+    let nothing = warp::any().and_then(|| ready(Err::<Response, Rejection>(warp::reject::not_found()))).boxed();
+    let files = files.fold(nothing, |all, file| all.or(file).unify().boxed());
+    // Looked for only where it can be found.
+    let is_file = move |path: FullPath| {
+        let known = own.iter().chain(SHARED).any(|asset| asset.path == path.as_str());
+        ready(if known { Ok(()) } else { Err(warp::reject::not_found()) })
+    };
+    let files = warp::path::full().and_then(is_file).untuple_one().and(files);
+    peers.or(files).unify().boxed()
+}
+
+fn file(asset: Asset, config: &PageConfig, headers: &HeaderMap) -> Response {
+    let mut response = Response::new(asset.content.into());
+    let answer = response.headers_mut();
+    answer.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type()));
+    // A new version of the service has new files under the same names.
+    answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    answer.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let connect = if asset.path == "/compare" { Peers::of(config, headers).sources() } else { own_socket(headers) };
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{connect}; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        answer.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// Older browsers do not count a WebSocket of the page's own host as `'self'`.
+fn own_socket(headers: &HeaderMap) -> String {
+    host(headers).map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default()
+}
+
+/// The base URLs of the three services, as the browser reaches them.
+#[derive(Debug, Serialize)]
+struct Peers {
+    ws: String,
+    poll: String,
+    sse: String,
+}
+
+impl Peers {
+    fn of(config: &PageConfig, headers: &HeaderMap) -> Self {
+        let host = host(headers).unwrap_or("localhost");
+        let name = host.rfind(':').filter(|_| !host.ends_with(']')).map_or(host, |colon| &host[..colon]);
+        let url = |peer: &Option<String>, port: u16| peer.clone().unwrap_or_else(|| format!("http://{name}:{port}"));
+        Self { ws: url(&config.peer_ws, 8080), poll: url(&config.peer_poll, 3000), sse: url(&config.peer_sse, 3001) }
+    }
+
+    /// As sources of a policy (CSP level 3, section 2.3.1). The page publishes to ws-echo too, by HTTP.
+    fn sources(&self) -> String {
+        let socket = self.ws.replacen("http", "ws", 1);
+        format!(" {} {socket} {} {}", self.ws, self.poll, self.sse)
+    }
+}
+
+/// The host and port that the client asked for, if it could stand in a policy without changing it.
+fn host(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let safe = |b: u8| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b);
+    (!host.is_empty() && host.bytes().all(safe)).then_some(host)
+}

@@ -1,0 +1,231 @@
+//! A request as handlers see it, and how a route is declared.
+
+use std::convert::Infallible;
+use std::future::{Future, ready};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, Method, Version};
+use warp::filters::BoxedFilter;
+use warp::path::FullPath;
+use warp::{Filter, Rejection};
+
+use super::admission::Room;
+use super::error::ApiError;
+use super::handover::{Ended, Handover, Responder};
+use super::socket::Socket;
+use crate::app::App;
+use crate::config::duration;
+use crate::cursor::Position;
+use crate::topic::{BadTopic, Topic, TopicFilter};
+
+/// The most topics that a subscription may name.
+const MAX_TOPICS: usize = 64;
+
+/// Whether a route speaks WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upgrade {
+    /// It does not.
+    Refused,
+    /// It does nothing else.
+    Required,
+    /// This route is for requests that ask for it; others are for another route at the same path.
+    Chosen,
+}
+
+/// A request without its body.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The parameters.
+    pub query: Query,
+    version: Version,
+    context: Context,
+}
+
+/// What the connection adds to a request.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) handover: Handover,
+    pub(super) room: Room,
+    pub(super) version: Version,
+    pub(super) shared_headers: HeaderMap,
+}
+
+/// A request that a route knows and does not answer.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) ApiError);
+
+impl warp::reject::Reject for Refused {}
+
+/// Declares a route: who asks for `path` with one of the methods in `allow` gets here as a [`Request`]; who asks for it
+/// in another way is told how.
+pub fn route(path: &'static str, allow: &'static str, upgrade: Upgrade) -> BoxedFilter<(Request,)> {
+    let check = move |full: FullPath, method: Method, headers: HeaderMap| {
+        let upgrades = is_websocket_upgrade(&headers);
+        ready(if full.as_str() != path || (upgrade == Upgrade::Chosen && !upgrades) {
+            Err(warp::reject::not_found())
+        } else if !allow.split(", ").any(|allowed| allowed == method.as_str()) {
+            refuse(ApiError::MethodNotAllowed { allow })
+        } else if upgrades && upgrade == Upgrade::Refused {
+            refuse(ApiError::UnexpectedUpgrade)
+        } else if !upgrades && upgrade == Upgrade::Required {
+            refuse(ApiError::UpgradeRequired)
+        } else {
+            Ok((method, headers))
+        })
+    };
+    let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::path::full()
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .and_then(check)
+        .and(raw_query)
+        .and(warp::ext::get::<Context>())
+        .map(|(method, headers), query: String, context: Context| Request {
+            method,
+            headers,
+            query: Query::parse(&query),
+            version: context.version,
+            context,
+        })
+        .boxed()
+}
+
+fn refuse<T>(error: ApiError) -> Result<T, Rejection> {
+    Err(warp::reject::custom(Refused(error)))
+}
+
+/// Whether a request asks to become a WebSocket (RFC 6455, section 4.2.1). Other upgrades are ignored, as RFC 9110 allows.
+pub(super) fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
+    has_token(headers, UPGRADE, "websocket")
+}
+
+fn has_token(headers: &HeaderMap, name: http::HeaderName, token: &str) -> bool {
+    let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+}
+
+impl Request {
+    /// A header's value, if it is there and text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The service is full, and this request got in only to be told so.
+    pub fn finds_no_room(&self) -> bool {
+        self.context.room == Room::None
+    }
+
+    /// Writes the head of this request's answer after [`Request::hand_over`].
+    pub fn responder(&self) -> Responder {
+        let keep_alive = match self.version {
+            Version::HTTP_10 => has_token(&self.headers, CONNECTION, "keep-alive"),
+            _ => !has_token(&self.headers, CONNECTION, "close"),
+        };
+        Responder { keep_alive, version: self.version, shared_headers: self.context.shared_headers.clone() }
+    }
+
+    /// Hands the connection to a session, which answers the request by writing to the socket. Returns only if the
+    /// connection cannot be handed over.
+    pub async fn hand_over<F, Fut>(&self, app: &App, session: F) -> Result<Infallible, ApiError>
+    where
+        F: FnOnce(Socket) -> Fut + Send + 'static,
+        Fut: Future<Output = Ended> + Send + 'static,
+    {
+        if app.drain.is_draining() {
+            return Err(ApiError::Draining);
+        }
+        // What follows the head would be taken for the next request.
+        let length = self.headers.get(CONTENT_LENGTH).map(|length| length.as_bytes());
+        if self.headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0") {
+            return Err(ApiError::UnexpectedBody);
+        }
+        Ok(self.context.handover.take_over(session).await)
+    }
+}
+
+/// The parameters of a request.
+#[derive(Debug, Clone, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(query: &str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// The first value of a parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values(name).next()
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What `topic` names: up to 64 topics or patterns, `main` if none is named.
+    pub fn topics(&self) -> Result<Vec<TopicFilter>, ApiError> {
+        let mut topics: Vec<TopicFilter> = Vec::new();
+        for value in self.values("topic") {
+            let topic = value.parse()?;
+            if !topics.contains(&topic) {
+                topics.push(topic);
+            }
+        }
+        match topics.len() {
+            0 => Ok(vec![Topic::default().into()]),
+            1..=MAX_TOPICS => Ok(topics),
+            named => Err(ApiError::BadParameter {
+                parameter: "topic",
+                reason: format!("{named} are named; name at most {MAX_TOPICS}, or use a wildcard"),
+            }),
+        }
+    }
+
+    /// The one topic that `topic` names, `main` if none is.
+    pub fn one_topic(&self) -> Result<Topic, ApiError> {
+        match self.topics()?.as_slice() {
+            [TopicFilter::Exact(topic)] => Ok(topic.clone()),
+            [TopicFilter::Pattern(_)] => Err(BadTopic::Wildcard.into()),
+            _ => Err(ApiError::BadParameter { parameter: "topic", reason: "name one topic here".to_owned() }),
+        }
+    }
+
+    /// Where `since` says to begin.
+    pub fn since(&self) -> Result<Option<Position>, ApiError> {
+        Ok(self.get("since").map(str::parse).transpose()?)
+    }
+
+    /// A number within a range.
+    pub fn number(&self, name: &'static str, range: RangeInclusive<usize>) -> Result<Option<usize>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        usize::from_str(text).ok().filter(|number| range.contains(number)).map(Some).ok_or_else(|| {
+            let reason = format!("write a number from {} to {}", range.start(), range.end());
+            ApiError::BadParameter { parameter: name, reason }
+        })
+    }
+
+    /// A time in seconds, or with a unit, of at most `most`.
+    pub fn seconds(&self, name: &'static str, most: Duration) -> Result<Option<Duration>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let parsed = match text.parse() {
+            Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+            Err(_) => duration(text).ok(),
+        };
+        parsed.filter(|time| *time <= most).map(Some).ok_or_else(|| {
+            let reason = format!("write seconds from 0 to {}", most.as_secs());
+            ApiError::BadParameter { parameter: name, reason }
+        })
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("room", &self.room).finish_non_exhaustive()
+    }
+}

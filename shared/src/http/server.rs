@@ -1,0 +1,184 @@
+//! Listening, accepting, and the end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::admission::Room;
+use super::connection::{self, Routes};
+use super::socket::Socket;
+use crate::app::App;
+use crate::ticker;
+
+/// Connections that the system holds until they are accepted. With the usual 128, a burst of clients that come back
+/// waits for retransmissions.
+const LISTEN_QUEUE: u32 = 4096;
+
+/// Connections beyond `--max-connections` that are served to be told so, and so that health checks get through.
+const OVERFLOW: usize = 128;
+
+/// Descriptors that are not for connections: standard streams, the listener, the runtime's own.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// How long to wait before accepting again when the system has no more descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens on an address.
+///
+/// # Errors
+/// When the address is taken or not this machine's, with what to do about it.
+pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(LISTEN_QUEUE)
+    };
+    bind().with_context(|| format!("cannot listen on {address}; choose another address with --listen"))
+}
+
+/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
+pub async fn stop_signal() {
+    let mut signals = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(error), _) | (_, Err(error)) => {
+            warn!(%error, "cannot listen for signals; the process will end without a drain");
+            return std::future::pending().await;
+        }
+    };
+    let mut next = async move || {
+        tokio::select! {
+            _ = signals.0.recv() => {}
+            _ = signals.1.recv() => {}
+        }
+    };
+    next().await;
+    tokio::spawn(async move {
+        next().await;
+        warn!("second signal: ending at once");
+        std::process::exit(130);
+    });
+}
+
+/// Serves a service's routes until `stop`, then drains: connections are released over `--drain`. Also runs the backplane,
+/// and the ticker with `tick_text`.
+///
+/// # Errors
+/// When the descriptor limit leaves no room for connections.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    routes: BoxedFilter<(Response,)>,
+    tick_text: String,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let limit = connection_limit(app.config.connections.max_connections)?;
+    let address = listener.local_addr()?;
+    info!(%address, max_connections = limit, "listening");
+
+    // Both end with this function.
+    let mut background = JoinSet::new();
+    background.spawn(app.backplane().run());
+    let ticker = background.spawn(ticker::run(app.backplane(), app.config.tick.tick, tick_text));
+
+    let connections = TaskTracker::new();
+    let routes = routes.recover(super::recover).unify().boxed();
+    let mut accepting = pin!(accept(listener, Arc::clone(&app), routes, limit, connections.clone()));
+    tokio::select! {
+        () = &mut accepting => {}
+        () = stop => {}
+    }
+
+    ticker.abort();
+    app.drain.begin();
+    connections.close();
+    let window = app.drain.window();
+    info!(connections = connections.len(), ?window, "draining");
+    // Still accepting: who comes now is told to try elsewhere, and polls for what was published before.
+    tokio::select! {
+        () = &mut accepting => {}
+        () = connections.wait() => {}
+        () = sleep(window) => {}
+    }
+    info!(cut_off = connections.len(), "stopped");
+    Ok(())
+}
+
+/// How many connections can be served: what is asked for, or what the system's descriptor limit allows.
+fn connection_limit(asked: usize) -> anyhow::Result<usize> {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).context("cannot read the descriptor limit")?;
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let room = descriptors.saturating_sub(OVERFLOW + OTHER_DESCRIPTORS);
+    if room == 0 {
+        anyhow::bail!("the system allows {descriptors} open files, too few to serve anybody; raise `ulimit -n`");
+    }
+    if room < asked {
+        info!(
+            asked,
+            room, descriptors, "fewer connections than --max-connections: the descriptor limit allows no more"
+        );
+    }
+    Ok(room.min(asked).min(Semaphore::MAX_PERMITS))
+}
+
+/// Accepts connections, each into a task of its own; never ends.
+async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, limit: usize, connections: TaskTracker) {
+    let places = Arc::new(Semaphore::new(limit));
+    let overflow = Arc::new(Semaphore::new(OVERFLOW));
+    let mut failing = false;
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => {
+                failing = false;
+                stream
+            }
+            Err(error) if is_of_the_connection(&error) => continue,
+            Err(error) => {
+                if !failing {
+                    warn!(%error, "cannot accept connections, trying again");
+                }
+                failing = true;
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (room, permit) = match Arc::clone(&places).try_acquire_owned() {
+            Ok(permit) => (Room::Taken, permit),
+            Err(_) => match Arc::clone(&overflow).try_acquire_owned() {
+                Ok(permit) => (Room::None, permit),
+                Err(_) => continue,
+            },
+        };
+        let (app, routes) = (Arc::clone(&app), routes.clone());
+        connections.spawn(async move {
+            connection::serve(prepare(stream, &app), app, routes, room).await;
+            drop(permit);
+        });
+    }
+}
+
+fn prepare(stream: TcpStream, app: &App) -> Socket {
+    // A message is written whole, so there is nothing to wait for. Failing that, it is only late.
+    let _ = stream.set_nodelay(true);
+    Socket::new(stream, app.config.connections.write_timeout)
+}
+
+/// The client gave up before it was accepted.
+fn is_of_the_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

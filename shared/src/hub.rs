@@ -1,0 +1,124 @@
+//! The history that all subscribers share, and how they follow it.
+//!
+//! A [`Subscriber`] is a cursor into the hub's bounded histories, one a topic: it holds no messages, so a slow one costs
+//! no memory. The one [`Feed`] of a hub appends; only a backplane owns it, which makes the backplane the one place
+//! where order is decided.
+//!
+//! Readers and the feed agree on one number, `head`: a message is visible once `head` has reached its offset. A reader
+//! loads `head` first and takes nothing beyond it, so it can never see a later message of one topic and miss an earlier
+//! one of another.
+
+mod feed;
+mod history;
+mod pattern;
+mod registry;
+mod slots;
+mod subscriber;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+pub use feed::{Feed, HistoryLimits, Wake};
+pub use subscriber::{Batch, BatchLimit, Subscriber};
+
+use crate::cursor::{Cursor, Epoch, Position};
+use crate::message::Message;
+use crate::topic::TopicFilter;
+use registry::Registry;
+
+/// Turns a message into the bytes of a service's wire format. Called once a message, whatever the number of clients.
+pub type Encode = fn(&Message) -> Bytes;
+
+/// A message as the history holds it, with its bytes on the wire.
+#[derive(Debug)]
+pub struct Entry {
+    /// The message.
+    pub message: Message,
+    /// The message in the wire format of this service, ready to be sent as it is.
+    pub wire: Bytes,
+}
+
+impl Entry {
+    fn offset(&self) -> u64 {
+        self.message.id.offset
+    }
+
+    /// What the entry occupies in memory, in bytes.
+    fn cost(&self) -> usize {
+        // Beside the two texts: the entry, its counts, its place in the history.
+        const FIXED: usize = size_of::<Entry>() + 3 * size_of::<usize>();
+        let event = self.message.event.as_ref().map_or(0, |event| event.as_str().len());
+        FIXED + self.message.text.len() + event + self.wire.len()
+    }
+}
+
+/// A handle to the shared history. Cloning it makes another handle to the same one.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    epoch: Epoch,
+    encode: Encode,
+    /// The offset of the last visible message. Stored after the messages are in their histories, before anyone is woken.
+    head: AtomicU64,
+    registry: RwLock<Registry>,
+}
+
+impl Hub {
+    /// An empty hub, and the feed that fills it.
+    pub fn new(epoch: Epoch, limits: HistoryLimits, encode: Encode) -> (Self, Feed) {
+        let inner = Arc::new(Inner { epoch, encode, head: AtomicU64::new(0), registry: RwLock::default() });
+        (Self { inner: Arc::clone(&inner) }, Feed::new(inner, limits))
+    }
+
+    /// The position after everything published so far.
+    pub fn head(&self) -> Cursor {
+        self.inner.cursor(self.inner.head())
+    }
+
+    /// Follows every topic that one of the filters names, from a position on.
+    ///
+    /// Nothing published after the call is missed: the subscriber is in place before the position is taken.
+    pub fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Subscriber {
+        Subscriber::new(Arc::clone(&self.inner), filters, from)
+    }
+
+    /// How many topics are kept: those with messages or subscribers.
+    pub fn topics(&self) -> usize {
+        self.inner.registry.read().topics()
+    }
+}
+
+impl Inner {
+    fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    fn cursor(&self, offset: u64) -> Cursor {
+        Cursor { epoch: self.epoch, offset }
+    }
+
+    /// The registry, with every topic and pattern of the filters in it for as long as the guard is held.
+    fn registry_with(&self, filters: &[TopicFilter]) -> RwLockReadGuard<'_, Registry> {
+        let registry = self.registry.read();
+        if filters.iter().all(|filter| registry.has(filter)) {
+            return registry;
+        }
+        drop(registry);
+        let mut registry = self.registry.write();
+        filters.iter().for_each(|filter| registry.open(filter));
+        RwLockWriteGuard::downgrade(registry)
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("head", &self.head()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! The one way into a hub's histories.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::history::TopicHistory;
+use super::{Entry, Inner};
+use crate::cursor::Epoch;
+use crate::message::{Message, Timestamp};
+use crate::topic::TopicFilter;
+
+/// What a topic that holds messages costs beside them, in bytes: its part of the maps, lists and locks.
+const TOPIC_COST: usize = 512;
+
+/// How much history is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// Messages in each topic, at least 1.
+    pub messages: usize,
+    /// How long a message is held.
+    pub age: Duration,
+    /// Bytes of memory in all topics together. The newest message is always held.
+    pub bytes: usize,
+}
+
+/// Appends to the histories of a hub and evicts from them.
+///
+/// There is one feed a hub and it cannot be cloned: whoever owns it decides the order.
+pub struct Feed {
+    hub: Arc<Inner>,
+    limits: HistoryLimits,
+    /// The topics that hold messages, by the offset of their oldest one.
+    by_oldest: BTreeMap<u64, Arc<TopicHistory>>,
+    messages: usize,
+    bytes: usize,
+}
+
+impl Feed {
+    pub(super) fn new(hub: Arc<Inner>, limits: HistoryLimits) -> Self {
+        Self { hub, limits, by_oldest: BTreeMap::new(), messages: 0, bytes: 0 }
+    }
+
+    /// The epoch of the hub.
+    pub fn epoch(&self) -> Epoch {
+        self.hub.epoch
+    }
+
+    /// The offset of the last message appended, 0 before the first.
+    pub fn last_offset(&self) -> u64 {
+        self.hub.head()
+    }
+
+    /// What is held, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Appends messages whose offsets ascend from beyond the last one, all visible at once, and evicts what the limits
+    /// no longer allow.
+    ///
+    /// The caller wakes the subscribers by the returned [`Wake`], after it has given up its own locks.
+    pub fn append(&mut self, messages: impl IntoIterator<Item = Message>) -> Wake {
+        let mut wake = Wake::default();
+        let mut last = self.hub.head();
+        for message in messages {
+            debug_assert!(message.id.epoch == self.hub.epoch && message.id.offset > last);
+            last = message.id.offset;
+            let topic = self.push(message);
+            wake.add(topic);
+        }
+        self.hub.head.store(last, Ordering::Release);
+        self.evict_beyond_bytes();
+        wake
+    }
+
+    /// Evicts what is older than the limit.
+    pub fn evict_aged(&mut self, now: Timestamp) {
+        let limit = now.as_millis().saturating_sub(self.limits.age.as_millis() as u64);
+        while let Some((_, at)) = self.by_oldest.first_key_value().and_then(|(_, topic)| topic.oldest())
+            && at.as_millis() < limit
+        {
+            self.evict_oldest();
+        }
+    }
+
+    fn push(&mut self, message: Message) -> Arc<TopicHistory> {
+        let wire = (self.hub.encode)(&message);
+        let name = message.topic.clone();
+        let entry = Arc::new(Entry { message, wire });
+        let offset = entry.offset();
+        self.messages += 1;
+        self.bytes += entry.cost();
+
+        // The guard keeps the topic in the registry until it holds the message.
+        let registry = self.hub.registry_with(&[TopicFilter::Exact(name.clone())]);
+        let topic = Arc::clone(registry.topic(&name).expect("the guard holds the topic"));
+        topic.push(entry);
+        drop(registry);
+
+        match topic.len() {
+            1 => {
+                self.bytes += TOPIC_COST;
+                self.by_oldest.insert(offset, Arc::clone(&topic));
+            }
+            len if len > self.limits.messages => self.evict_from(&topic),
+            _ => {}
+        }
+        topic
+    }
+
+    fn evict_beyond_bytes(&mut self) {
+        while self.bytes > self.limits.bytes && self.messages > 1 {
+            self.evict_oldest();
+        }
+    }
+
+    fn evict_oldest(&mut self) {
+        if let Some((_, topic)) = self.by_oldest.first_key_value() {
+            let topic = Arc::clone(topic);
+            self.evict_from(&topic);
+        }
+    }
+
+    fn evict_from(&mut self, topic: &Arc<TopicHistory>) {
+        let Some(entry) = topic.evict_oldest() else { return };
+        self.messages -= 1;
+        self.bytes -= entry.cost();
+        self.by_oldest.remove(&entry.offset());
+        if let Some((offset, _)) = topic.oldest() {
+            self.by_oldest.insert(offset, Arc::clone(topic));
+            return;
+        }
+        self.bytes -= TOPIC_COST;
+        if topic.is_unused() {
+            self.hub.registry.write().close_topic_if_unused(&topic.topic);
+        }
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limits, messages, bytes, .. } = self;
+        f.debug_struct("Feed")
+            .field("limits", limits)
+            .field("messages", messages)
+            .field("bytes", bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Subscribers that have something to read and do not know it yet.
+#[must_use = "subscribers wait until they are woken"]
+#[derive(Default)]
+pub struct Wake {
+    topics: Vec<Arc<TopicHistory>>,
+}
+
+impl Wake {
+    fn add(&mut self, topic: Arc<TopicHistory>) {
+        if !self.topics.last().is_some_and(|last| Arc::ptr_eq(last, &topic)) {
+            self.topics.push(topic);
+        }
+    }
+
+    /// Wakes them.
+    pub fn wake(self) {
+        for topic in self.topics {
+            topic.slots.wake_all();
+            let patterns = topic.patterns.read().clone();
+            for pattern in patterns {
+                pattern.slots.wake_all();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.topics.iter().map(|topic| &topic.topic)).finish()
+    }
+}

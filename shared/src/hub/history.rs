@@ -1,0 +1,117 @@
+//! The bounded history of one topic.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::Entry;
+use super::pattern::PatternGroup;
+use super::slots::Slots;
+use crate::message::Timestamp;
+use crate::topic::Topic;
+
+/// What is held of one topic, and who waits for more.
+pub(crate) struct TopicHistory {
+    pub(crate) topic: Topic,
+    pub(crate) slots: Arc<Slots>,
+    /// The patterns in use that match this topic.
+    pub(crate) patterns: RwLock<Vec<Arc<PatternGroup>>>,
+    /// The offset of the newest message there has been, so that a look need not take the lock.
+    last: AtomicU64,
+    held: RwLock<Held>,
+}
+
+struct Held {
+    /// In order of offset.
+    entries: VecDeque<Arc<Entry>>,
+    /// Every message of this topic up to this offset may be gone.
+    lost_through: u64,
+}
+
+/// Messages are gone that a reader has neither seen nor been told of.
+pub(crate) struct Lost;
+
+impl TopicHistory {
+    pub(crate) fn new(topic: Topic, lost_through: u64) -> Self {
+        let held = RwLock::new(Held { entries: VecDeque::new(), lost_through });
+        Self { topic, slots: Arc::default(), patterns: RwLock::default(), last: AtomicU64::new(0), held }
+    }
+
+    pub(crate) fn last(&self) -> u64 {
+        self.last.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn lost_through(&self) -> u64 {
+        self.held.read().lost_through
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.held.read().entries.len()
+    }
+
+    /// Neither holds a message nor has a subscriber.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.len() == 0 && self.slots.is_empty()
+    }
+
+    /// The offset and time of the oldest message held.
+    pub(crate) fn oldest(&self) -> Option<(u64, Timestamp)> {
+        self.held.read().entries.front().map(|entry| (entry.offset(), entry.message.at))
+    }
+
+    /// The offset of the oldest message held after an offset.
+    pub(crate) fn oldest_after(&self, after: u64) -> Option<u64> {
+        let held = self.held.read();
+        held.entries.get(first_after(&held.entries, after)).map(|entry| entry.offset())
+    }
+
+    pub(crate) fn push(&self, entry: Arc<Entry>) {
+        let offset = entry.offset();
+        self.held.write().entries.push_back(entry);
+        self.last.store(offset, Ordering::Release);
+        for pattern in self.patterns.read().iter() {
+            pattern.pushed(offset);
+        }
+    }
+
+    pub(crate) fn evict_oldest(&self) -> Option<Arc<Entry>> {
+        let mut held = self.held.write();
+        let entry = held.entries.pop_front()?;
+        held.lost_through = entry.offset();
+        if held.entries.len() < held.entries.capacity() / 4 {
+            let room = held.entries.len() * 2;
+            held.entries.shrink_to(room);
+        }
+        Some(entry)
+    }
+
+    /// Adds to `into` the messages after `after` up to `head`, at most `most` of them.
+    ///
+    /// Looking for a loss and reading are one step under one lock: nothing can go in between.
+    pub(crate) fn read(
+        &self,
+        after: u64,
+        told: u64,
+        head: u64,
+        most: usize,
+        into: &mut Vec<Arc<Entry>>,
+    ) -> Result<(), Lost> {
+        let held = self.held.read();
+        if held.lost_through > after.max(told) {
+            return Err(Lost);
+        }
+        let entries = held.entries.range(first_after(&held.entries, after)..);
+        into.extend(entries.take_while(|entry| entry.offset() <= head).take(most).cloned());
+        Ok(())
+    }
+}
+
+/// The index of the first entry after an offset. Most readers are near the end, so it looks there first.
+fn first_after(entries: &VecDeque<Arc<Entry>>, after: u64) -> usize {
+    match entries.iter().rev().take(4).position(|entry| entry.offset() <= after) {
+        Some(newer) => entries.len() - newer,
+        None => entries.partition_point(|entry| entry.offset() <= after),
+    }
+}

@@ -1,0 +1,49 @@
+//! The subscribers of one pattern with wildcards, and the topics that it matches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::history::TopicHistory;
+use super::slots::Slots;
+use crate::topic::Pattern;
+
+/// All that subscribers of the same pattern share.
+pub(crate) struct PatternGroup {
+    pub(crate) pattern: Pattern,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) matching: RwLock<Matching>,
+    /// The offset of the newest message of any matching topic.
+    last: AtomicU64,
+}
+
+/// The topics that a pattern matches, as far as they are kept.
+pub(crate) struct Matching {
+    pub(crate) topics: Vec<Arc<TopicHistory>>,
+    /// Of matching topics that are kept no longer, every message up to this offset may be gone.
+    pub(crate) lost_through: u64,
+}
+
+impl PatternGroup {
+    pub(crate) fn new(pattern: Pattern, topics: Vec<Arc<TopicHistory>>, lost_through: u64) -> Self {
+        let last = topics.iter().map(|topic| topic.last()).max().unwrap_or_default();
+        let matching = RwLock::new(Matching { topics, lost_through });
+        Self { pattern, slots: Arc::default(), matching, last: AtomicU64::new(last) }
+    }
+
+    pub(crate) fn last(&self) -> u64 {
+        self.last.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn pushed(&self, offset: u64) {
+        self.last.store(offset, Ordering::Release);
+    }
+
+    /// Takes a topic that is kept no longer off the list, and remembers what it has lost.
+    pub(crate) fn forget(&self, topic: &Arc<TopicHistory>) {
+        let mut matching = self.matching.write();
+        matching.topics.retain(|other| !Arc::ptr_eq(other, topic));
+        matching.lost_through = matching.lost_through.max(topic.lost_through());
+    }
+}

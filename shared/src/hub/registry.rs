@@ -1,0 +1,121 @@
+//! Which topics and patterns are kept: those with messages or subscribers.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use super::history::TopicHistory;
+use super::pattern::PatternGroup;
+use crate::topic::{Pattern, Topic, TopicFilter};
+
+#[derive(Default)]
+pub(crate) struct Registry {
+    topics: HashMap<Topic, Arc<TopicHistory>>,
+    patterns: HashMap<Pattern, Arc<PatternGroup>>,
+    forgotten: Forgotten,
+}
+
+impl Registry {
+    pub(crate) fn topics(&self) -> usize {
+        self.topics.len()
+    }
+
+    pub(crate) fn topic(&self, topic: &Topic) -> Option<&Arc<TopicHistory>> {
+        self.topics.get(topic)
+    }
+
+    pub(crate) fn pattern(&self, pattern: &Pattern) -> Option<&Arc<PatternGroup>> {
+        self.patterns.get(pattern)
+    }
+
+    pub(crate) fn has(&self, filter: &TopicFilter) -> bool {
+        match filter {
+            TopicFilter::Exact(topic) => self.topics.contains_key(topic),
+            TopicFilter::Pattern(pattern) => self.patterns.contains_key(pattern),
+        }
+    }
+
+    pub(crate) fn open(&mut self, filter: &TopicFilter) {
+        if self.has(filter) {
+            return;
+        }
+        match filter {
+            TopicFilter::Exact(topic) => self.open_topic(topic),
+            TopicFilter::Pattern(pattern) => self.open_pattern(pattern),
+        }
+    }
+
+    fn open_topic(&mut self, name: &Topic) {
+        let topic = Arc::new(TopicHistory::new(name.clone(), self.forgotten.lost_through(name)));
+        for group in self.patterns.values().filter(|group| group.pattern.matches(name)) {
+            group.matching.write().topics.push(Arc::clone(&topic));
+            topic.patterns.write().push(Arc::clone(group));
+        }
+        self.topics.insert(name.clone(), topic);
+    }
+
+    fn open_pattern(&mut self, pattern: &Pattern) {
+        let matching: Vec<_> = self.topics.values().filter(|topic| pattern.matches(&topic.topic)).cloned().collect();
+        let group = Arc::new(PatternGroup::new(pattern.clone(), matching, self.forgotten.max()));
+        for topic in &group.matching.read().topics {
+            topic.patterns.write().push(Arc::clone(&group));
+        }
+        self.patterns.insert(pattern.clone(), group);
+    }
+
+    /// Drops a topic that holds no message and has no subscriber of its own.
+    pub(crate) fn close_topic_if_unused(&mut self, name: &Topic) {
+        let Some(topic) = self.topics.get(name).filter(|topic| topic.is_unused()).cloned() else { return };
+        self.topics.remove(name);
+        self.forgotten.remember(name, topic.lost_through());
+        for group in topic.patterns.write().drain(..) {
+            group.forget(&topic);
+        }
+    }
+
+    /// Drops a pattern that nobody follows.
+    pub(crate) fn close_pattern_if_unused(&mut self, pattern: &Pattern) {
+        let Some(group) = self.patterns.get(pattern).filter(|group| group.slots.is_empty()).cloned() else { return };
+        self.patterns.remove(pattern);
+        for topic in group.matching.write().topics.drain(..) {
+            topic.patterns.write().retain(|other| !Arc::ptr_eq(other, &group));
+        }
+    }
+}
+
+/// What the topics that are no longer kept have lost.
+///
+/// A cursor from before must still be told of a gap, but a topic that nobody uses may cost nothing; so all of them share
+/// a fixed number of marks. Two topics on one mark can make a gap be told where nothing was missed, never the reverse.
+struct Forgotten {
+    marks: Box<[u64; Self::MARKS]>,
+}
+
+impl Forgotten {
+    const MARKS: usize = 1024;
+
+    fn index(topic: &Topic) -> usize {
+        let mut hasher = DefaultHasher::new();
+        topic.hash(&mut hasher);
+        hasher.finish() as usize % Self::MARKS
+    }
+
+    fn remember(&mut self, topic: &Topic, lost_through: u64) {
+        let mark = &mut self.marks[Self::index(topic)];
+        *mark = lost_through.max(*mark);
+    }
+
+    fn lost_through(&self, topic: &Topic) -> u64 {
+        self.marks[Self::index(topic)]
+    }
+
+    fn max(&self) -> u64 {
+        self.marks.iter().copied().max().unwrap_or_default()
+    }
+}
+
+impl Default for Forgotten {
+    fn default() -> Self {
+        Self { marks: Box::new([0; Self::MARKS]) }
+    }
+}

@@ -1,0 +1,74 @@
+//! Waking the subscribers of a topic or pattern.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+
+/// One slot a subscriber, each with a place for its waker.
+///
+/// The list is shared copy-on-write: waking walks a snapshot without a lock, and who comes or goes meanwhile copies it.
+#[derive(Default)]
+pub(crate) struct Slots {
+    list: Mutex<Arc<Vec<Arc<Slot>>>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    waker: AtomicWaker,
+    /// Where the slot is in the list. Written and read under the list's lock.
+    index: AtomicUsize,
+}
+
+/// A place among the slots, given back when dropped.
+pub(crate) struct Seat {
+    slots: Arc<Slots>,
+    slot: Arc<Slot>,
+}
+
+impl Slots {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.lock().is_empty()
+    }
+
+    pub(crate) fn join(self: &Arc<Self>) -> Seat {
+        let mut list = self.list.lock();
+        let slot = Arc::new(Slot { waker: AtomicWaker::new(), index: AtomicUsize::new(list.len()) });
+        Arc::make_mut(&mut list).push(Arc::clone(&slot));
+        drop(list);
+        Seat { slots: Arc::clone(self), slot }
+    }
+
+    /// Wakes every subscriber that has a waker registered. No lock is held while waking.
+    pub(crate) fn wake_all(&self) {
+        let snapshot = Arc::clone(&self.list.lock());
+        for slot in snapshot.iter() {
+            slot.waker.wake();
+        }
+    }
+}
+
+impl Seat {
+    /// Has the waker called at the next message. The caller looks for messages *after* this, or it might miss one that
+    /// came in between.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.slot.waker.register(waker);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut guard = self.slots.list.lock();
+        let list = Arc::make_mut(&mut guard);
+        let index = self.slot.index.load(Ordering::Relaxed);
+        list.swap_remove(index);
+        if let Some(moved) = list.get(index) {
+            moved.index.store(index, Ordering::Relaxed);
+        }
+        if list.len() < list.capacity() / 4 {
+            list.shrink_to(list.len() * 2);
+        }
+    }
+}

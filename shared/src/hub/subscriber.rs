@@ -1,0 +1,267 @@
+//! A cursor into the shared history.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::history::{Lost, TopicHistory};
+use super::pattern::PatternGroup;
+use super::registry::Registry;
+use super::slots::Seat;
+use super::{Entry, Inner};
+use crate::cursor::{Cursor, Position};
+use crate::gap::{Gap, GapReason};
+use crate::topic::TopicFilter;
+
+/// How much is read at once; always at least one message.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimit {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes in the wire format.
+    pub bytes: usize,
+}
+
+/// What a subscriber has to tell its client: the gap first, then the messages.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Messages are missing before those that follow.
+    pub gap: Option<Gap>,
+    /// The next messages, in order.
+    pub entries: Vec<Arc<Entry>>,
+    /// There are more than the limit allowed.
+    pub more: bool,
+}
+
+impl Batch {
+    /// There is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.gap.is_none() && self.entries.is_empty()
+    }
+}
+
+/// One client's place in the history: a position and a place among those to be woken, nothing else.
+pub struct Subscriber {
+    hub: Arc<Inner>,
+    interests: Vec<Interest>,
+    /// Everything up to this offset is done with.
+    position: u64,
+    /// Losses up to this offset have been told, or were no concern of this subscriber.
+    told: u64,
+    /// Known since the subscription, to be told by the first read.
+    gap: Option<Gap>,
+}
+
+enum Interest {
+    Topic(Seat, Arc<TopicHistory>),
+    Pattern(Seat, Arc<PatternGroup>),
+}
+
+impl Interest {
+    fn new(registry: &Registry, filter: &TopicFilter) -> Self {
+        const HELD: &str = "the guard holds what was opened";
+        match filter {
+            TopicFilter::Exact(topic) => {
+                let topic = Arc::clone(registry.topic(topic).expect(HELD));
+                Self::Topic(topic.slots.join(), topic)
+            }
+            TopicFilter::Pattern(pattern) => {
+                let group = Arc::clone(registry.pattern(pattern).expect(HELD));
+                Self::Pattern(group.slots.join(), group)
+            }
+        }
+    }
+
+    fn seat(&self) -> &Seat {
+        match self {
+            Self::Topic(seat, _) | Self::Pattern(seat, _) => seat,
+        }
+    }
+
+    fn last(&self) -> u64 {
+        match self {
+            Self::Topic(_, topic) => topic.last(),
+            Self::Pattern(_, group) => group.last(),
+        }
+    }
+
+    fn lost_through(&self) -> u64 {
+        match self {
+            Self::Topic(_, topic) => topic.lost_through(),
+            Self::Pattern(_, group) => {
+                let matching = group.matching.read();
+                let lost = matching.topics.iter().map(|topic| topic.lost_through());
+                lost.fold(matching.lost_through, u64::max)
+            }
+        }
+    }
+
+    fn oldest_after(&self, after: u64) -> Option<u64> {
+        match self {
+            Self::Topic(_, topic) => topic.oldest_after(after),
+            Self::Pattern(_, group) => {
+                group.matching.read().topics.iter().filter_map(|topic| topic.oldest_after(after)).min()
+            }
+        }
+    }
+}
+
+impl Subscriber {
+    pub(super) fn new(hub: Arc<Inner>, filters: &[TopicFilter], from: Position) -> Self {
+        let registry = hub.registry_with(filters);
+        let interests = filters.iter().map(|filter| Interest::new(&registry, filter)).collect();
+        drop(registry);
+        // From here on every message wakes this subscriber, so the position can be taken.
+        let head = hub.head();
+        let mut subscriber = Self { hub, interests, position: head, told: 0, gap: None };
+        match from {
+            Position::Now => {}
+            Position::Earliest => subscriber.skip_lost(0, head),
+            Position::At(since) if since.epoch != subscriber.hub.epoch || since.offset > head => {
+                subscriber.skip_lost(0, head);
+                subscriber.gap = Some(Gap { reason: GapReason::Epoch, since, cursor: subscriber.cursor() });
+            }
+            Position::At(since) => {
+                subscriber.position = since.offset;
+                if subscriber.lost_through() > since.offset {
+                    subscriber.gap = Some(subscriber.fall_forward(GapReason::Expired));
+                }
+            }
+        }
+        subscriber
+    }
+
+    /// The position: everything up to it has been read.
+    pub fn cursor(&self) -> Cursor {
+        self.hub.cursor(self.position)
+    }
+
+    /// Takes what comes next, without waiting, and moves the position behind it.
+    pub fn read(&mut self, limit: BatchLimit) -> Batch {
+        let mut gap = self.gap.take();
+        loop {
+            let head = self.hub.head();
+            if head == self.position {
+                return Batch { gap, ..Batch::default() };
+            }
+            let mut entries = Vec::new();
+            match self.collect(head, limit.messages, &mut entries) {
+                Ok(()) => {
+                    let more = cut_to(&mut entries, limit);
+                    self.position = if more { entries[entries.len() - 1].offset() } else { head };
+                    return Batch { gap, entries, more };
+                }
+                Err(Lost) => {
+                    let lagged = self.fall_forward(GapReason::Lagged);
+                    // Two losses before one read are one gap, with the first reason and the last position.
+                    gap = Some(Gap { cursor: lagged.cursor, ..gap.unwrap_or(lagged) });
+                }
+            }
+        }
+    }
+
+    /// Waits until a read would find something.
+    pub async fn changed(&mut self) {
+        poll_fn(|cx| self.poll_changed(cx)).await;
+    }
+
+    /// As [`Subscriber::changed`].
+    pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_news() {
+            return Poll::Ready(());
+        }
+        self.interests.iter().for_each(|interest| interest.seat().register(cx.waker()));
+        // A message may have come before the waker was in place.
+        if self.has_news() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn has_news(&self) -> bool {
+        let head = self.hub.head();
+        self.gap.is_some() || self.interests.iter().any(|interest| interest.last().min(head) > self.position)
+    }
+
+    fn lost_through(&self) -> u64 {
+        self.interests.iter().map(Interest::lost_through).max().unwrap_or_default()
+    }
+
+    /// Moves behind what is lost, and says so.
+    fn fall_forward(&mut self, reason: GapReason) -> Gap {
+        let since = self.cursor();
+        self.skip_lost(self.position, self.hub.head());
+        Gap { reason, since, cursor: self.cursor() }
+    }
+
+    /// Takes the position just before the oldest message held after `after`, or `head` if there is none.
+    fn skip_lost(&mut self, after: u64, head: u64) {
+        self.told = self.lost_through();
+        let oldest = self.interests.iter().filter_map(|interest| interest.oldest_after(after)).min();
+        self.position = oldest.map_or(head, |oldest| (oldest - 1).min(head));
+    }
+
+    /// Adds to `into` what comes after the position up to `head`, in order; of each topic one more than `most`, so that
+    /// the caller can tell whether there is more.
+    fn collect(&self, head: u64, most: usize, into: &mut Vec<Arc<Entry>>) -> Result<(), Lost> {
+        let most = most.saturating_add(1);
+        for interest in &self.interests {
+            match interest {
+                Interest::Topic(_, topic) => topic.read(self.position, self.told, head, most, into)?,
+                Interest::Pattern(_, group) => {
+                    let matching = group.matching.read();
+                    if matching.lost_through > self.position.max(self.told) {
+                        return Err(Lost);
+                    }
+                    for topic in matching.topics.iter().filter(|topic| topic.last() > self.position) {
+                        topic.read(self.position, self.told, head, most, into)?;
+                    }
+                }
+            }
+        }
+        let one_topic = matches!(self.interests[..], [Interest::Topic(..)]);
+        if !one_topic {
+            into.sort_unstable_by_key(|entry| entry.offset());
+            into.dedup_by_key(|entry| entry.offset());
+        }
+        Ok(())
+    }
+}
+
+/// Shortens to the limit. Returns whether anything was cut off.
+fn cut_to(entries: &mut Vec<Arc<Entry>>, limit: BatchLimit) -> bool {
+    let mut bytes = 0;
+    let fits = entries.iter().take(limit.messages).take_while(|entry| {
+        bytes += entry.wire.len();
+        bytes <= limit.bytes
+    });
+    let keep = fits.count().max(1);
+    let more = entries.len() > keep;
+    entries.truncate(keep);
+    more
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        for interest in self.interests.drain(..) {
+            match interest {
+                Interest::Topic(seat, topic) => {
+                    drop(seat);
+                    if topic.is_unused() {
+                        self.hub.registry.write().close_topic_if_unused(&topic.topic);
+                    }
+                }
+                Interest::Pattern(seat, group) => {
+                    drop(seat);
+                    if group.slots.is_empty() {
+                        self.hub.registry.write().close_pattern_if_unused(&group.pattern);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber").field("cursor", &self.cursor()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,18 @@
+//! Where `tracing` events go: standard error, as text or JSON.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt, registry};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Sends the events that the configuration asks for to standard error, from here on.
+pub fn start(config: &LogConfig) {
+    let layer = match config.log_format {
+        LogFormat::Text => fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr).boxed(),
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(stderr).boxed(),
+    };
+    registry().with(layer.with_filter(config.log.clone())).init();
+}

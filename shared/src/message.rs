@@ -1,0 +1,163 @@
+//! The unit of delivery, and what a publisher hands in to make one.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::cursor::Cursor;
+use crate::topic::Topic;
+
+/// Event names that a client would mistake for something else: `gap` is how a gap is told over SSE, and an
+/// `EventSource` fires `open` and `error` itself.
+const RESERVED_EVENTS: [&str; 3] = ["gap", "open", "error"];
+
+/// The longest event name, in bytes.
+pub const MAX_EVENT_BYTES: usize = 128;
+
+/// A message as it is held in a history and told to clients.
+///
+/// As JSON: `{"id":"m3k9x2-42","topic":"main","text":"…","at":"2026-11-22T07:25:08.123Z"}`, with `"event"` where the
+/// publisher gave one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// The cursor of a client that has received everything up to this message and this message too.
+    pub id: Cursor,
+    /// Where it was published.
+    pub topic: Topic,
+    /// What was published, as given.
+    pub text: Box<str>,
+    /// The name that the publisher gave to this kind of message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventName>,
+    /// When the backplane took it.
+    pub at: Timestamp,
+}
+
+impl Message {
+    /// The message as one JSON object.
+    pub fn to_json(&self) -> Vec<u8> {
+        // A struct of strings has no way to fail, so the error is not worth a type of its own.
+        serde_json::to_vec(self).expect("a message is always valid JSON")
+    }
+}
+
+/// What a publisher hands in: a message that has no place in a history yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Any UTF-8 string.
+    pub text: Box<str>,
+    /// A name for this kind of message.
+    pub event: Option<EventName>,
+}
+
+impl Draft {
+    /// A draft of text alone.
+    pub fn text(text: impl Into<Box<str>>) -> Self {
+        Self { text: text.into(), event: None }
+    }
+
+    /// What `--max-message-bytes` limits: the bytes of the text and of the event name.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.event.as_ref().map_or(0, |event| event.as_str().len())
+    }
+}
+
+/// The name of a kind of message: 1 to [`MAX_EVENT_BYTES`] bytes without control characters, and none that clients give
+/// a meaning of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EventName(Box<str>);
+
+impl EventName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no event name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "an event name has 1 to {MAX_EVENT_BYTES} bytes, no control characters, and is none of {}",
+    RESERVED_EVENTS.join(", ")
+)]
+pub struct BadEventName;
+
+impl TryFrom<String> for EventName {
+    type Error = BadEventName;
+
+    fn try_from(name: String) -> Result<Self, BadEventName> {
+        let fits = (1..=MAX_EVENT_BYTES).contains(&name.len());
+        if !fits || name.contains(char::is_control) || RESERVED_EVENTS.contains(&name.as_str()) {
+            return Err(BadEventName);
+        }
+        Ok(Self(name.into()))
+    }
+}
+
+/// A point in time, in milliseconds since the Unix epoch; as JSON, RFC 3339 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// This moment by the system's clock.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(since.as_millis() as u64)
+    }
+
+    /// From milliseconds since the Unix epoch.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let time = jiff::Timestamp::from_millisecond(self.0 as i64).unwrap_or(jiff::Timestamp::MAX);
+        write!(f, "{time:.3}")
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_the_json_of_the_contract() {
+        let mut message = Message {
+            id: "m3k9x2-42".parse().unwrap(),
+            topic: Topic::default(),
+            text: "New \"message\"".into(),
+            event: None,
+            at: Timestamp::from_millis(1_795_332_308_123),
+        };
+        assert_eq!(
+            String::from_utf8(message.to_json()).unwrap(),
+            r#"{"id":"m3k9x2-42","topic":"main","text":"New \"message\"","at":"2026-11-22T07:25:08.123Z"}"#
+        );
+        message.event = Some(EventName::try_from("news".to_owned()).unwrap());
+        assert!(String::from_utf8(message.to_json()).unwrap().contains(r#""event":"news""#));
+    }
+
+    #[test]
+    fn an_event_name_that_would_break_a_client_is_refused() {
+        for bad in ["", "gap", "open", "error", "a\nb", "a\rb", &"x".repeat(MAX_EVENT_BYTES + 1)] {
+            assert_eq!(EventName::try_from(bad.to_owned()), Err(BadEventName), "{bad:?}");
+        }
+        for good in ["message", "订单", &"x".repeat(MAX_EVENT_BYTES)] {
+            assert_eq!(EventName::try_from(good.to_owned()).unwrap().as_str(), good);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! A page of messages, as `GET /messages` and a long poll answer it.
+
+use bytes::Bytes;
+
+use crate::cursor::Cursor;
+use crate::hub::{Batch, Entry};
+
+/// Messages in a page, where the request does not say.
+pub const DEFAULT_LIMIT: usize = 100;
+/// The most messages in a page.
+pub const MAX_LIMIT: usize = 1000;
+/// The most bytes of messages in a page; the rest is for the next one.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// `{"messages":[…],"cursor":"…","more":false,"gap":null}` as JSON. `message` gives the JSON of each message.
+pub fn encode(batch: &Batch, cursor: Cursor, message: impl Fn(&Entry) -> Bytes) -> Vec<u8> {
+    let mut json = b"{\"messages\":[".to_vec();
+    for (index, entry) in batch.entries.iter().enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        json.extend_from_slice(&message(entry));
+    }
+    let gap = serde_json::to_string(&batch.gap).expect("a gap is always valid JSON");
+    let more = batch.more;
+    json.extend_from_slice(format!("],\"cursor\":\"{cursor}\",\"more\":{more},\"gap\":{gap}}}").as_bytes());
+    json
+}

@@ -1,0 +1,190 @@
+//! Topics, and the filters that a subscription names.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// The most tokens in a topic or filter.
+pub const MAX_TOKENS: usize = 8;
+/// The most bytes in one token.
+pub const MAX_TOKEN_BYTES: usize = 64;
+
+/// A topic: 1 to [`MAX_TOKENS`] tokens of `[A-Za-z0-9_-]`, each of 1 to [`MAX_TOKEN_BYTES`] bytes, joined by dots.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Topic(Arc<str>);
+
+impl Topic {
+    /// The topic as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Topic {
+    fn default() -> Self {
+        Self("main".into())
+    }
+}
+
+/// Why a text is no topic or filter.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BadTopic {
+    /// A token is empty, too long, or has a character that no token has.
+    #[error(
+        "a topic is 1 to {MAX_TOKENS} tokens of A-Z a-z 0-9 _ - joined by dots, each of 1 to {MAX_TOKEN_BYTES} characters"
+    )]
+    Malformed,
+    /// A wildcard where one topic has to be named.
+    #[error("wildcards (* and >) are for subscriptions alone; name one topic here")]
+    Wildcard,
+    /// `>` before the end.
+    #[error("`>` stands for the rest of a topic, so it can only be the last token")]
+    RestNotLast,
+}
+
+fn is_token(token: &str) -> bool {
+    (1..=MAX_TOKEN_BYTES).contains(&token.len())
+        && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+impl FromStr for Topic {
+    type Err = BadTopic;
+
+    fn from_str(text: &str) -> Result<Self, BadTopic> {
+        match text.parse()? {
+            TopicFilter::Exact(topic) => Ok(topic),
+            TopicFilter::Pattern(_) => Err(BadTopic::Wildcard),
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for Topic {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Topic {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// What a subscription asks for: one topic, or by NATS wildcards every topic that matches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TopicFilter {
+    /// One topic.
+    Exact(Topic),
+    /// Every topic that matches.
+    Pattern(Pattern),
+}
+
+/// A filter with wildcards: `*` stands for exactly one token, a final `>` for one or more.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pattern(Arc<str>);
+
+impl Pattern {
+    /// Whether a topic is asked for by this pattern.
+    pub fn matches(&self, topic: &Topic) -> bool {
+        let mut tokens = topic.as_str().split('.');
+        for wanted in self.0.split('.') {
+            match (wanted, tokens.next()) {
+                (">", Some(_)) => return true,
+                ("*", Some(_)) => {}
+                (_, Some(token)) if token == wanted => {}
+                _ => return false,
+            }
+        }
+        tokens.next().is_none()
+    }
+}
+
+impl FromStr for TopicFilter {
+    type Err = BadTopic;
+
+    fn from_str(text: &str) -> Result<Self, BadTopic> {
+        let tokens = text.split('.').count();
+        if tokens > MAX_TOKENS {
+            return Err(BadTopic::Malformed);
+        }
+        let mut wild = false;
+        for (index, token) in text.split('.').enumerate() {
+            match token {
+                "*" => wild = true,
+                ">" if index + 1 < tokens => return Err(BadTopic::RestNotLast),
+                ">" => wild = true,
+                _ if is_token(token) => {}
+                _ => return Err(BadTopic::Malformed),
+            }
+        }
+        Ok(if wild { Self::Pattern(Pattern(text.into())) } else { Self::Exact(Topic(text.into())) })
+    }
+}
+
+impl From<Topic> for TopicFilter {
+    fn from(topic: Topic) -> Self {
+        Self::Exact(topic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_tokens_joined_by_dots() {
+        let long = "x".repeat(MAX_TOKEN_BYTES);
+        for good in ["main", "a.b.c", "A-1_z", "1.2.3.4.5.6.7.8", &long] {
+            assert_eq!(good.parse::<Topic>().unwrap().as_str(), good);
+        }
+        let too_long = format!("{long}x");
+        for bad in ["", ".", "a.", ".a", "a..b", "a b", "主", "a/b", "1.2.3.4.5.6.7.8.9", &too_long] {
+            assert_eq!(bad.parse::<Topic>(), Err(BadTopic::Malformed), "{bad:?}");
+        }
+        assert_eq!("orders.*".parse::<Topic>(), Err(BadTopic::Wildcard));
+        assert_eq!("orders.>".parse::<Topic>(), Err(BadTopic::Wildcard));
+    }
+
+    #[test]
+    fn wildcards_match_as_in_nats() {
+        let matches = |filter: &str, topic: &str| match filter.parse().unwrap() {
+            TopicFilter::Exact(exact) => exact.as_str() == topic,
+            TopicFilter::Pattern(pattern) => pattern.matches(&topic.parse().unwrap()),
+        };
+        for (filter, topic, expected) in [
+            ("orders.*", "orders.new", true),
+            ("orders.*", "orders", false),
+            ("orders.*", "orders.new.eu", false),
+            ("orders.>", "orders.new", true),
+            ("orders.>", "orders.new.eu", true),
+            ("orders.>", "orders", false),
+            ("*.new", "orders.new", true),
+            ("*.new", "orders.old", false),
+            ("*.*.eu", "orders.new.eu", true),
+            (">", "main", true),
+            (">", "a.b.c", true),
+            ("*", "main", true),
+            ("*", "a.b", false),
+            ("main", "main", true),
+        ] {
+            assert_eq!(matches(filter, topic), expected, "{filter} on {topic}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_can_match_nothing_is_refused() {
+        assert_eq!("a.>.b".parse::<TopicFilter>(), Err(BadTopic::RestNotLast));
+        for bad in ["a*", "a.b>", "**", ""] {
+            assert_eq!(bad.parse::<TopicFilter>(), Err(BadTopic::Malformed), "{bad:?}");
+        }
+    }
+}

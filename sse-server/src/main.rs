@@ -1,0 +1,30 @@
+//! The process: flags, logging, the socket, the signal. Everything else is in the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use shared::config::Command;
+use shared::{healthcheck, http, logging};
+use sse_server::Config;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config = Config::parse();
+    let result = match config.command {
+        Some(Command::Healthcheck) => healthcheck::ask(config.listen).await,
+        None => run(config).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    logging::start(&config.common.log);
+    let listener = http::listen(config.listen)?;
+    sse_server::run(listener, config, http::stop_signal()).await
+}

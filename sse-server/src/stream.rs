@@ -1,0 +1,185 @@
+//! `GET /events`: a stream of Server-Sent Events, written straight to the socket.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use shared::app::App;
+use shared::cursor::{Cursor, Position};
+use shared::gap::Gap;
+use shared::http::{ApiError, Ended, Request, Socket, Unread};
+use shared::hub::{Batch, BatchLimit, Subscriber};
+use shared::message::Message;
+use tokio::time::{Instant, interval_at};
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use warp::reply::Response;
+
+/// What is written at once: more messages than this are read from the history only when these are on their way.
+const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
+
+/// How long a client waits before it connects again, at random within this range, in milliseconds.
+const RETRY_MILLIS: std::ops::Range<u32> = 1_000..3_000;
+
+/// A message as an event: its cursor as `id`, its `event` where it has one, and a `data` line for each line of its text.
+pub(crate) fn encode(message: &Message) -> Bytes {
+    let mut event = format!("id: {}\n", message.id);
+    if let Some(name) = &message.event {
+        event.push_str("event: ");
+        event.push_str(name.as_str());
+        event.push('\n');
+    }
+    // All three line ends would end a field, and the client joins the lines by \n again.
+    for line in message.text.replace("\r\n", "\n").split(['\n', '\r']) {
+        event.push_str("data: ");
+        event.push_str(line);
+        event.push('\n');
+    }
+    event.push('\n');
+    event.into()
+}
+
+/// Answers a request for the stream. Returns only if there is none to be had.
+pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let topics = request.query.topics()?;
+    // A browser that reconnects repeats the query of its first request, so what it has seen since then counts.
+    let last_event_id = match request.headers.get("last-event-id").map(HeaderValue::as_bytes) {
+        None | Some(b"") => None,
+        Some(id) => Some(std::str::from_utf8(id).unwrap_or_default().parse()?),
+    };
+    let since = request.query.since()?;
+    let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now));
+
+    let head = request.responder().stream_head(StatusCode::OK, &headers());
+    let stream = Stream { app: Arc::clone(&app), subscriber };
+    match request.hand_over(&app, move |socket| stream.run(socket, head)).await? {}
+}
+
+fn headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
+        // Nginx holds answers back otherwise.
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ])
+}
+
+/// One client's stream.
+struct Stream {
+    app: Arc<App>,
+    subscriber: Subscriber,
+}
+
+impl Stream {
+    async fn run(mut self, mut socket: Socket, head: Vec<u8>) -> Ended {
+        match self.write_all(&mut socket, head).await {
+            Ok(()) => Ended::Close(socket),
+            Err(error) => {
+                tracing::debug!(%error, "stream ended");
+                Ended::Gone
+            }
+        }
+    }
+
+    async fn write_all(&mut self, socket: &mut Socket, mut head: Vec<u8>) -> io::Result<()> {
+        head.extend_from_slice(prime(self.subscriber.cursor()).as_bytes());
+        socket.write_parts([&head[..]]).await?;
+        drop(head);
+
+        let app = Arc::clone(&self.app);
+        let mut released = pin!(app.drain.released());
+        // The first beat at random, so that clients who came together do not beat together.
+        let period = app.config.connections.heartbeat;
+        let mut heartbeat = interval_at(Instant::now() + period.mul_f64(fastrand::f64()), period);
+        let mut told = self.subscriber.cursor();
+        loop {
+            if self.deliver(socket).await? {
+                told = self.subscriber.cursor();
+            }
+            tokio::select! {
+                biased;
+                () = socket.gone(Unread::Discard) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                () = &mut released => break,
+                _ = heartbeat.tick() => {
+                    self.deliver(socket).await?;
+                    let reached = self.subscriber.cursor();
+                    socket.write_parts([beat(reached, told).as_bytes()]).await?;
+                    told = reached;
+                }
+                () = self.subscriber.changed() => {}
+            }
+        }
+        self.deliver(socket).await?;
+        socket.write_parts([retry().as_bytes(), b"\n"]).await
+    }
+
+    /// Writes everything that waits. Returns whether there was anything.
+    async fn deliver(&mut self, socket: &mut Socket) -> io::Result<bool> {
+        let mut any = false;
+        loop {
+            let Batch { gap, entries, more } = self.subscriber.read(BATCH);
+            let gap = gap.map(|gap| encode_gap(&gap)).unwrap_or_default();
+            any |= !gap.is_empty() || !entries.is_empty();
+            if !any {
+                return Ok(false);
+            }
+            let messages = entries.iter().map(|entry| &entry.wire[..]);
+            socket.write_parts(std::iter::once(gap.as_bytes()).chain(messages)).await?;
+            if !more {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Gives the client a position before its first message. An event without data is not dispatched, but its `id` counts.
+fn prime(cursor: Cursor) -> String {
+    format!("{}id: {cursor}\n\n", retry())
+}
+
+fn retry() -> String {
+    let wait = Duration::from_millis(fastrand::u32(RETRY_MILLIS).into());
+    format!("retry: {}\n", wait.as_millis())
+}
+
+/// A sign of life, with the position if it has moved on without a message for this client.
+fn beat(reached: Cursor, told: Cursor) -> String {
+    if reached == told { ":\n\n".to_owned() } else { format!(":\nid: {reached}\n\n") }
+}
+
+fn encode_gap(gap: &Gap) -> String {
+    let json = serde_json::to_string(gap).expect("a gap is always valid JSON");
+    format!("id: {}\nevent: gap\ndata: {json}\n\n", gap.cursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::message::{EventName, Timestamp};
+    use shared::topic::Topic;
+
+    fn encoded(text: &str, event: Option<&str>) -> String {
+        let message = Message {
+            id: "e-7".parse().unwrap(),
+            topic: Topic::default(),
+            text: text.into(),
+            event: event.map(|name| EventName::try_from(name.to_owned()).unwrap()),
+            at: Timestamp::now(),
+        };
+        String::from_utf8(encode(&message).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn every_line_of_a_text_is_a_field() {
+        assert_eq!(encoded("hello", None), "id: e-7\ndata: hello\n\n");
+        assert_eq!(encoded("", None), "id: e-7\ndata: \n\n");
+        assert_eq!(encoded("a", Some("news")), "id: e-7\nevent: news\ndata: a\n\n");
+        // None of these may end the event or begin a field of its own.
+        assert_eq!(
+            encoded("a\nid: x\r\revent: y\r\n b", None),
+            "id: e-7\ndata: a\ndata: id: x\ndata: \ndata: event: y\ndata:  b\n\n"
+        );
+    }
+}

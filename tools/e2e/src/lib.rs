@@ -1,0 +1,1 @@
+//! The end-to-end tests are in `tests/`.

@@ -1,0 +1,78 @@
+//! A client that sends just the bytes it is told to, for what well-behaved clients never do.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::soon;
+
+/// A TCP connection and what has been read from it.
+#[derive(Debug)]
+pub struct RawClient {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl RawClient {
+    /// Connects.
+    ///
+    /// # Panics
+    /// As all that follow, when the server does not play along in time.
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self { stream: soon(TcpStream::connect(address)).await.expect("the server listens"), read: Vec::new() }
+    }
+
+    /// Connects with a receive buffer as small as the system allows, so that not reading is soon felt by the server.
+    pub async fn connect_narrow(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(1).expect("a small buffer");
+        Self { stream: soon(socket.connect(address)).await.expect("the server listens"), read: Vec::new() }
+    }
+
+    /// Sends bytes.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        soon(self.stream.write_all(bytes.as_ref())).await.expect("the server takes bytes");
+    }
+
+    /// Sends bytes, unless the server has closed. Returns whether they were sent.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        soon(self.stream.write_all(bytes.as_ref())).await.is_ok()
+    }
+
+    /// Reads until what has been read contains a text, and returns all up to the end of it. What follows is kept.
+    pub async fn read_until(&mut self, text: &str) -> String {
+        let wanted = text.as_bytes();
+        loop {
+            if let Some(at) = self.read.windows(wanted.len()).position(|window| window == wanted) {
+                let rest = self.read.split_off(at + wanted.len());
+                let found = std::mem::replace(&mut self.read, rest);
+                return String::from_utf8_lossy(&found).into_owned();
+            }
+            let read = soon(self.stream.read_buf(&mut self.read)).await.expect("the server sends");
+            assert!(read > 0, "the server closed after {:?}", String::from_utf8_lossy(&self.read));
+        }
+    }
+
+    /// Reads until the server closes, by an end or a reset, and returns everything.
+    pub async fn read_to_end(&mut self) -> String {
+        loop {
+            match soon(self.stream.read_buf(&mut self.read)).await {
+                Ok(0) | Err(_) => return String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned(),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Ends the sending side.
+    pub async fn finish(&mut self) {
+        soon(self.stream.shutdown()).await.expect("the connection stands");
+    }
+}
+
+/// Asks for a path on a connection of its own and returns the whole answer, head and body.
+pub async fn get(address: SocketAddr, path: &str) -> String {
+    let mut client = RawClient::connect(address).await;
+    client.send(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")).await;
+    client.read_to_end().await
+}

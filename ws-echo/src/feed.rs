@@ -1,0 +1,112 @@
+//! `GET /feed`: messages as they come, each a text frame of JSON; and publishing over the same connection.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use shared::app::App;
+use shared::backplane::Publication;
+use shared::cursor::{Cursor, Position};
+use shared::http::{ApiError, Request};
+use shared::hub::{Batch, BatchLimit, Subscriber};
+use shared::message::Draft;
+use tokio_tungstenite::tungstenite::Message;
+use warp::reply::Response;
+
+use crate::close::Close;
+use crate::frame::{self, Said, Told};
+use crate::session::{self, Conversation, Session};
+
+/// What is written at once: more messages than this are read from the history only when these are on their way.
+const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
+
+/// What a frame of a client may hold beside the text, escapes in it included.
+const ENVELOPE: usize = 4 * 1024;
+
+/// Answers a request for the feed. Returns only if there is none to be had.
+pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+    let topics = request.query.topics()?;
+    let since = request.query.since()?.unwrap_or(Position::Now);
+    let subscriber = app.subscribe(&topics, since);
+    let limit = app.max_message_bytes() * 2 + ENVELOPE;
+    session::open(app, request, limit, Feed { subscriber }).await
+}
+
+struct Feed {
+    subscriber: Subscriber,
+}
+
+impl Conversation for Feed {
+    async fn run(self, session: &mut Session) -> Close {
+        match run(session, self.subscriber).await {
+            Ok(()) => Close::Restart,
+            Err(close) => close,
+        }
+    }
+}
+
+/// Delivers and takes publications until the connection is released.
+async fn run(session: &mut Session, mut subscriber: Subscriber) -> Result<(), Close> {
+    session.send(Told::Welcome { cursor: subscriber.cursor() }.json()).await?;
+    let app = Arc::clone(&session.app);
+    let mut released = pin!(app.drain.released());
+    loop {
+        deliver(session, &mut subscriber).await?;
+        tokio::select! {
+            biased;
+            () = &mut released => break,
+            message = session.receive() => answer(session, message?).await?,
+            () = subscriber.changed() => {}
+        }
+    }
+    deliver(session, &mut subscriber).await
+}
+
+/// Writes everything that waits.
+async fn deliver(session: &mut Session, subscriber: &mut Subscriber) -> Result<(), Close> {
+    loop {
+        let Batch { gap, entries, more } = subscriber.read(BATCH);
+        let gap = gap.map(|gap| Told::Gap(&gap).frame()).unwrap_or_default();
+        if gap.is_empty() && entries.is_empty() {
+            return Ok(());
+        }
+        session.send_frames(std::iter::once(&gap[..]).chain(entries.iter().map(|entry| &entry.wire[..]))).await?;
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// Does what a client's message asks for, and says what came of it.
+async fn answer(session: &mut Session, message: Message) -> Result<(), Close> {
+    let said = match &message {
+        Message::Text(text) => Said::parse(text),
+        _ => Err(ApiError::BadFrame("the frame is binary".to_owned())),
+    };
+    let (key, published) = match said {
+        Ok(Said::Publish { topic, text, event, key }) => {
+            let published = publish(&session.app, topic.as_deref(), text, event, key.as_deref()).await;
+            (key, published)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let key = key.as_deref();
+    let answer = match published {
+        Ok(id) => Told::Ack { key, id }.json(),
+        Err(error) => Told::Error { key, error: error.code(), message: &error.to_string() }.json(),
+    };
+    session.send(answer).await
+}
+
+async fn publish(
+    app: &App,
+    topic: Option<&str>,
+    text: Option<Box<str>>,
+    event: Option<shared::message::EventName>,
+    key: Option<&str>,
+) -> Result<Cursor, ApiError> {
+    let topic = frame::topic(topic)?;
+    let key = key.map(str::parse).transpose()?;
+    let draft = Draft { text: text.ok_or(ApiError::NoText)?, event };
+    let receipt = app.publish(Publication { topic, drafts: vec![draft], key }).await?;
+    Ok(receipt.placed[0].id)
+}

@@ -1,0 +1,64 @@
+//! What is said on the feed, as WebSocket frames.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use shared::cursor::Cursor;
+use shared::gap::Gap;
+use shared::http::ApiError;
+use shared::message::{EventName, Message};
+use shared::topic::Topic;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+/// What the service says, as JSON: `{"type":"welcome","cursor":"…"}` and so on.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum Told<'a> {
+    /// First of all: the client's position.
+    Welcome { cursor: Cursor },
+    /// A message.
+    Message(&'a Message),
+    /// Messages are missing here.
+    Gap(&'a Gap),
+    /// A publication was taken.
+    Ack { key: Option<&'a str>, id: Cursor },
+    /// A publication, or whatever the client sent, was not taken.
+    Error { key: Option<&'a str>, error: &'a str, message: &'a str },
+}
+
+impl Told<'_> {
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(self).expect("what the service says is always valid JSON")
+    }
+
+    /// As a whole frame: a server's frames are not masked, so that all clients can be sent the same bytes.
+    pub(crate) fn frame(&self) -> Bytes {
+        let frame = Frame::message(self.json(), OpCode::Data(Data::Text), true);
+        let mut bytes = Vec::with_capacity(frame.len());
+        frame.format(&mut bytes).expect("writing to memory does not fail");
+        bytes.into()
+    }
+}
+
+pub(crate) fn encode_message(message: &Message) -> Bytes {
+    Told::Message(message).frame()
+}
+
+/// What a client may say.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub(crate) enum Said {
+    /// `{"type":"publish","topic"?,"text","event"?,"key"?}`
+    Publish { topic: Option<String>, text: Option<Box<str>>, event: Option<EventName>, key: Option<String> },
+}
+
+impl Said {
+    pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
+        serde_json::from_str(text).map_err(|error| ApiError::BadFrame(error.to_string()))
+    }
+}
+
+/// The topic that a publication names.
+pub(crate) fn topic(name: Option<&str>) -> Result<Topic, ApiError> {
+    name.map_or_else(|| Ok(Topic::default()), |name| Ok(name.parse()?))
+}
