@@ -6,7 +6,7 @@ mod raw;
 mod server;
 
 pub use raw::{RawClient, get};
-pub use server::Server;
+pub use server::{Server, Stop};
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,0 +1,4 @@
+import { startPage } from "./page.js";
+import { connect } from "./poll.js";
+
+startPage({ connect });

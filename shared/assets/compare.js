@@ -1,0 +1,134 @@
+// `/compare`: the three methods side by side, fed by one publish box.
+
+import { MessageList, newKey, onSubmit, publish, publishError, stateBadge } from "./page.js";
+import { connect as poll } from "./poll.js";
+import { connect as sse } from "./sse.js";
+import { milliseconds, number, say, translate } from "./text.js";
+import { connect as ws } from "./ws.js";
+
+const clients = { ws, poll, sse };
+const remembered = 1000; // delays, for the median
+
+translate();
+const topic = new URLSearchParams(location.search).get("topic") ?? "main";
+const columns = [];
+start();
+
+async function start() {
+  const error = document.getElementById("error");
+  const response = await fetch("assets/peers.json").catch(() => null);
+  if (!response?.ok) {
+    error.textContent = say("noPeers");
+    setTimeout(start, 3000);
+    return;
+  }
+  error.textContent = "";
+  const peers = await response.json();
+  for (const method of Object.keys(clients)) columns.push(makeColumn(method, peers[method]));
+}
+
+/** One method's column; it lives and fails apart from the other two. */
+function makeColumn(method, base) {
+  const section = document.getElementById("method").content.cloneNode(true).firstElementChild;
+  const part = (selector) => section.querySelector(selector);
+  translate(section);
+  section.dataset.method = method;
+  section.setAttribute("aria-labelledby", `${method}-name`);
+  part("h2").id = `${method}-name`;
+  part("h2").textContent = say(`${method}Name`);
+  part(".page").href = base;
+  document.getElementById("methods").append(section);
+
+  const badge = stateBadge(part(".state"));
+  const toggle = part(".toggle");
+  const delays = [];
+  const list = new MessageList(part(".messages"), { onDelay: addDelay });
+  let connection;
+  let since;
+
+  function show(selector, value) {
+    part(selector).dataset.value = value;
+    part(selector).textContent = number(value);
+  }
+
+  const add = (selector, value) => show(selector, Number(part(selector).dataset.value) + value);
+
+  function addDelay(delay) {
+    delays.push(delay);
+    if (delays.length > remembered) delays.shift();
+    const middle = median(delays);
+    part(".delay").dataset.last = Math.round(delay);
+    part(".delay").dataset.median = Math.round(middle);
+    part(".delay").textContent = `${milliseconds(delay)} / ${milliseconds(middle)}`;
+  }
+
+  function open() {
+    connection = clients[method]({
+      url: base,
+      topic,
+      since,
+      onState(state, detail) {
+        section.dataset.state = state;
+        badge(state, detail);
+        toggle.textContent = say(state === "closed" ? "connect" : "disconnect");
+      },
+      onMessage(message) {
+        if (list.add(message)) add(".count", 1);
+      },
+      onGap: (gap) => list.addGap(gap),
+      onTraffic({ requests, bytes }) {
+        add(".requests", requests);
+        add(".bytes", bytes);
+      },
+    });
+  }
+
+  function close() {
+    since = connection.cursor;
+    connection.close();
+    connection = undefined;
+  }
+
+  toggle.addEventListener("click", () => (connection ? close() : open()));
+  open();
+
+  return {
+    base,
+    list,
+    showError: (text) => {
+      part(".error").textContent = text;
+    },
+  };
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Sends `body`, a message or an array of them, to all three services with one key. */
+function publishToAll(body) {
+  const clicked = performance.now();
+  const key = newKey();
+  for (const { base, showError } of columns) {
+    publish(base, topic, body, key).then(
+      (answer) => {
+        showError("");
+        // On a shared backplane the first answer's ids are what all three columns receive.
+        for (const { id, at } of [answer].flat()) {
+          for (const column of columns) column.list.sentFromHere(id, { clicked, at });
+        }
+      },
+      (error) => showError(publishError(error)),
+    );
+  }
+}
+
+const text = () => document.getElementById("publish-text").value;
+
+onSubmit(document.getElementById("publish"), () => publishToAll({ text: text() }));
+
+document.getElementById("publish-burst").addEventListener("click", () => {
+  publishToAll(Array.from({ length: 10 }, (_, index) => ({ text: `${text()} ${index + 1}` })));
+});

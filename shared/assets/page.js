@@ -1,0 +1,278 @@
+// What the pages share: the state badge, the list of messages, publishing, and the index pages' wiring.
+
+import { clockTime, milliseconds, number, say, translate } from "./text.js";
+
+const byId = (id) => document.getElementById(id);
+
+/** Shows a connection's state in `element`; returns the function to call with each new one. */
+export function stateBadge(element) {
+  const label = document.createElement("span");
+  // The countdown is for the eye alone: a screen reader would have to announce every second of it.
+  const countdown = document.createElement("span");
+  countdown.setAttribute("aria-hidden", "true");
+  element.replaceChildren(label, " ", countdown);
+  let timer;
+
+  return (state, { until, cut } = {}) => {
+    clearInterval(timer);
+    element.dataset.state = state;
+    label.textContent = say(state === "waiting" ? (cut ? "cut" : "unreachable") : state);
+    countdown.textContent = "";
+    if (!until) return;
+    const count = () => {
+      const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000));
+      countdown.textContent = say("inSeconds", { n: seconds });
+    };
+    count();
+    timer = setInterval(count, 250);
+  };
+}
+
+/** The list of messages, newest on top. A message seen twice is shown once. */
+export class MessageList {
+  #list;
+  #limit;
+  #seen = new Map();
+  #sentFromHere = new Map();
+  #onDelay;
+
+  constructor(list, { limit = 200, onDelay = () => {} } = {}) {
+    this.#list = list;
+    this.#limit = limit;
+    this.#onDelay = onDelay;
+  }
+
+  /** Adds a message; false if it was here before. */
+  add(message) {
+    if (this.#seen.has(message.id)) return false;
+    const row = document.createElement("li");
+    row.dataset.kind = "message";
+    row.dataset.id = message.id;
+    const shown = { message, row, arrived: performance.now(), arrivedAt: new Date() };
+    this.#remember(this.#seen, message.id, shown);
+    const sent = this.#sentFromHere.get(message.id);
+    this.#sentFromHere.delete(message.id);
+    this.#fill(shown, sent);
+    this.#put(row);
+    return true;
+  }
+
+  /** Message `id` was sent from this page, at `clicked` on performance.now's clock. May come before or after `add`. */
+  sentFromHere(id, sent) {
+    const shown = this.#seen.get(id);
+    if (!shown) this.#remember(this.#sentFromHere, id, sent);
+    else if (!shown.sent) this.#fill(shown, sent);
+  }
+
+  addGap({ reason, since }) {
+    const row = document.createElement("li");
+    row.dataset.kind = "gap";
+    row.dataset.reason = reason;
+    const explanation = { expired: "gapExpired", epoch: "gapEpoch", lagged: "gapLagged" }[reason] ?? "gapExpired";
+    row.append(element("strong", "title", say("gap")), element("p", "text", say(explanation, { since })));
+    this.#put(row);
+  }
+
+  #fill(shown, sent) {
+    const { message, row, arrived, arrivedAt } = shown;
+    const at = message.at ?? sent?.at;
+    const published = at && new Date(at);
+    let delay = published && arrivedAt - published;
+    if (sent) {
+      shown.sent = sent;
+      delay = arrived - sent.clicked;
+      this.#onDelay(delay);
+    }
+
+    const when = element("span", "when", `${say(published ? "publishedAt" : "arrivedAt")} `);
+    const time = element("time", "time", clockTime(published ?? arrivedAt));
+    time.dateTime = (published ?? arrivedAt).toISOString();
+    when.append(time);
+    const delayed = element("span", "delay", say("delay", { ms: milliseconds(delay) }));
+    if (delay !== undefined) delayed.dataset.ms = Math.round(delay);
+    const facts = element("p", "facts");
+    facts.append(when, delayed);
+    if (message.event) facts.append(element("span", "event", say("eventOf", message)));
+    if (message.topic && message.topic !== "main") facts.append(element("span", "topic", say("topicOf", message)));
+    row.replaceChildren(element("p", "text", message.text), facts);
+  }
+
+  // Ids are remembered for longer than rows are shown, but not for ever.
+  #remember(map, id, value) {
+    map.set(id, value);
+    if (map.size > 10 * this.#limit) map.delete(map.keys().next().value);
+  }
+
+  #put(row) {
+    this.#list.prepend(row);
+    while (this.#list.children.length > this.#limit) this.#list.lastElementChild.remove();
+  }
+}
+
+function element(name, className, text = "") {
+  const result = document.createElement(name);
+  result.className = className;
+  result.textContent = text;
+  return result;
+}
+
+/** An error whose message the server wrote for a person. */
+class Refused extends Error {}
+
+/** The words for an error of `publish`. */
+export function publishError(error) {
+  const unanswered = ["TypeError", "TimeoutError", "AbortError", "SyntaxError"].includes(error.name);
+  return unanswered ? say("publishUnreachable") : say("publishRefused", { message: error.message });
+}
+
+// crypto.randomUUID is missing on pages read over plain HTTP from another machine.
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Publishes `body`, a message or an array of them; the same `key` at each attempt keeps a repeat from doubling it. */
+export async function publish(base, topic, body, key) {
+  const address = new URL("messages", base);
+  address.searchParams.set("topic", topic);
+  for (let attempt = 1; ; attempt += 1) {
+    let pause = attempt;
+    try {
+      const response = await fetch(address, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(10_000),
+      });
+      const answer = await response.json();
+      if (response.ok) return answer;
+      const passing = [408, 429, 503].includes(response.status);
+      if (!passing || attempt === 3) throw new Refused(answer.message);
+      pause = Math.min(10, Number(response.headers.get("Retry-After")) || attempt);
+    } catch (error) {
+      if (error instanceof Refused || attempt === 3) throw error;
+    }
+    await new Promise((wake) => setTimeout(wake, 1000 * pause * (0.5 + Math.random() / 2)));
+  }
+}
+
+/**
+ * Makes a service's index page work. `connect` is the method's client; `carriesTime` is false where its
+ * messages come without their time of publishing.
+ */
+export function startPage({ connect, carriesTime = true }) {
+  translate();
+  for (const code of document.querySelectorAll("pre code")) {
+    code.textContent = code.textContent.trim().replace(/(http|ws):\/\/localhost:\d+/g, (_, scheme) =>
+      location.origin.replace("http", scheme),
+    );
+  }
+
+  const base = new URL("/", location.href);
+  const badge = stateBadge(byId("state"));
+  const list = new MessageList(byId("messages"));
+  const words = (id) => byId(id)?.value.split(/[\s,]+/).filter(Boolean) ?? [];
+  let connection;
+  let followed;
+  let resumeFrom = new URLSearchParams(location.search).get("since") ?? undefined;
+  let received = 0;
+
+  function open() {
+    // A person who comes back to the same topics wants what was missed; other topics begin now.
+    if (followed && `${followed.topic}` !== `${words("topic")}`) resumeFrom = undefined;
+    followed = { topic: words("topic"), events: words("event-names") };
+    byId("connection-error").textContent = "";
+    connection = connect({
+      url: base,
+      ...followed,
+      since: resumeFrom,
+      onState,
+      onMessage: (message) => {
+        if (list.add(message)) count();
+      },
+      onGap: (gap) => {
+        list.addGap(gap);
+        byId("messages-empty").hidden = true;
+      },
+    });
+  }
+
+  function close() {
+    resumeFrom = connection?.cursor ?? resumeFrom;
+    connection?.close();
+    connection = undefined;
+  }
+
+  function offerButtons() {
+    const same = `${followed.topic}/${followed.events}` === `${words("topic")}/${words("event-names")}`;
+    byId("connect").disabled = same && ["connecting", "open"].includes(byId("state").dataset.state);
+    byId("disconnect").disabled = byId("state").dataset.state === "closed";
+  }
+
+  function onState(state, detail) {
+    badge(state, detail);
+    offerButtons();
+    if (state === "open") byId("connection-error").textContent = "";
+    if (state !== "waiting") return;
+    if (detail.message) byId("connection-error").textContent = detail.message;
+    if (!detail.cut) explain(connection);
+  }
+
+  // A browser hides why a WebSocket or an EventSource was refused; a plain request for the same is told.
+  async function explain(refused) {
+    const address = new URL("messages", base);
+    for (const name of followed.topic) address.searchParams.append("topic", name);
+    address.searchParams.set("since", refused.cursor ?? "now");
+    address.searchParams.set("limit", 1);
+    const response = await fetch(address, { cache: "no-store" }).catch(() => null);
+    if (!response || response.ok || refused !== connection) return;
+    const { message } = await response.json();
+    byId("connection-error").textContent = message;
+    const lasting = response.status < 500 && ![408, 429].includes(response.status);
+    if (lasting) close();
+  }
+
+  function count() {
+    received += 1;
+    byId("count").textContent = number(received);
+    byId("messages-empty").hidden = true;
+  }
+
+  async function send() {
+    const result = byId("publish-result");
+    const topic = byId("publish-topic").value.trim() || "main";
+    const message = { text: byId("publish-text").value };
+    if (byId("publish-event").value.trim()) message.event = byId("publish-event").value.trim();
+    const clicked = performance.now();
+    const key = newKey();
+    result.classList.remove("error");
+    result.textContent = say("publishing");
+    try {
+      const answer = connection?.publish
+        ? await connection.publish({ topic, ...message }, key)
+        : await publish(base, topic, message, key);
+      if (!carriesTime) list.sentFromHere(answer.id, { clicked, at: answer.at });
+      result.textContent = say("published", answer);
+    } catch (error) {
+      result.classList.add("error");
+      result.textContent = publishError(error);
+    }
+  }
+
+  onSubmit(byId("connection"), () => {
+    close();
+    open();
+  });
+  byId("connection").addEventListener("input", offerButtons);
+  byId("disconnect").addEventListener("click", close);
+  onSubmit(byId("publish"), send);
+  byId("topic").value = new URLSearchParams(location.search).getAll("topic").join(" ") || "main";
+  open();
+}
+
+/** Forms here are answered by scripts alone; the browser never sends one. */
+export function onSubmit(form, handle) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    handle();
+  });
+}

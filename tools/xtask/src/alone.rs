@@ -1,0 +1,147 @@
+//! `cargo xtask alone`: each service with the other two deleted.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs::{self, File},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use toml_edit::{DocumentMut, Item};
+
+use crate::{
+    log,
+    workspace::{self, SERVICES},
+};
+
+/// What stays a member beside the one service.
+const KEPT: [&str; 3] = ["shared", "tools/testkit", "tools/xtask"];
+
+/// Folders that need all three services, and so go when one of them does.
+const NEED_ALL: [&str; 1] = ["tools/e2e"];
+
+/// Builds and tests each service in a copy of the workspace without the other two
+///
+/// The copies are made of the files that git knows or would take, in the folder `alone` of the target folder, where
+/// each service's log lies too. Nothing is fetched once the first has begun.
+#[derive(Debug, Args)]
+pub(crate) struct Alone {}
+
+impl Alone {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let folder = workspace::target()?.join("alone");
+        let fetched = workspace::cargo(workspace::root()).args(["fetch", "--locked", "--quiet"]).status();
+        ensure!(fetched.context("starting cargo fetch")?.success(), "the dependencies could not be fetched");
+
+        let files = files(workspace::root())?;
+        let mut failed = Vec::new();
+        for (service, _) in SERVICES {
+            let copy = folder.join(service);
+            copy_without_others(service, &files, &copy)?;
+            println!("{service}: testing it without the other two, in {}", copy.display());
+            let begin = Instant::now();
+            match test(service, &copy, &folder) {
+                Ok(passed) => println!("{service}: {passed} tests passed in {} s", begin.elapsed().as_secs()),
+                Err(error) => {
+                    println!("{service}: FAILED: {error:#}");
+                    failed.push(service);
+                }
+            }
+        }
+        ensure!(failed.is_empty(), "does not stand alone: {}", failed.join(", "));
+        Ok(())
+    }
+}
+
+/// Every file that git knows or would take, from the root.
+fn files(root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let listed = Command::new("git")
+        .current_dir(root)
+        .args(["ls-files", "-co", "--exclude-standard", "-z"])
+        .output()
+        .context("starting git")?;
+    ensure!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr).trim());
+    let paths = listed.stdout.split(|&byte| byte == 0).filter(|path| !path.is_empty());
+    // What git knows may have been deleted since.
+    Ok(paths.map(|path| PathBuf::from(OsStr::from_bytes(path))).filter(|path| root.join(path).is_file()).collect())
+}
+
+fn copy_without_others(service: &str, files: &BTreeSet<PathBuf>, copy: &Path) -> anyhow::Result<()> {
+    if copy.exists() {
+        fs::remove_dir_all(copy).with_context(|| format!("removing {}", copy.display()))?;
+    }
+    let others = SERVICES.iter().map(|(name, _)| *name).filter(|name| *name != service);
+    let left_out: Vec<_> = others.chain(NEED_ALL).collect();
+    for file in files.iter().filter(|file| !left_out.iter().any(|folder| file.starts_with(folder))) {
+        let to = copy.join(file);
+        fs::create_dir_all(to.parent().unwrap_or(copy))?;
+        fs::copy(workspace::root().join(file), &to).with_context(|| format!("copying {}", file.display()))?;
+    }
+    let manifest = copy.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest)?;
+    let reduced = with_members(&text, |member| member == service || KEPT.contains(&member))?;
+    fs::write(&manifest, reduced).context("writing the copy's Cargo.toml")
+}
+
+/// The manifest with only those members that `keep` says.
+fn with_members(manifest: &str, keep: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+    let mut document: DocumentMut = manifest.parse().context("reading Cargo.toml")?;
+    let workspace = document.get_mut("workspace").context("Cargo.toml has no workspace")?;
+    for key in ["members", "default-members"] {
+        if let Some(members) = workspace.get_mut(key).and_then(Item::as_array_mut) {
+            members.retain(|member| member.as_str().is_some_and(&keep));
+        }
+    }
+    Ok(document.to_string())
+}
+
+/// How many tests passed. cargo may drop what the others needed from Cargo.lock, hence not `--locked`.
+fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
+    let log = folder.join(format!("{service}.log"));
+    let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
+    let status = workspace::cargo(copy)
+        .args(["test", "--offline", "-p", service])
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .env("CARGO_TERM_COLOR", "never")
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .status()
+        .context("starting cargo test")?;
+    if !status.success() {
+        bail!("{status}\n{}\n(all of it: {})", log::last_lines(&log, 40), log.display());
+    }
+    match passed(&log::text(&log)) {
+        0 => bail!("it has no test"),
+        passed => Ok(passed),
+    }
+}
+
+/// The sum over the lines with which test programs end: `test result: ok. 3 passed; 0 failed; …`.
+fn passed(log: &str) -> u32 {
+    let ends = log.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split_once(" passed"));
+    ends.filter_map(|(count, _)| count.parse::<u32>().ok()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_members_go_and_the_rest_of_the_manifest_stays() {
+        let manifest =
+            "# top\n[workspace]\nmembers = [\"shared\", \"ws-echo\", \"tools/e2e\"] # all\nresolver = \"3\"\n";
+        let reduced = with_members(manifest, |member| member == "shared");
+        assert_eq!(reduced.unwrap(), "# top\n[workspace]\nmembers = [\"shared\"] # all\nresolver = \"3\"\n");
+    }
+
+    #[test]
+    fn passed_tests_are_summed_over_test_programs() {
+        let log = "test result: ok. 3 passed; 0 failed\ntest a ... ok\ntest result: ok. 10 passed; 0 failed\n";
+        assert_eq!(passed(log), 13);
+    }
+}

@@ -1,0 +1,96 @@
+//! Installing Chromium and ChromeDriver with the system's package manager.
+
+use std::{
+    fs::{self, File},
+    io::{self, IsTerminal},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, bail};
+use nix::unistd::Uid;
+
+use crate::{browser::program, log, workspace};
+
+/// A package manager, and what it is told.
+struct Manager {
+    program: &'static str,
+    /// Brings its lists up to date, where it does not do so by itself.
+    refresh: Option<&'static str>,
+    install: &'static str,
+    /// Refuses to be run by root, and asks for the right itself.
+    unprivileged: bool,
+}
+
+const MANAGERS: [Manager; 5] = [
+    Manager {
+        program: "apt-get",
+        refresh: Some("update -qq"),
+        install: "install -y -qq --no-install-recommends chromium chromium-driver fonts-noto-cjk",
+        unprivileged: false,
+    },
+    Manager { program: "dnf", refresh: None, install: "install -y chromium chromedriver", unprivileged: false },
+    Manager { program: "pacman", refresh: None, install: "-S --noconfirm --needed chromium", unprivileged: false },
+    Manager {
+        program: "apk",
+        refresh: None,
+        install: "add --no-cache chromium chromium-chromedriver",
+        unprivileged: false,
+    },
+    // The driver's cask is for Chrome's version; Chromium's is for another.
+    Manager {
+        program: "brew",
+        refresh: None,
+        install: "install --cask google-chrome chromedriver",
+        unprivileged: true,
+    },
+];
+
+/// Ubuntu's names for Debian's packages.
+const UBUNTU: &str = "install -y -qq --no-install-recommends chromium-browser chromium-chromedriver fonts-noto-cjk";
+
+/// Installs the browser and its driver, or says how the reader can.
+pub(crate) fn browser() -> anyhow::Result<()> {
+    let Some(manager) = MANAGERS.iter().find(|manager| program(Path::new(manager.program)).is_some()) else {
+        bail!(
+            "no package manager known to this task is here: install Chromium (or Chrome) and the ChromeDriver of the \
+             same version, and name them in the variables CHROME and CHROMEDRIVER if they are not on the path"
+        );
+    };
+    let install = if manager.program == "apt-get" && is_ubuntu() { UBUNTU } else { manager.install };
+    let log = workspace::target()?.join("install.log");
+    let by_hand = format!("{} {install}", manager.program);
+    println!("installing them, which may take some minutes: {by_hand} (what it says is in {})", log.display());
+
+    let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
+    if let Some(refresh) = manager.refresh {
+        // One source that is out of reach makes this fail, and yet the others may have what is needed.
+        let _ = run(manager, refresh, &output)?;
+    }
+    if !run(manager, install, &output)? {
+        bail!("the installation failed; by hand it is: {by_hand}\n{}", log::last_lines(&log, 20));
+    }
+    Ok(())
+}
+
+/// Runs the manager, by way of sudo where that is needed and here. Whether it went well.
+fn run(manager: &Manager, arguments: &str, output: &File) -> anyhow::Result<bool> {
+    let mut command = if manager.unprivileged || Uid::effective().is_root() || program(Path::new("sudo")).is_none() {
+        Command::new("env")
+    } else {
+        let mut sudo = Command::new("sudo");
+        if !io::stdin().is_terminal() {
+            sudo.arg("--non-interactive");
+        }
+        sudo.arg("env");
+        sudo
+    };
+    command.arg("DEBIAN_FRONTEND=noninteractive").arg(manager.program).args(arguments.split(' '));
+    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output.try_clone()?);
+    let status = command.status().with_context(|| format!("starting {}", manager.program))?;
+    Ok(status.success())
+}
+
+fn is_ubuntu() -> bool {
+    fs::read_to_string("/etc/os-release").is_ok_and(|release| release.lines().any(|line| line == "ID=ubuntu"))
+}

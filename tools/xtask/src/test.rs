@@ -1,0 +1,31 @@
+//! `cargo xtask test`: every test, and what they need.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::{browser::Browser, workspace};
+
+/// Runs every test: units, services and pages in a real browser
+///
+/// The tests of the pages need Chromium and ChromeDriver. Where one is missing, both are installed with the system's
+/// package manager; where that cannot be done, the task fails and says what to install. The variables CHROME and
+/// CHROMEDRIVER name other programs to use.
+#[derive(Debug, Args)]
+pub(crate) struct Test {}
+
+impl Test {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let browser = Browser::find_or_install()?;
+        println!("{browser}");
+        let status = workspace::cargo(workspace::root())
+            .args(["test", "--workspace", "--locked"])
+            .env("CHROME", &browser.chrome)
+            .env("CHROMEDRIVER", &browser.driver)
+            .status()
+            .context("starting cargo test")?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    }
+}

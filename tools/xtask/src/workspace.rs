@@ -1,0 +1,34 @@
+//! Where things are: the root, cargo, the folder of what was built.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context;
+
+/// The services, and the port that each listens on unless told otherwise.
+pub(crate) const SERVICES: [(&str, u16); 3] = [("ws-echo", 8080), ("longpoll-server", 3000), ("sse-server", 3001)];
+
+/// The folder of the workspace's Cargo.toml.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// cargo, in `folder`: the same one that runs this task.
+pub(crate) fn cargo(folder: &Path) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    cargo.current_dir(folder);
+    cargo
+}
+
+/// The folder that holds `debug` and `release`. This program lies in one of the two, which tells it even where a
+/// variable or cargo's configuration has moved the folder.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let this = env::current_exe().context("the path of xtask itself")?;
+    let target = this.ancestors().nth(2).context("xtask lies outside of a target folder")?;
+    Ok(target.to_owned())
+}
