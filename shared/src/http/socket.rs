@@ -53,10 +53,11 @@ impl Socket {
     /// Waits until the client has gone: it closed its side or the connection broke.
     pub async fn gone(&mut self, unread: Unread) {
         loop {
-            let mut buffer = [0; 1024];
             if self.stream.readable().await.is_err() {
                 return;
             }
+            // After the wait, so that no waiting connection holds it.
+            let mut buffer = [0; 1024];
             match self.stream.try_read(&mut buffer) {
                 Ok(0) => return,
                 Ok(_) if unread == Unread::Discard => {}
