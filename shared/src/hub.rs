@@ -15,6 +15,12 @@ mod registry;
 mod slots;
 mod subscriber;
 
+/// What `slots` is made of.
+mod sync {
+    pub(super) use futures_util::task::AtomicWaker;
+    pub(super) use parking_lot::Mutex;
+}
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,7 +7,6 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, R
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use warp::filters::BoxedFilter;
-use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
@@ -68,12 +67,6 @@ pub(super) fn routes(app: &Arc<App>, own: &'static [Asset]) -> BoxedFilter<(Resp
     });
     let nothing = warp::any().and_then(|| ready(Err::<Response, Rejection>(warp::reject::not_found()))).boxed();
     let files = files.fold(nothing, |all, file| all.or(file).unify().boxed());
-    // Looked for only where it can be found.
-    let is_file = move |path: FullPath| {
-        let known = own.iter().chain(SHARED).any(|asset| asset.path == path.as_str());
-        ready(if known { Ok(()) } else { Err(warp::reject::not_found()) })
-    };
-    let files = warp::path::full().and_then(is_file).untuple_one().and(files);
     peers.or(files).unify().boxed()
 }
 

@@ -66,9 +66,11 @@ impl warp::reject::Reject for Refused {}
 /// Declares a route: who asks for `path` with one of the methods in `allow` gets here as a [`Request`]; who asks for it
 /// in another way is told how.
 pub fn route(path: &'static str, allow: &'static str, upgrade: Upgrade) -> BoxedFilter<(Request,)> {
-    let check = move |full: FullPath, method: Method, headers: HeaderMap| {
+    let is_here =
+        move |full: FullPath| ready(if full.as_str() == path { Ok(()) } else { Err(warp::reject::not_found()) });
+    let check = move |method: Method, headers: HeaderMap| {
         let upgrades = is_websocket_upgrade(&headers);
-        ready(if full.as_str() != path || (upgrade == Upgrade::Chosen && !upgrades) {
+        ready(if upgrade == Upgrade::Chosen && !upgrades {
             Err(warp::reject::not_found())
         } else if !allow.split(", ").any(|allowed| allowed == method.as_str()) {
             refuse(ApiError::MethodNotAllowed { allow })
@@ -82,6 +84,8 @@ pub fn route(path: &'static str, allow: &'static str, upgrade: Upgrade) -> Boxed
     };
     let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::path::full()
+        .and_then(is_here)
+        .untuple_one()
         .and(warp::method())
         .and(warp::header::headers_cloned())
         .and_then(check)

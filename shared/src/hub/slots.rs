@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Waker;
+use std::task::{Context, Poll};
 
-use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
+// Named this way because a test puts a model checker's types in their place.
+use super::sync::{AtomicWaker, Mutex};
 
 /// One slot a subscriber, each with a place for its waker.
 ///
@@ -50,12 +50,20 @@ impl Slots {
     }
 }
 
-impl Seat {
-    /// Has the waker called at the next message. The caller looks for messages *after* this, or it might miss one that
-    /// came in between.
-    pub(crate) fn register(&self, waker: &Waker) {
-        self.slot.waker.register(waker);
+/// Is ready once there is news; else has the task woken when one of the seats' slots is.
+///
+/// Who brings news makes it visible first and wakes the slots then.
+pub(crate) fn poll_news<'a>(
+    seats: impl IntoIterator<Item = &'a Seat>,
+    cx: &mut Context<'_>,
+    has_news: impl Fn() -> bool,
+) -> Poll<()> {
+    if has_news() {
+        return Poll::Ready(());
     }
+    seats.into_iter().for_each(|seat| seat.slot.waker.register(cx.waker()));
+    // Looked for again, because it may have come before the waker was in place.
+    if has_news() { Poll::Ready(()) } else { Poll::Pending }
 }
 
 impl Drop for Seat {

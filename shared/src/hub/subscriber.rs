@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::history::{Lost, TopicHistory};
 use super::pattern::PatternGroup;
 use super::registry::Registry;
-use super::slots::Seat;
+use super::slots::{Seat, poll_news};
 use super::{Entry, Inner};
 use crate::cursor::{Cursor, Position};
 use crate::gap::{Gap, GapReason};
@@ -168,12 +168,7 @@ impl Subscriber {
 
     /// As [`Subscriber::changed`].
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_news() {
-            return Poll::Ready(());
-        }
-        self.interests.iter().for_each(|interest| interest.seat().register(cx.waker()));
-        // A message may have come before the waker was in place.
-        if self.has_news() { Poll::Ready(()) } else { Poll::Pending }
+        poll_news(self.interests.iter().map(Interest::seat), cx, || self.has_news())
     }
 
     fn has_news(&self) -> bool {
