@@ -59,7 +59,7 @@ function makeColumn(method, base) {
     const middle = median(delays);
     part(".delay").dataset.last = Math.round(delay);
     part(".delay").dataset.median = Math.round(middle);
-    part(".delay").textContent = `${milliseconds(delay)} / ${milliseconds(middle)}`;
+    part(".delay").textContent = `${number(Math.round(delay))} / ${milliseconds(middle)}`;
   }
 
   function open() {

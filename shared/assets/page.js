@@ -88,10 +88,13 @@ export class MessageList {
     const time = element("time", "time", clockTime(published ?? arrivedAt));
     time.dateTime = (published ?? arrivedAt).toISOString();
     when.append(time);
-    const delayed = element("span", "delay", say("delay", { ms: milliseconds(delay) }));
-    if (delay !== undefined) delayed.dataset.ms = Math.round(delay);
     const facts = element("p", "facts");
-    facts.append(when, delayed);
+    facts.append(when);
+    if (delay !== undefined) {
+      const delayed = element("span", "delay", say("delay", { ms: milliseconds(delay) }));
+      delayed.dataset.ms = Math.round(delay);
+      facts.append(delayed);
+    }
     if (message.event) facts.append(element("span", "event", say("eventOf", message)));
     if (message.topic && message.topic !== "main") facts.append(element("span", "topic", say("topicOf", message)));
     row.replaceChildren(element("p", "text", message.text), facts);

@@ -78,7 +78,7 @@ const chinese = {
   bytes: "收到的字节",
   openPage: "打开它的页面",
   howCounted: "数字是怎样算的",
-  noteDelay: "消息数旁的延迟只统计从本页发布的消息：从按下按钮到消息到达，三种方法用同一个时钟；第一次还含建立连接和跨域预检。其他消息的延迟是到达时间减去发布时间，受两边时钟差影响；SSE 不带发布时间，所以写作“—”。",
+  noteDelay: "消息数旁的延迟只统计从本页发布的消息：从按下按钮到消息到达，三种方法用同一个时钟；第一次还含建立连接和跨域预检。其他消息的延迟是到达时间减去发布时间，受两边时钟差影响；SSE 不带发布时间，所以不显示延迟。",
   noteRequests: "请求数：WebSocket 与 SSE 每建立一次连接算一次；长轮询每次询问算一次。未计入 SSE 开始前询问起始位置的一个短请求。",
   noteBytes: "字节：WebSocket 是内容加帧头（2、4 或 10 字节）；长轮询是状态行、脚本能看到的响应头和正文；SSE 是事件的各个字段。",
   noteNotBytes: "未计入：WebSocket 与 SSE 应答的头部、心跳、客户端发出的内容，以及 TCP、TLS 和压缩。",
@@ -116,11 +116,11 @@ const english = {
   publishTopic: "Topic",
   publishEvent: "Event (optional)",
   publishSend: "Publish",
-  publishBurst: "Publish 10",
+  publishBurst: "Burst of 10",
   publishFirst: "Hello, subscribers!",
   publishing: "Publishing…",
   published: "Published, id {id}",
-  publishUnreachable: "The server did not answer; whether the message was published is not known.",
+  publishUnreachable: "The server did not answer: the message may or may not have been published.",
   publishRefused: "Not published: {message}",
 
   echo: "Echo",
@@ -160,7 +160,7 @@ const english = {
   bytes: "Bytes received",
   openPage: "Open its page",
   howCounted: "How the numbers are counted",
-  noteDelay: "The delay among the numbers covers messages published from this page only: from the press of the button to arrival, on one clock for all three; the first includes opening connections and asking for cross-origin permission. Other messages show arrival minus time of publishing, which the two clocks' difference distorts; SSE carries no such time, hence “—”.",
+  noteDelay: "The delay among the numbers covers messages published from this page only: from the press of the button to arrival, on one clock for all three; the first includes opening connections and asking for cross-origin permission. Other messages show arrival minus time of publishing, which the two clocks' difference distorts; SSE carries no such time, so it shows none.",
   noteRequests: "Requests: WebSocket and SSE count one for each connection, long polling one for each poll. Not counted: the short request with which SSE asks for its first position.",
   noteBytes: "Bytes: for WebSocket, payload and frame header (2, 4 or 10 bytes); for long polling, status line, the headers a script may see, and body; for SSE, the fields of each event.",
   noteNotBytes: "Not counted: the heads of the WebSocket and SSE answers, heartbeats, what the client sends, and TCP, TLS and compression.",
@@ -214,5 +214,5 @@ const numberFormat = new Intl.NumberFormat(language);
 export const clockTime = (date) => timeFormat.format(date);
 export const number = (value) => numberFormat.format(value);
 
-/** A delay; "—" where it is not known. */
-export const milliseconds = (value) => (value === undefined ? "—" : `${number(Math.round(value))} ms`);
+/** A delay. */
+export const milliseconds = (value) => `${number(Math.round(value))} ms`;

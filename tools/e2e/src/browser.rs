@@ -1,0 +1,259 @@
+//! A browser window, and what it is asked.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+use crate::PATIENCE;
+use crate::driver::{Driver, chrome};
+
+/// Browsers that run at a time: more only make each other slow.
+static PLACES: Semaphore = Semaphore::const_new(2);
+
+/// How often the page is asked whether what is waited for has come.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// A browser of its own, with nothing remembered. When it is dropped, it ends.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    session: String,
+    http: reqwest::Client,
+    // These end in this order.
+    _driver: Driver,
+    _profile: Profile,
+    _place: SemaphorePermit<'static>,
+}
+
+/// A line of the browser's console.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    /// `SEVERE`, `WARNING`, `INFO` or `DEBUG`.
+    pub level: String,
+    /// Where, and what.
+    pub message: String,
+}
+
+/// What a list of messages on a page shows in a row, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row {
+    /// A message's text.
+    Message(String),
+    /// A gap's reason.
+    Gap(String),
+}
+
+/// A row with a message.
+pub fn message(text: &str) -> Row {
+    Row::Message(text.to_owned())
+}
+
+impl Browser {
+    /// Starts a browser of a person who reads these languages, such as `en` or `zh-CN,zh`, the best first.
+    ///
+    /// # Errors
+    /// When it does not start.
+    ///
+    /// # Panics
+    /// When Chromium or ChromeDriver is not there, with what to install.
+    pub async fn start(languages: &str) -> anyhow::Result<Self> {
+        let place = PLACES.acquire().await?;
+        let chrome = chrome();
+        let profile = Profile::new()?;
+        let driver = Driver::start()?;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(&chrome, &profile, languages)?)
+            .connect(&driver.url())
+            .await
+            .with_context(|| format!("starting {}", chrome.display()))?;
+        let session = client.session_id().await?.context("the driver gives the session no id")?;
+        let session = format!("{}/session/{session}", driver.url());
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        Ok(Self { client, session, http, _driver: driver, _profile: profile, _place: place })
+    }
+
+    /// Opens a URL and waits until it is loaded.
+    ///
+    /// # Errors
+    /// As all that follow, when the browser does not do it.
+    pub async fn open(&self, url: &str) -> anyhow::Result<()> {
+        self.client.goto(url).await.with_context(|| format!("opening {url}"))
+    }
+
+    /// The value of a JavaScript expression, which may be a promise.
+    pub async fn value(&self, expression: &str) -> anyhow::Result<Value> {
+        let value = self.client.execute(&format!("return ({expression});"), Vec::new()).await;
+        value.with_context(|| format!("asking for {expression}"))
+    }
+
+    /// Runs JavaScript statements.
+    pub async fn run(&self, statements: &str) -> anyhow::Result<()> {
+        self.client.execute(statements, Vec::new()).await.with_context(|| format!("running {statements}"))?;
+        Ok(())
+    }
+
+    /// Waits until a JavaScript expression is true, or a value that counts as true, which is returned.
+    ///
+    /// # Errors
+    /// When it does not become true, with what the page shows instead.
+    pub async fn until(&self, expression: &str) -> anyhow::Result<Value> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while timeout_at(deadline, look.tick()).await.is_ok() {
+            let value = self.value(expression).await?;
+            if !matches!(value, Value::Null | Value::Bool(false)) && value != "" && value != 0 {
+                return Ok(value);
+            }
+        }
+        let shown = self.value("document.body?.innerText").await?;
+        let shown = shown.as_str().unwrap_or_default();
+        bail!("waited {PATIENCE:?} for {expression}\nThe page:\n{shown}\nIts console: {:#?}", self.log().await?)
+    }
+
+    /// Waits until a connection's state, shown by the element, is `connecting`, `open`, `waiting` or `closed`.
+    pub async fn until_state(&self, element: &str, state: &str) -> anyhow::Result<()> {
+        self.until(&format!("document.querySelector({element:?})?.dataset.state === {state:?}")).await?;
+        Ok(())
+    }
+
+    /// Waits until a list shows a text, and returns the whole list.
+    pub async fn until_row(&self, list: &str, text: &str) -> anyhow::Result<Vec<Row>> {
+        let texts = format!("[...document.querySelectorAll({:?})]", format!("{list} .text"));
+        self.until(&format!("{texts}.some((row) => row.textContent === {text:?})")).await?;
+        self.rows(list).await
+    }
+
+    /// What a list of messages shows, the oldest first.
+    pub async fn rows(&self, list: &str) -> anyhow::Result<Vec<Row>> {
+        let rows = format!(
+            "[...document.querySelectorAll({:?})].map((row) =>
+                ({{ reason: row.dataset.reason, text: row.querySelector('.text').textContent }})).reverse()",
+            format!("{list} > li")
+        );
+        let rows = self.value(&rows).await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let row = |row: &Value| match &row["reason"] {
+            Value::Null => Row::Message(text(&row["text"])),
+            reason => Row::Gap(text(reason)),
+        };
+        Ok(rows.as_array().context("the list is not there")?.iter().map(row).collect())
+    }
+
+    /// The text of an element, as it is shown.
+    pub async fn text(&self, element: &str) -> anyhow::Result<String> {
+        Ok(self.client.find(Locator::Css(element)).await?.text().await?)
+    }
+
+    /// Types into a field, in place of what is there.
+    pub async fn fill(&self, field: &str, text: &str) -> anyhow::Result<()> {
+        let field = self.client.find(Locator::Css(field)).await?;
+        field.clear().await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    /// Clicks an element.
+    pub async fn click(&self, element: &str) -> anyhow::Result<()> {
+        Ok(self.client.find(Locator::Css(element)).await?.click().await?)
+    }
+
+    /// What the console has been told since it was last asked.
+    pub async fn log(&self) -> anyhow::Result<Vec<Logged>> {
+        let entries = self.ask("se/log", &json!({ "type": "browser" })).await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let logged = |entry: &Value| Logged { level: text(&entry["level"]), message: text(&entry["message"]) };
+        Ok(entries.as_array().context("a log is a list")?.iter().map(logged).collect())
+    }
+
+    /// Sets the size of what is seen of pages opened from now on, in CSS pixels. No scroll bar takes from it.
+    pub async fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
+        self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": true })).await?;
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", &size).await
+    }
+
+    /// Has the person prefer `light` or `dark` pages.
+    pub async fn prefer(&self, scheme: &str) -> anyhow::Result<()> {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", &features).await
+    }
+
+    /// A picture of what is seen, as PNG.
+    pub async fn screenshot(&self) -> anyhow::Result<Vec<u8>> {
+        Ok(self.client.screenshot().await?)
+    }
+
+    async fn devtools(&self, command: &str, parameters: &Value) -> anyhow::Result<()> {
+        self.ask("goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await?;
+        Ok(())
+    }
+
+    /// What is not in the WebDriver standard.
+    async fn ask(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let answer = self.http.post(format!("{}/{path}", self.session)).json(body).send().await?;
+        let mut answer: Value = answer.error_for_status().with_context(|| format!("asking for {path}"))?.json().await?;
+        Ok(answer["value"].take())
+    }
+}
+
+fn capabilities(chrome: &std::path::Path, profile: &Profile, languages: &str) -> anyhow::Result<Map<String, Value>> {
+    let mut arguments = vec![
+        "--headless".to_owned(),
+        format!("--user-data-dir={}", profile.0.display()),
+        format!("--lang={}", languages.split(',').next().unwrap_or_default()),
+        "--no-first-run".to_owned(),
+        "--no-default-browser-check".to_owned(),
+        // Containers have little of it.
+        "--disable-dev-shm-usage".to_owned(),
+        "--disable-breakpad".to_owned(),
+        "--disable-sync".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--disable-background-networking".to_owned(),
+        // Whatever the browser would like to ask of the world.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost".to_owned(),
+        "--no-proxy-server".to_owned(),
+    ];
+    // Chromium's sandbox does not work for root, to whom its files belong then.
+    if std::fs::metadata(&profile.0)?.uid() == 0 {
+        arguments.push("--no-sandbox".to_owned());
+    }
+    let options = json!({
+        "binary": chrome,
+        "args": arguments,
+        "prefs": { "intl": { "accept_languages": languages } },
+    });
+    Ok(Map::from_iter([
+        ("browserName".to_owned(), json!("chrome")),
+        ("goog:chromeOptions".to_owned(), options),
+        ("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" })),
+    ]))
+}
+
+/// A folder for what a browser remembers.
+#[derive(Debug)]
+struct Profile(PathBuf);
+
+impl Profile {
+    fn new() -> anyhow::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("e2e-browser-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        // A browser that is still at its end may write another file; that is for the system to clear away.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,143 @@
+//! ChromeDriver, and where it and Chromium are found.
+
+use std::env;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::PATIENCE;
+
+const CHROME: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const DRIVER: [&str; 2] = ["chromedriver", "chromium.chromedriver"];
+
+/// How long the driver may take to close its browsers before it is killed.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Chromium: what the variable CHROME names, or what is on the path.
+///
+/// # Panics
+/// When there is none, with what to install.
+pub fn chrome() -> PathBuf {
+    program("CHROME", &CHROME)
+}
+
+fn program(variable: &str, names: &[&str]) -> PathBuf {
+    if let Some(named) = env::var_os(variable).filter(|value| !value.is_empty()) {
+        return named.into();
+    }
+    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
+    let places = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    places.into_iter().find(|place| place.is_file()).unwrap_or_else(|| {
+        panic!(
+            "these tests need Chromium and ChromeDriver, and {} is not on the path: `cargo xtask test` installs both; \
+             by hand, install the packages chromium and chromium-driver (Debian), or name the program in {variable}",
+            names[0],
+        )
+    })
+}
+
+/// The driver takes a free port of IPv6 and ends if somebody has the same one of IPv4.
+const ATTEMPTS: usize = 20;
+
+/// A WebDriver server on a port of its own. When it is dropped, it and its browsers end.
+#[derive(Debug)]
+pub struct Driver {
+    process: Child,
+    port: u16,
+}
+
+impl Driver {
+    /// Starts what the variable CHROMEDRIVER names, or what is on the path.
+    ///
+    /// # Errors
+    /// When it does not start.
+    ///
+    /// # Panics
+    /// When there is none, with what to install.
+    pub fn start() -> anyhow::Result<Self> {
+        let program = program("CHROMEDRIVER", &DRIVER);
+        for _ in 0..ATTEMPTS {
+            let process = Command::new(&program)
+                .arg("--port=0")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .with_context(|| format!("starting {}", program.display()))?;
+            let mut driver = Self { process, port: 0 };
+            let output = driver.process.stdout.take().context("the driver's output is piped")?;
+            match said(output).recv_timeout(PATIENCE).context("the driver says nothing of its port")? {
+                Said::Port(port) => {
+                    driver.port = port;
+                    return Ok(driver);
+                }
+                Said::Taken => {}
+                Said::Else(output) => bail!("the driver does not start:\n{output}"),
+            }
+        }
+        bail!("in {ATTEMPTS} attempts the driver found no port")
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Has it close its browsers and end.
+    fn shut_down(&mut self) -> anyhow::Result<()> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(CLOSING))?;
+        write!(stream, "GET /shutdown HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\r\n", self.port)?;
+        // It answers, and ends; what it says does not matter.
+        let _ = stream.read_to_end(&mut Vec::new());
+        let deadline = Instant::now() + CLOSING;
+        while self.process.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                bail!("the driver does not end");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+/// What the driver says about its start.
+enum Said {
+    Port(u16),
+    Taken,
+    Else(String),
+}
+
+/// Reads the driver's output to the end, or it would wait for room to write, and sends what it says about its start.
+fn said(output: ChildStdout) -> Receiver<Said> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut all = String::new();
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let port = line.strip_suffix('.').and_then(|line| line.rsplit_once("successfully on port "));
+            if let Some(port) = port.and_then(|(_, port)| port.parse().ok()) {
+                // An error means that nobody waits any more, and so does the one below.
+                let _ = tell.send(Said::Port(port));
+            }
+            all.push_str(&line);
+            all.push('\n');
+        }
+        let _ = tell.send(if all.contains("port not available") { Said::Taken } else { Said::Else(all) });
+    });
+    told
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.shut_down().is_err() {
+            // It may have ended by itself, and then there is nothing to kill.
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The three side by side.
+
+use e2e::browser::{Browser, Row, message};
+use e2e::service::{Method, Service};
+
+/// An element in a method's column.
+fn part(method: Method, selector: &str) -> String {
+    format!(".method[data-method={}] {selector}", method.name())
+}
+
+async fn number(browser: &Browser, method: Method, what: &str) -> anyhow::Result<i64> {
+    let element = part(method, what);
+    let value = browser.value(&format!("Number(document.querySelector({element:?}).dataset.value)")).await?;
+    value.as_i64().ok_or_else(|| anyhow::anyhow!("{element} shows {value}"))
+}
+
+async fn publish(browser: &Browser, text: &str) -> anyhow::Result<()> {
+    browser.fill("#publish-text", text).await?;
+    browser.click("#publish-send").await
+}
+
+#[tokio::test]
+async fn one_press_reaches_each_column_once() -> anyhow::Result<()> {
+    let services = Service::all_three(&[]).await?;
+    let browser = Browser::start("en").await?;
+    for (method, service) in Method::ALL.into_iter().zip(&services) {
+        // Whichever service it is read from, it is the same page.
+        browser.open(&service.url("/compare")).await?;
+        for method in Method::ALL {
+            browser.until_state(&part(method, ".state"), "open").await?;
+        }
+        let bytes = number(&browser, method, ".bytes").await?;
+
+        let texts = ["one", "two", "three"];
+        for text in texts {
+            publish(&browser, text).await?;
+            for method in Method::ALL {
+                browser.until_row(&part(method, ".messages"), text).await?;
+            }
+        }
+        for method in Method::ALL {
+            assert_eq!(browser.rows(&part(method, ".messages")).await?, texts.map(message), "{method:?}");
+            assert_eq!(number(&browser, method, ".count").await?, 3, "{method:?}");
+            let delay = part(method, ".numbers .delay");
+            browser.until(&format!("Number(document.querySelector({delay:?}).dataset.median) >= 0")).await?;
+        }
+        assert!(number(&browser, method, ".bytes").await? > bytes);
+
+        // One connection lasts; a poll is answered and asked again.
+        let [ws, poll, sse] = Method::ALL;
+        assert_eq!(number(&browser, ws, ".requests").await?, 1);
+        assert_eq!(number(&browser, sse, ".requests").await?, 1);
+        assert!(number(&browser, poll, ".requests").await? >= 4);
+        let bytes = [
+            number(&browser, sse, ".bytes").await?,
+            number(&browser, ws, ".bytes").await?,
+            number(&browser, poll, ".bytes").await?,
+        ];
+        assert!(bytes.is_sorted() && bytes[0] > 0, "events, frames, answers: {bytes:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_burst_arrives_in_order() -> anyhow::Result<()> {
+    let services = Service::all_three(&[]).await?;
+    let browser = Browser::start("en").await?;
+    browser.open(&services[0].url("/compare")).await?;
+    for method in Method::ALL {
+        browser.until_state(&part(method, ".state"), "open").await?;
+    }
+    browser.fill("#publish-text", "burst").await?;
+    browser.click("#publish-burst").await?;
+    let burst: Vec<Row> = (1..=10).map(|number| message(&format!("burst {number}"))).collect();
+    for method in Method::ALL {
+        assert_eq!(browser.until_row(&part(method, ".messages"), "burst 10").await?, burst, "{method:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_loss_is_told_in_each_column() -> anyhow::Result<()> {
+    // Of the ten, published at once, no more than eight are held.
+    let services = Service::all_three(&["--history=8"]).await?;
+    let browser = Browser::start("en").await?;
+    browser.open(&services[0].url("/compare")).await?;
+    for method in Method::ALL {
+        browser.until_state(&part(method, ".state"), "open").await?;
+    }
+    browser.fill("#publish-text", "burst").await?;
+    browser.click("#publish-burst").await?;
+    let gap = std::iter::once(Row::Gap("lagged".to_owned()));
+    let rest: Vec<Row> = gap.chain((3..=10).map(|number| message(&format!("burst {number}")))).collect();
+    for method in Method::ALL {
+        assert_eq!(browser.until_row(&part(method, ".messages"), "burst 10").await?, rest, "{method:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_leaves_the_others_alone() -> anyhow::Result<()> {
+    let mut services = Service::all_three(&[]).await?;
+    let browser = Browser::start("en").await?;
+    browser.open(&services[0].url("/compare")).await?;
+    for method in Method::ALL {
+        browser.until_state(&part(method, ".state"), "open").await?;
+    }
+    publish(&browser, "all").await?;
+    for method in Method::ALL {
+        browser.until_row(&part(method, ".messages"), "all").await?;
+    }
+
+    let [ws, poll, sse] = &mut services;
+    poll.stop().await?;
+    browser.until_state(&part(Method::Poll, ".state"), "waiting").await?;
+    publish(&browser, "two of three").await?;
+    for method in [Method::Ws, Method::Sse] {
+        let rows = browser.until_row(&part(method, ".messages"), "two of three").await?;
+        assert_eq!(rows, ["all", "two of three"].map(message));
+        assert_eq!(browser.text(&part(method, ".state")).await?, "Connected");
+    }
+    let error = part(Method::Poll, ".error");
+    browser.until(&format!("document.querySelector({error:?}).textContent.includes('did not answer')")).await?;
+    assert_eq!(browser.rows(&part(Method::Poll, ".messages")).await?, [message("all")]);
+
+    // Opened while it is down, the page is as useful.
+    for service in [ws, sse] {
+        browser.open(&service.url("/compare")).await?;
+        browser.until_state(&part(Method::Ws, ".state"), "open").await?;
+        browser.until_state(&part(Method::Sse, ".state"), "open").await?;
+        browser.until_state(&part(Method::Poll, ".state"), "waiting").await?;
+        assert!(browser.text(&part(Method::Poll, ".state")).await?.starts_with("Not reachable, trying again"));
+    }
+
+    let peers: Vec<String> =
+        services.iter().map(|service| format!("--peer-{}={}", service.method().name(), service.url(""))).collect();
+    let peers: Vec<&str> = peers.iter().map(String::as_str).collect();
+    services[1].start(&peers).await?;
+    browser.until_state(&part(Method::Poll, ".state"), "open").await?;
+    publish(&browser, "back").await?;
+    for method in Method::ALL {
+        browser.until_row(&part(method, ".messages"), "back").await?;
+    }
+    Ok(())
+}
