@@ -73,13 +73,21 @@ struct Inner {
     encode: Encode,
     /// The offset of the last visible message. Stored after the messages are in their histories, before anyone is woken.
     head: AtomicU64,
+    /// How many messages have been evicted. Counted after each is gone, so that whoever loads it misses none of them.
+    evictions: AtomicU64,
     registry: RwLock<Registry>,
 }
 
 impl Hub {
     /// An empty hub, and the feed that fills it.
     pub fn new(epoch: Epoch, limits: HistoryLimits, encode: Encode) -> (Self, Feed) {
-        let inner = Arc::new(Inner { epoch, encode, head: AtomicU64::new(0), registry: RwLock::default() });
+        let inner = Arc::new(Inner {
+            epoch,
+            encode,
+            head: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+            registry: RwLock::default(),
+        });
         (Self { inner: Arc::clone(&inner) }, Feed::new(inner, limits))
     }
 
@@ -104,6 +112,10 @@ impl Hub {
 impl Inner {
     fn head(&self) -> u64 {
         self.head.load(Ordering::Acquire)
+    }
+
+    fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Acquire)
     }
 
     fn cursor(&self, offset: u64) -> Cursor {

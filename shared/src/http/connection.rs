@@ -92,7 +92,7 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
             Next::Session(session, socket)
         }
         Ok(None) => Next::Ended(Ended::Close(socket)),
-        Err(error) => match answer_to_bad_head(&error, app, !unread.is_empty()) {
+        Err(error) => match answer_to_bad_head(&error, app, unread.len()) {
             Some(answer) => {
                 debug!(%error, "bad request");
                 match write_last(&mut socket, answer).await {
@@ -121,6 +121,8 @@ fn respond(
         let (shared_headers, refusal) = admit(&app, &head, room);
         let mut response = match refusal {
             Some(response) => response,
+            // Of CONNECT; warp takes for granted that there is a path.
+            None if head.uri.path().is_empty() => ApiError::NotFound.response(),
             None => {
                 let shared_headers = shared_headers.clone();
                 head.extensions.insert(Context { handover, room, version: head.version, shared_headers });
@@ -134,13 +136,18 @@ fn respond(
     .boxed()
 }
 
-/// What to tell a client whose request never became one. `None` if there is nobody to tell, or nothing was asked.
-fn answer_to_bad_head(error: &hyper::Error, app: &App, begun: bool) -> Option<ApiError> {
-    if error.is_parse_too_large() {
-        Some(ApiError::HeadTooLarge { limit: app.config.input.max_head_bytes.as_u64() as usize })
+/// What to tell a client whose request never became one, of which `unread` bytes had come. `None` if there is nobody to
+/// tell, or nothing was asked.
+fn answer_to_bad_head(error: &hyper::Error, app: &App, unread: usize) -> Option<ApiError> {
+    let limit = app.config.input.max_head_bytes.as_u64() as usize;
+    if error.is_parse_too_large() && unread >= limit {
+        Some(ApiError::HeadTooLarge { limit })
+    } else if error.is_parse_too_large() {
+        // hyper's word for two more mistakes.
+        Some(ApiError::BadRequest("more than 100 headers, or a length that no body has".to_owned()))
     } else if error.is_parse() {
         Some(ApiError::BadRequest(error.to_string()))
-    } else if error.is_timeout() && begun {
+    } else if error.is_timeout() && unread > 0 {
         Some(ApiError::TooSlow { part: "head" })
     } else {
         None
@@ -172,7 +179,8 @@ impl Watched {
 /// None of our answers with such a status is without a body.
 fn is_bare_error(answer: &[u8]) -> bool {
     const NO_BODY: &[u8] = b"content-length: 0\r\n";
-    answer.starts_with(b"HTTP/1.1 4") && answer.windows(NO_BODY.len()).any(|window| window == NO_BODY)
+    (answer.starts_with(b"HTTP/1.1 4") || answer.starts_with(b"HTTP/1.0 4"))
+        && answer.windows(NO_BODY.len()).any(|window| window == NO_BODY)
 }
 
 impl AsyncRead for Watched {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::history::TopicHistory;
+use super::slots::Slots;
 use super::{Entry, Inner};
 use crate::cursor::Epoch;
 use crate::message::{Message, Timestamp};
@@ -63,15 +64,25 @@ impl Feed {
     ///
     /// The caller wakes the subscribers by the returned [`Wake`], after it has given up its own locks.
     pub fn append(&mut self, messages: impl IntoIterator<Item = Message>) -> Wake {
-        let mut wake = Wake::default();
+        let mut topics: Vec<Arc<TopicHistory>> = Vec::new();
         let mut last = self.hub.head();
         for message in messages {
             debug_assert!(message.id.epoch == self.hub.epoch && message.id.offset > last);
             last = message.id.offset;
             let topic = self.push(message);
-            wake.add(topic);
+            if !topics.last().is_some_and(|last| Arc::ptr_eq(last, &topic)) {
+                topics.push(topic);
+            }
         }
         self.hub.head.store(last, Ordering::Release);
+        // Before anything is evicted: a topic that is dropped knows no longer who follows it.
+        let wake = Wake::of(&topics);
+        // After the messages are visible: a reader can only be told of the loss of what it could have seen.
+        for topic in &topics {
+            while topic.len() > self.limits.messages {
+                self.evict_from(topic);
+            }
+        }
         self.evict_beyond_bytes();
         wake
     }
@@ -100,13 +111,9 @@ impl Feed {
         topic.push(entry);
         drop(registry);
 
-        match topic.len() {
-            1 => {
-                self.bytes += TOPIC_COST;
-                self.by_oldest.insert(offset, Arc::clone(&topic));
-            }
-            len if len > self.limits.messages => self.evict_from(&topic),
-            _ => {}
+        if topic.len() == 1 {
+            self.bytes += TOPIC_COST;
+            self.by_oldest.insert(offset, Arc::clone(&topic));
         }
         topic
     }
@@ -125,7 +132,9 @@ impl Feed {
     }
 
     fn evict_from(&mut self, topic: &Arc<TopicHistory>) {
-        let Some(entry) = topic.evict_oldest() else { return };
+        let eviction = self.hub.evictions() + 1;
+        let Some(entry) = topic.evict_oldest(eviction) else { return };
+        self.hub.evictions.store(eviction, Ordering::Release);
         self.messages -= 1;
         self.bytes -= entry.cost();
         self.by_oldest.remove(&entry.offset());
@@ -155,30 +164,27 @@ impl fmt::Debug for Feed {
 #[must_use = "subscribers wait until they are woken"]
 #[derive(Default)]
 pub struct Wake {
-    topics: Vec<Arc<TopicHistory>>,
+    waiting: Vec<Arc<Slots>>,
 }
 
 impl Wake {
-    fn add(&mut self, topic: Arc<TopicHistory>) {
-        if !self.topics.last().is_some_and(|last| Arc::ptr_eq(last, &topic)) {
-            self.topics.push(topic);
+    fn of(topics: &[Arc<TopicHistory>]) -> Self {
+        let mut waiting = Vec::new();
+        for topic in topics {
+            waiting.push(Arc::clone(&topic.slots));
+            waiting.extend(topic.patterns.read().iter().map(|pattern| Arc::clone(&pattern.slots)));
         }
+        Self { waiting }
     }
 
     /// Wakes them.
     pub fn wake(self) {
-        for topic in self.topics {
-            topic.slots.wake_all();
-            let patterns = topic.patterns.read().clone();
-            for pattern in patterns {
-                pattern.slots.wake_all();
-            }
-        }
+        self.waiting.iter().for_each(|slots| slots.wake_all());
     }
 }
 
 impl fmt::Debug for Wake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.topics.iter().map(|topic| &topic.topic)).finish()
+        f.debug_struct("Wake").field("waiting", &self.waiting.len()).finish()
     }
 }

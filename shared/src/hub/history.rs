@@ -26,16 +26,36 @@ pub(crate) struct TopicHistory {
 struct Held {
     /// In order of offset.
     entries: VecDeque<Arc<Entry>>,
-    /// Every message of this topic up to this offset may be gone.
-    lost_through: u64,
+    loss: Loss,
 }
 
-/// Messages are gone that a reader has neither seen nor been told of.
+/// What may be gone.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Loss {
+    /// Every message up to this offset.
+    pub(crate) through: u64,
+    /// By this eviction, the last one.
+    pub(crate) at: u64,
+}
+
+impl Loss {
+    /// Of both.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self { through: self.through.max(other.through), at: self.at.max(other.at) }
+    }
+
+    /// Whether it concerns a reader who has seen everything up to `after` and has settled every eviction up to `settled`.
+    pub(crate) fn concerns(self, after: u64, settled: u64) -> bool {
+        self.through > after && self.at > settled
+    }
+}
+
+/// Messages are gone that a reader has neither seen nor settled.
 pub(crate) struct Lost;
 
 impl TopicHistory {
-    pub(crate) fn new(topic: Topic, lost_through: u64) -> Self {
-        let held = RwLock::new(Held { entries: VecDeque::new(), lost_through });
+    pub(crate) fn new(topic: Topic, loss: Loss) -> Self {
+        let held = RwLock::new(Held { entries: VecDeque::new(), loss });
         Self { topic, slots: Arc::default(), patterns: RwLock::default(), last: AtomicU64::new(0), held }
     }
 
@@ -43,8 +63,8 @@ impl TopicHistory {
         self.last.load(Ordering::Acquire)
     }
 
-    pub(crate) fn lost_through(&self) -> u64 {
-        self.held.read().lost_through
+    pub(crate) fn loss(&self) -> Loss {
+        self.held.read().loss
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -76,10 +96,10 @@ impl TopicHistory {
         }
     }
 
-    pub(crate) fn evict_oldest(&self) -> Option<Arc<Entry>> {
+    pub(crate) fn evict_oldest(&self, eviction: u64) -> Option<Arc<Entry>> {
         let mut held = self.held.write();
         let entry = held.entries.pop_front()?;
-        held.lost_through = entry.offset();
+        held.loss = Loss { through: entry.offset(), at: eviction };
         if held.entries.len() < held.entries.capacity() / 4 {
             let room = held.entries.len() * 2;
             held.entries.shrink_to(room);
@@ -93,13 +113,13 @@ impl TopicHistory {
     pub(crate) fn read(
         &self,
         after: u64,
-        told: u64,
+        settled: u64,
         head: u64,
         most: usize,
         into: &mut Vec<Arc<Entry>>,
     ) -> Result<(), Lost> {
         let held = self.held.read();
-        if held.lost_through > after.max(told) {
+        if held.loss.concerns(after, settled) {
             return Err(Lost);
         }
         let entries = held.entries.range(first_after(&held.entries, after)..);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use super::history::TopicHistory;
+use super::history::{Loss, TopicHistory};
 use super::slots::Slots;
 use crate::topic::Pattern;
 
@@ -22,13 +22,13 @@ pub(crate) struct PatternGroup {
 pub(crate) struct Matching {
     pub(crate) topics: Vec<Arc<TopicHistory>>,
     /// Of matching topics that are kept no longer, every message up to this offset may be gone.
-    pub(crate) lost_through: u64,
+    pub(crate) loss: Loss,
 }
 
 impl PatternGroup {
-    pub(crate) fn new(pattern: Pattern, topics: Vec<Arc<TopicHistory>>, lost_through: u64) -> Self {
+    pub(crate) fn new(pattern: Pattern, topics: Vec<Arc<TopicHistory>>, loss: Loss) -> Self {
         let last = topics.iter().map(|topic| topic.last()).max().unwrap_or_default();
-        let matching = RwLock::new(Matching { topics, lost_through });
+        let matching = RwLock::new(Matching { topics, loss });
         Self { pattern, slots: Arc::default(), matching, last: AtomicU64::new(last) }
     }
 
@@ -44,6 +44,6 @@ impl PatternGroup {
     pub(crate) fn forget(&self, topic: &Arc<TopicHistory>) {
         let mut matching = self.matching.write();
         matching.topics.retain(|other| !Arc::ptr_eq(other, topic));
-        matching.lost_through = matching.lost_through.max(topic.lost_through());
+        matching.loss = matching.loss.with(topic.loss());
     }
 }

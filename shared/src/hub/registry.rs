@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::history::TopicHistory;
+use super::history::{Loss, TopicHistory};
 use super::pattern::PatternGroup;
 use crate::topic::{Pattern, Topic, TopicFilter};
 
@@ -46,7 +46,7 @@ impl Registry {
     }
 
     fn open_topic(&mut self, name: &Topic) {
-        let topic = Arc::new(TopicHistory::new(name.clone(), self.forgotten.lost_through(name)));
+        let topic = Arc::new(TopicHistory::new(name.clone(), self.forgotten.loss(name)));
         for group in self.patterns.values().filter(|group| group.pattern.matches(name)) {
             group.matching.write().topics.push(Arc::clone(&topic));
             topic.patterns.write().push(Arc::clone(group));
@@ -56,7 +56,7 @@ impl Registry {
 
     fn open_pattern(&mut self, pattern: &Pattern) {
         let matching: Vec<_> = self.topics.values().filter(|topic| pattern.matches(&topic.topic)).cloned().collect();
-        let group = Arc::new(PatternGroup::new(pattern.clone(), matching, self.forgotten.max()));
+        let group = Arc::new(PatternGroup::new(pattern.clone(), matching, self.forgotten.all()));
         for topic in &group.matching.read().topics {
             topic.patterns.write().push(Arc::clone(&group));
         }
@@ -67,7 +67,7 @@ impl Registry {
     pub(crate) fn close_topic_if_unused(&mut self, name: &Topic) {
         let Some(topic) = self.topics.get(name).filter(|topic| topic.is_unused()).cloned() else { return };
         self.topics.remove(name);
-        self.forgotten.remember(name, topic.lost_through());
+        self.forgotten.remember(name, topic.loss());
         for group in topic.patterns.write().drain(..) {
             group.forget(&topic);
         }
@@ -88,7 +88,7 @@ impl Registry {
 /// A cursor from before must still be told of a gap, but a topic that nobody uses may cost nothing; so all of them share
 /// a fixed number of marks. Two topics on one mark can make a gap be told where nothing was missed, never the reverse.
 struct Forgotten {
-    marks: Box<[u64; Self::MARKS]>,
+    marks: Box<[Loss; Self::MARKS]>,
 }
 
 impl Forgotten {
@@ -100,22 +100,22 @@ impl Forgotten {
         hasher.finish() as usize % Self::MARKS
     }
 
-    fn remember(&mut self, topic: &Topic, lost_through: u64) {
+    fn remember(&mut self, topic: &Topic, loss: Loss) {
         let mark = &mut self.marks[Self::index(topic)];
-        *mark = lost_through.max(*mark);
+        *mark = mark.with(loss);
     }
 
-    fn lost_through(&self, topic: &Topic) -> u64 {
+    fn loss(&self, topic: &Topic) -> Loss {
         self.marks[Self::index(topic)]
     }
 
-    fn max(&self) -> u64 {
-        self.marks.iter().copied().max().unwrap_or_default()
+    fn all(&self) -> Loss {
+        self.marks.iter().copied().fold(Loss::default(), Loss::with)
     }
 }
 
 impl Default for Forgotten {
     fn default() -> Self {
-        Self { marks: Box::new([0; Self::MARKS]) }
+        Self { marks: Box::new([Loss::default(); Self::MARKS]) }
     }
 }

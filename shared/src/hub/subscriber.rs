@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::history::{Lost, TopicHistory};
+use super::history::{Loss, Lost, TopicHistory};
 use super::pattern::PatternGroup;
 use super::registry::Registry;
 use super::slots::{Seat, poll_news};
@@ -47,8 +47,8 @@ pub struct Subscriber {
     interests: Vec<Interest>,
     /// Everything up to this offset is done with.
     position: u64,
-    /// Losses up to this offset have been told, or were no concern of this subscriber.
-    told: u64,
+    /// Evictions up to this one are no concern of this subscriber.
+    settled: u64,
     /// Known since the subscription, to be told by the first read.
     gap: Option<Gap>,
 }
@@ -86,13 +86,15 @@ impl Interest {
         }
     }
 
-    fn lost_through(&self) -> u64 {
+    /// How far the losses reach that concern a reader; 0 if there are none.
+    fn lost_through(&self, after: u64, settled: u64) -> u64 {
+        let concerning = |loss: Loss| if loss.concerns(after, settled) { loss.through } else { 0 };
         match self {
-            Self::Topic(_, topic) => topic.lost_through(),
+            Self::Topic(_, topic) => concerning(topic.loss()),
             Self::Pattern(_, group) => {
                 let matching = group.matching.read();
-                let lost = matching.topics.iter().map(|topic| topic.lost_through());
-                lost.fold(matching.lost_through, u64::max)
+                let lost = matching.topics.iter().map(|topic| concerning(topic.loss()));
+                lost.fold(concerning(matching.loss), u64::max)
             }
         }
     }
@@ -114,18 +116,22 @@ impl Subscriber {
         drop(registry);
         // From here on every message wakes this subscriber, so the position can be taken.
         let head = hub.head();
-        let mut subscriber = Self { hub, interests, position: head, told: 0, gap: None };
+        let mut subscriber = Self { hub, interests, position: head, settled: 0, gap: None };
         match from {
             Position::Now => {}
-            Position::Earliest => subscriber.skip_lost(0, head),
+            // Who asks for what is held is not told of what is not.
+            Position::Earliest => {
+                subscriber.settled = subscriber.hub.evictions();
+                subscriber.move_before_oldest(0);
+            }
             Position::At(since) if since.epoch != subscriber.hub.epoch || since.offset > head => {
-                subscriber.skip_lost(0, head);
-                subscriber.gap = Some(Gap { reason: GapReason::Epoch, since, cursor: subscriber.cursor() });
+                subscriber.position = 0;
+                subscriber.gap = Some(subscriber.fall_forward(GapReason::Epoch, since));
             }
             Position::At(since) => {
                 subscriber.position = since.offset;
                 if subscriber.lost_through() > since.offset {
-                    subscriber.gap = Some(subscriber.fall_forward(GapReason::Expired));
+                    subscriber.gap = Some(subscriber.fall_forward(GapReason::Expired, since));
                 }
             }
         }
@@ -153,7 +159,7 @@ impl Subscriber {
                     return Batch { gap, entries, more };
                 }
                 Err(Lost) => {
-                    let lagged = self.fall_forward(GapReason::Lagged);
+                    let lagged = self.fall_forward(GapReason::Lagged, self.cursor());
                     // Two losses before one read are one gap, with the first reason and the last position.
                     gap = Some(Gap { cursor: lagged.cursor, ..gap.unwrap_or(lagged) });
                 }
@@ -176,22 +182,24 @@ impl Subscriber {
         self.gap.is_some() || self.interests.iter().any(|interest| interest.last().min(head) > self.position)
     }
 
+    /// Of what comes after the position, everything up to this offset may be gone, of one topic or another.
     fn lost_through(&self) -> u64 {
-        self.interests.iter().map(Interest::lost_through).max().unwrap_or_default()
+        let lost = self.interests.iter().map(|interest| interest.lost_through(self.position, self.settled));
+        lost.max().unwrap_or_default()
     }
 
-    /// Moves behind what is lost, and says so.
-    fn fall_forward(&mut self, reason: GapReason) -> Gap {
-        let since = self.cursor();
-        self.skip_lost(self.position, self.hub.head());
+    /// Moves behind everything that is lost, and says so. With several topics, messages that are held of one can be
+    /// older than what is lost of another; they are passed over, so that the gap covers all that is missing.
+    fn fall_forward(&mut self, reason: GapReason, since: Cursor) -> Gap {
+        self.move_before_oldest(self.lost_through());
         Gap { reason, since, cursor: self.cursor() }
     }
 
-    /// Takes the position just before the oldest message held after `after`, or `head` if there is none.
-    fn skip_lost(&mut self, after: u64, head: u64) {
-        self.told = self.lost_through();
+    /// Takes the position just before the oldest message held after an offset.
+    fn move_before_oldest(&mut self, after: u64) {
+        let head = self.hub.head();
         let oldest = self.interests.iter().filter_map(|interest| interest.oldest_after(after)).min();
-        self.position = oldest.map_or(head, |oldest| (oldest - 1).min(head));
+        self.position = oldest.map_or(head, |oldest| head.min(oldest - 1)).max(after);
     }
 
     /// Adds to `into` what comes after the position up to `head`, in order; of each topic one more than `most`, so that
@@ -200,14 +208,14 @@ impl Subscriber {
         let most = most.saturating_add(1);
         for interest in &self.interests {
             match interest {
-                Interest::Topic(_, topic) => topic.read(self.position, self.told, head, most, into)?,
+                Interest::Topic(_, topic) => topic.read(self.position, self.settled, head, most, into)?,
                 Interest::Pattern(_, group) => {
                     let matching = group.matching.read();
-                    if matching.lost_through > self.position.max(self.told) {
+                    if matching.loss.concerns(self.position, self.settled) {
                         return Err(Lost);
                     }
                     for topic in matching.topics.iter().filter(|topic| topic.last() > self.position) {
-                        topic.read(self.position, self.told, head, most, into)?;
+                        topic.read(self.position, self.settled, head, most, into)?;
                     }
                 }
             }

@@ -1,0 +1,80 @@
+//! Publications that are repeated.
+
+use std::time::Duration;
+
+use shared::backplane::{Backplane, IDEMPOTENCY_WINDOW, Local, Publication, PublishError, Receipt};
+use shared::cursor::Position;
+use shared::hub::{BatchLimit, HistoryLimits};
+use shared::message::Draft;
+
+const LIMITS: HistoryLimits = HistoryLimits { messages: 100, age: Duration::from_secs(60), bytes: 1 << 20 };
+
+async fn publish(local: &Local, key: Option<&str>, texts: &[&str]) -> Result<Receipt, PublishError> {
+    let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
+    let key = key.map(|key| key.parse().unwrap());
+    local.publish(Publication { topic: "a".parse().unwrap(), drafts, key }).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_under_the_same_key_appends_nothing_and_gets_the_first_answer() {
+    let (local, hub) = Local::new(LIMITS, 10, |message| message.to_json().into());
+    let first = publish(&local, Some("k"), &["1", "2"]).await.unwrap();
+    assert!(!first.repeated);
+    publish(&local, None, &["between"]).await.unwrap();
+    tokio::time::advance(IDEMPOTENCY_WINDOW - Duration::from_millis(1)).await;
+    let again = publish(&local, Some("k"), &["1", "2"]).await.unwrap();
+    assert!(again.repeated);
+    assert_eq!(first.placed, again.placed);
+
+    let mut subscriber = hub.subscribe(&["a".parse().unwrap()], Position::Earliest);
+    let batch = subscriber.read(BatchLimit { messages: 100, bytes: usize::MAX });
+    let texts: Vec<_> = batch.entries.iter().map(|entry| &*entry.message.text).collect();
+    assert_eq!(texts, ["1", "2", "between"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_free_again_after_two_minutes() {
+    let (local, _) = Local::new(LIMITS, 10, |message| message.to_json().into());
+    let first = publish(&local, Some("k"), &["1"]).await.unwrap();
+    tokio::time::advance(IDEMPOTENCY_WINDOW).await;
+    let second = publish(&local, Some("k"), &["1"]).await.unwrap();
+    assert!(!second.repeated);
+    assert_ne!(first.placed, second.placed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_beyond_the_limit_are_refused_and_nothing_is_appended() {
+    let (local, hub) = Local::new(LIMITS, 2, |message| message.to_json().into());
+    for key in ["one", "two"] {
+        publish(&local, Some(key), &[key]).await.unwrap();
+    }
+    let head = hub.head();
+    assert!(matches!(publish(&local, Some("three"), &["3"]).await, Err(PublishError::TooManyKeys { limit: 2 })));
+    assert_eq!(hub.head(), head);
+
+    assert!(publish(&local, Some("one"), &["one"]).await.unwrap().repeated, "a known key is still known");
+    assert!(publish(&local, None, &["3"]).await.is_ok(), "without a key there is room");
+    tokio::time::advance(IDEMPOTENCY_WINDOW).await;
+    assert!(publish(&local, Some("three"), &["3"]).await.is_ok(), "old keys make room");
+}
+
+#[tokio::test]
+async fn of_publications_at_the_same_time_under_one_key_one_is_appended() {
+    let (local, hub) = Local::new(LIMITS, 10, |message| message.to_json().into());
+    let local = std::sync::Arc::new(local);
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let local = std::sync::Arc::clone(&local);
+            tokio::task::spawn_blocking(move || {
+                futures_util::FutureExt::now_or_never(publish(&local, Some("k"), &["m"])).unwrap().unwrap()
+            })
+        })
+        .collect();
+    let mut receipts = Vec::new();
+    for thread in threads {
+        receipts.push(testkit::soon(thread).await.unwrap());
+    }
+    assert_eq!(receipts.iter().filter(|receipt| !receipt.repeated).count(), 1);
+    assert!(receipts.iter().all(|receipt| receipt.placed == receipts[0].placed));
+    assert_eq!(hub.head().offset, 1);
+}

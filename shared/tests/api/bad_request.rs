@@ -1,0 +1,127 @@
+//! Requests that cannot be served as they are: each is told why and what to do, and none hurts the next.
+
+use crate::answer::Answer;
+use crate::service::Service;
+
+#[tokio::test]
+async fn a_path_where_nothing_is() {
+    let service = Service::start(&[]).await;
+    for path in ["/", "/nothing", "/messages/", "//messages", "/messages/../livez", "/Livez", "/%00", "/messages%20"] {
+        service.ask(&format!("GET {path}"), "").await.assert_error(404, "not_found", "lists its routes");
+        service.assert_serving().await;
+    }
+    for request in ["POST /", "DELETE /nothing", "BREW /pot"] {
+        service.ask(request, "").await.assert_error(404, "not_found", "path");
+    }
+}
+
+/// Targets of RFC 9112, section 3.2, that are no paths.
+#[tokio::test]
+async fn a_target_that_is_no_path() {
+    let service = Service::start(&[]).await;
+    for request in ["GET *", "OPTIONS *", "OPTIONS http://test", "CONNECT test:80", "GET test:80"] {
+        let mut client = service.connect().await;
+        client.send(format!("{request} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")).await;
+        let answer = client.read_to_end().await;
+        assert!(!answer.is_empty(), "no answer to {request}");
+        let answer = Answer::parse(&answer);
+        assert!((400..500).contains(&answer.status), "{request}: {answer:?}");
+        assert!(answer.text("message").len() > 20, "{request}: {answer:?}");
+        service.assert_serving().await;
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_does_not_apply() {
+    let service = Service::start(&[]).await;
+    for (request, allow) in [
+        ("PUT /messages", "GET, POST"),
+        ("DELETE /messages?topic=a", "GET, POST"),
+        ("OPTIONS /messages", "GET, POST"),
+        ("FROB /messages", "GET, POST"),
+        ("POST /livez", "GET, HEAD"),
+        ("POST /readyz", "GET, HEAD"),
+        ("PATCH /compare", "GET, HEAD"),
+        ("POST /assets/peers.json", "GET, HEAD"),
+    ] {
+        let answer = service.ask(request, "").await;
+        answer.assert_error(405, "method_not_allowed", allow);
+        assert_eq!(answer.header("allow"), Some(allow), "{request}");
+    }
+    service.assert_serving().await;
+}
+
+#[tokio::test]
+async fn a_topic_that_is_none() {
+    let service = Service::start(&[]).await;
+    let long = "x".repeat(65);
+    let topics = ["", ".", "a.", "a..b", "a b", "%E4%B8%BB", "a/b", "1.2.3.4.5.6.7.8.9", &long, "%00", "%FF", "a*"];
+    for topic in topics {
+        let query = topic.replace(' ', "%20");
+        for request in [format!("GET /messages?topic={query}"), format!("POST /messages?topic={query}")] {
+            service.ask(&request, "content-length: 0\r\n").await.assert_error(400, "bad_topic", "topic");
+        }
+    }
+    service.ask("GET /messages?topic=a.%3E.b", "").await.assert_error(400, "bad_topic", "the last token");
+    service.ask("GET /messages?topic=good&topic=", "").await.assert_error(400, "bad_topic", "joined by dots");
+    service.assert_serving().await;
+}
+
+#[tokio::test]
+async fn a_publication_names_one_topic() {
+    let service = Service::start(&[]).await;
+    for topic in ["*", "orders.*", ">", "orders.>"] {
+        let answer = service.post(&format!("?topic={topic}"), "text/plain", "x").await;
+        answer.assert_error(400, "bad_topic", "name one topic");
+    }
+    service.post("?topic=a&topic=b", "text/plain", "x").await.assert_error(400, "bad_parameter", "one topic");
+    assert!(service.held(">").is_empty());
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_none() {
+    let service = Service::start(&[]).await;
+    let head = service.publish("main", "m").await;
+    let (upper, minus) = (head.to_uppercase(), format!("{head}-1"));
+    for since in ["", "x", "1", "-", "a-", "-1", "Now", "a-b", "a-1x", "a-99999999999999999999", "%00", &upper, &minus]
+    {
+        let answer = service.get(&format!("/messages?since={since}")).await;
+        answer.assert_error(400, "bad_cursor", "earliest");
+    }
+    service.assert_serving().await;
+}
+
+#[tokio::test]
+async fn a_limit_out_of_range() {
+    let service = Service::start(&[]).await;
+    for limit in ["0", "1001", "x", "", "-1", "1.5", "1e2", "99999999999999999999999"] {
+        let answer = service.get(&format!("/messages?limit={limit}")).await;
+        answer.assert_error(400, "bad_parameter", "limit: write a number from 1 to 1000");
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_where_there_is_none() {
+    let service = Service::start(&[]).await;
+    let upgrade = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for path in ["/messages", "/livez", "/compare", "/assets/style.css"] {
+        let answer =
+            service.raw(format!("GET {path} HTTP/1.1\r\nhost: test\r\n{upgrade}connection: close\r\n\r\n")).await;
+        answer.assert_error(400, "unexpected_upgrade", "without an upgrade");
+    }
+    let other = service.ask("GET /livez", "upgrade: h2c\r\n").await;
+    assert_eq!(other.status, 200, "an upgrade that is not known is ignored, as RFC 9110 asks");
+    service.assert_serving().await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_that_is_none() {
+    let service = Service::start(&[]).await;
+    let long = "k".repeat(257);
+    for key in ["", "a b", "ключ", &long] {
+        let answer = service.ask_post(&format!("idempotency-key: {key}\r\n"), b"x").await;
+        answer.assert_error(400, "bad_key", "visible ASCII");
+    }
+    assert!(service.held("main").is_empty());
+}

@@ -1,0 +1,165 @@
+//! Bodies that cannot be published.
+
+use testkit::soon;
+
+use crate::answer::Answer;
+use crate::service::Service;
+
+const JSON: &str = "content-type: application/json\r\n";
+
+#[tokio::test]
+async fn json_that_is_none_of_the_forms() {
+    let service = Service::start(&[]).await;
+    let deep = "[".repeat(10_000);
+    for body in ["", "{", "[", "null", "1", "\"text\"", "{}x", r#"{"text":1}"#, r#"{"text":"a"} {"text":"b"}"#, &deep] {
+        service.ask_post(JSON, body.as_bytes()).await.assert_error(400, "bad_json", r#"send {"text":"…"}"#);
+        service.assert_serving().await;
+    }
+    for (body, advice) in [
+        (r#"{"text":"a","colour":"red"}"#, "colour"),
+        (r#"{"text":"a","text":"b"}"#, "duplicate"),
+        (r#"[{"text":"a"},{"txt":"b"}]"#, "txt"),
+        (r#"[{"text":"a"},"b"]"#, "array of those"),
+        (r#"{"text":"\ud800"}"#, "send"),
+    ] {
+        service.ask_post(JSON, body.as_bytes()).await.assert_error(400, "bad_json", advice);
+    }
+    assert!(service.held("main").is_empty(), "of a bad array nothing is published");
+}
+
+#[tokio::test]
+async fn an_event_name_that_would_mislead_a_client() {
+    let service = Service::start(&[]).await;
+    let long = "x".repeat(129);
+    for event in ["", "gap", "open", "error", "a\\nb", "\\u0000", &long] {
+        let body = format!(r#"{{"text":"a","event":"{event}"}}"#);
+        service.ask_post(JSON, body.as_bytes()).await.assert_error(400, "bad_json", "event name");
+    }
+    assert!(service.held("main").is_empty());
+}
+
+#[tokio::test]
+async fn nothing_to_publish() {
+    let service = Service::start(&[]).await;
+    for (headers, body) in [
+        ("", ""),
+        ("content-type: text/plain\r\n", ""),
+        (JSON, "{}"),
+        (JSON, r#"{"text":null}"#),
+        (JSON, r#"{"event":"e"}"#),
+        (JSON, "[]"),
+        (JSON, r#"[{"text":"a"},{}]"#),
+    ] {
+        service.ask_post(headers, body.as_bytes()).await.assert_error(400, "no_text", "text/plain");
+    }
+    assert!(service.held("main").is_empty());
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8() {
+    let service = Service::start(&[]).await;
+    for body in [&b"\xff"[..], b"\xc3\x28", b"abc\xed\xa0\x80", b"\xe4\xbd"] {
+        for headers in ["", JSON] {
+            service.ask_post(headers, body).await.assert_error(400, "invalid_utf8", "UTF-8");
+        }
+    }
+    assert!(service.held("main").is_empty());
+}
+
+#[tokio::test]
+async fn an_encoding_that_is_not_understood() {
+    let service = Service::start(&[]).await;
+    for headers in [
+        "content-encoding: gzip\r\n",
+        "content-type: text/plain; charset=gbk\r\n",
+        "content-type: a/b;charset=latin1\r\n",
+    ] {
+        service.ask_post(headers, b"x").await.assert_error(415, "unsupported_media_type", "send UTF-8");
+    }
+    let fine =
+        service.ask_post("content-encoding: identity\r\ncontent-type: text/plain;Charset=\"UTF-8\"\r\n", b"x").await;
+    assert_eq!(fine.status, 201, "{fine:?}");
+    assert_eq!(service.held("main"), ["x"]);
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large() {
+    let service = Service::start(&["--max-body-bytes", "1000"]).await;
+    for length in ["1001", "99999999999", "9223372036854775807"] {
+        let head = format!("POST /messages HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
+        service.raw(head).await.assert_error(413, "too_large", "--max-body-bytes");
+        service.assert_serving().await;
+    }
+    service.ask_post("", &[b'x'; 1000]).await.text("id");
+}
+
+#[tokio::test]
+async fn a_body_that_turns_out_too_large() {
+    let service = Service::start(&["--max-body-bytes", "1000"]).await;
+    let head = "POST /messages HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = format!("1f4\r\n{}\r\n", "x".repeat(500));
+    let answer = service.raw(format!("{head}{chunk}{chunk}{chunk}")).await;
+    answer.assert_error(413, "too_large", "the body is larger than 1000 bytes");
+
+    let fits = service.raw(format!("{head}{chunk}{chunk}0\r\n\r\n").replace("host", "connection: close\r\nhost")).await;
+    assert_eq!(fits.status, 201, "{fits:?}");
+    assert_eq!(service.held("main").len(), 1);
+}
+
+/// A connection that is closed with bytes unread is reset, and a reset overtakes the answer.
+#[tokio::test]
+async fn who_is_refused_while_still_sending_can_read_why() {
+    let service = Service::start(&[]).await;
+    for _ in 0..5 {
+        let refused = service.post("", "text/plain", "x".repeat(8 << 20)).await;
+        refused.assert_error(413, "too_large", "--max-body-bytes");
+    }
+    assert!(service.held("main").is_empty());
+}
+
+#[tokio::test]
+async fn who_goes_on_sending_after_a_refusal_is_cut_off() {
+    let service = Service::start(&["--max-body-bytes", "1000", "--read-timeout", "1h"]).await;
+    let mut client = service.connect().await;
+    client.send("POST /messages HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
+    soon(async { while client.try_send(&chunk).await {} }).await;
+    service.assert_serving().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come() {
+    let service = Service::start(&["--read-timeout", "200ms"]).await;
+    for framing in ["content-length: 10\r\n\r\nabc", "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"] {
+        let answer = service.raw(format!("POST /messages HTTP/1.1\r\nhost: test\r\n{framing}")).await;
+        answer.assert_error(408, "too_slow", "send its body faster");
+    }
+    assert!(service.held("main").is_empty());
+    service.assert_serving().await;
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_published() {
+    let service = Service::start(&[]).await;
+    for body in ["content-length: 10\r\n\r\nabc", "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"] {
+        let mut client = service.connect().await;
+        client.send(format!("POST /messages HTTP/1.1\r\nhost: test\r\n{body}")).await;
+        client.finish().await;
+        // Nobody may be left to read an answer; if there is one, it is not a success.
+        let answer = client.read_to_end().await;
+        assert!(answer.is_empty() || Answer::parse(&answer).status == 400, "{answer}");
+    }
+    assert!(service.held("main").is_empty());
+    service.assert_serving().await;
+}
+
+#[tokio::test]
+async fn chunks_that_are_none() {
+    let service = Service::start(&[]).await;
+    for chunks in ["xyz\r\nabc\r\n0\r\n\r\n", "fffffffffffffffff\r\nabc", "3\r\nabcdef\r\n0\r\n\r\n"] {
+        let head = "POST /messages HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";
+        service.raw(format!("{head}{chunks}")).await.assert_error(400, "bad_request", "HTTP/1.1");
+        service.assert_serving().await;
+    }
+    assert!(service.held("main").is_empty());
+}

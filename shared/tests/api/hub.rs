@@ -1,0 +1,101 @@
+//! The hub without a network: what a subscriber is told, through `Local` and through the feed itself.
+
+mod gap;
+mod limits;
+mod load;
+mod model;
+mod order;
+mod resume;
+mod waking;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use shared::backplane::{Backplane, Local, Publication};
+use shared::cursor::{Cursor, Epoch, Position};
+use shared::hub::{Batch, BatchLimit, Feed, HistoryLimits, Hub, Subscriber, Wake};
+use shared::message::{Draft, Message, Timestamp};
+use shared::topic::TopicFilter;
+
+const ROOMY: HistoryLimits = HistoryLimits { messages: 100_000, age: Duration::from_secs(3600), bytes: 1 << 30 };
+const ALL: BatchLimit = BatchLimit { messages: usize::MAX, bytes: usize::MAX };
+
+/// History is held, at most so many messages a topic.
+const fn at_most(messages: usize) -> HistoryLimits {
+    HistoryLimits { messages, ..ROOMY }
+}
+
+fn encode(message: &Message) -> Bytes {
+    message.to_json().into()
+}
+
+fn filters(filters: &[&str]) -> Vec<TopicFilter> {
+    filters.iter().map(|filter| filter.parse().unwrap()).collect()
+}
+
+fn texts(batch: &Batch) -> Vec<&str> {
+    batch.entries.iter().map(|entry| &*entry.message.text).collect()
+}
+
+/// Everything that a subscriber has to be told, without a gap.
+#[track_caller]
+fn read_whole(subscriber: &mut Subscriber) -> Vec<String> {
+    let batch = subscriber.read(ALL);
+    assert_eq!((batch.gap, batch.more), (None, false));
+    texts(&batch).into_iter().map(str::to_owned).collect()
+}
+
+/// A history as a service has it.
+struct History {
+    local: Arc<Local>,
+    hub: Hub,
+}
+
+impl History {
+    fn new(limits: HistoryLimits) -> Self {
+        let (local, hub) = Local::new(limits, 10, encode);
+        Self { local: Arc::new(local), hub }
+    }
+
+    fn publish(&self, topic: &str, text: &str) -> Cursor {
+        self.publish_all(topic, &[text])[0]
+    }
+
+    fn publish_all(&self, topic: &str, texts: &[&str]) -> Vec<Cursor> {
+        let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
+        let publication = Publication { topic: topic.parse().unwrap(), drafts, key: None };
+        let receipt = self.local.publish(publication).now_or_never().expect("memory takes no time").unwrap();
+        receipt.placed.iter().map(|placed| placed.id).collect()
+    }
+
+    fn follow(&self, topics: &[&str], from: Position) -> Subscriber {
+        self.hub.subscribe(&filters(topics), from)
+    }
+}
+
+/// A hub whose feed is in the hands of the test: time and waking are too.
+struct Fed {
+    hub: Hub,
+    feed: Feed,
+}
+
+impl Fed {
+    fn new(limits: HistoryLimits) -> Self {
+        let (hub, feed) = Hub::new(Epoch::new(7), limits, encode);
+        Self { hub, feed }
+    }
+
+    /// A cursor into this history.
+    fn cursor(&self, offset: u64) -> Cursor {
+        Cursor { epoch: self.feed.epoch(), offset }
+    }
+
+    /// Appends a message of this age, and leaves the waking to the caller.
+    fn append(&mut self, topic: &str, text: &str, at: u64) -> Wake {
+        let id = self.cursor(self.feed.last_offset() + 1);
+        let (topic, at) = (topic.parse().unwrap(), Timestamp::from_millis(at));
+        self.feed.append([Message { id, topic, text: text.into(), event: None, at }])
+    }
+}

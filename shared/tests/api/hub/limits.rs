@@ -1,0 +1,151 @@
+use std::time::{Duration, Instant};
+
+use shared::backplane::Backplane;
+use shared::cursor::Position;
+use shared::gap::GapReason;
+use shared::hub::HistoryLimits;
+use shared::message::Timestamp;
+use testkit::PATIENCE;
+
+use super::{ALL, Fed, History, ROOMY, at_most, filters, read_whole};
+
+#[test]
+fn each_topic_holds_so_many_messages() {
+    let history = History::new(at_most(2));
+    history.publish_all("a", &["1", "2", "3"]);
+    history.publish_all("b", &["4"]);
+    history.publish_all("c", &["5", "6", "7", "8", "9"]);
+    assert_eq!(read_whole(&mut history.follow(&["a", "b", "c"], Position::Earliest)), ["2", "3", "4", "8", "9"]);
+    let one = History::new(at_most(1));
+    one.publish_all("a", &["1", "2"]);
+    one.publish("a", "3");
+    assert_eq!(read_whole(&mut one.follow(&["a"], Position::Earliest)), ["3"]);
+}
+
+#[test]
+fn a_message_is_held_for_so_long_and_not_shorter() {
+    let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
+    for (topic, at) in [("a", 1000), ("b", 1001), ("a", 1002)] {
+        fed.append(topic, &at.to_string(), at).wake();
+    }
+    for (now, held) in [(1000, &["1000", "1001", "1002"][..]), (1100, &["1000", "1001", "1002"])] {
+        fed.feed.evict_aged(Timestamp::from_millis(now));
+        assert_eq!(read_whole(&mut fed.hub.subscribe(&filters(&["*"]), Position::Earliest)), held, "at {now}");
+    }
+    for (now, held) in [(1101, &["1001", "1002"][..]), (1102, &["1002"]), (1103, &[])] {
+        fed.feed.evict_aged(Timestamp::from_millis(now));
+        assert_eq!(read_whole(&mut fed.hub.subscribe(&filters(&["*"]), Position::Earliest)), held, "at {now}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_messages_go_without_anything_being_published() {
+    let history = History::new(HistoryLimits { age: Duration::from_millis(1), ..ROOMY });
+    let start = history.hub.head();
+    history.publish_all("main", &["1", "2"]);
+    let run = tokio::spawn(history.local.clone().run());
+    // The clock of the sweep is paused, that of the messages is not.
+    let begun = Instant::now();
+    while history.hub.topics() > 0 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::task::yield_now().await;
+        assert!(begun.elapsed() < PATIENCE, "nothing was evicted");
+    }
+    let gap = history.follow(&["main"], Position::At(start)).read(ALL).gap.unwrap();
+    assert_eq!((gap.reason, gap.cursor), (GapReason::Expired, history.hub.head()));
+    assert!(!run.is_finished(), "the backplane's work never ends");
+    run.abort();
+}
+
+#[test]
+fn all_topics_together_hold_so_many_bytes_and_the_oldest_go_first() {
+    let limit = 50_000;
+    let mut fed = Fed::new(HistoryLimits { bytes: limit, ..ROOMY });
+    let text = "x".repeat(500);
+    for offset in 1..=200_u64 {
+        fed.append(["a", "b", "c.d"][offset as usize % 3], &text, offset).wake();
+        assert!(fed.feed.bytes() <= limit, "{} bytes after {offset}", fed.feed.bytes());
+    }
+    let batch = fed.hub.subscribe(&filters(&[">"]), Position::Earliest).read(ALL);
+    let held: Vec<u64> = batch.entries.iter().map(|entry| entry.message.id.offset).collect();
+    assert_eq!(held, (201 - held.len() as u64..=200).collect::<Vec<_>>());
+    assert!(held.len() * (2 * text.len()) > limit / 2, "the room is used: {} messages", held.len());
+}
+
+#[test]
+fn the_newest_message_is_held_however_large() {
+    let mut fed = Fed::new(HistoryLimits { bytes: 1, ..ROOMY });
+    let mut subscriber = fed.hub.subscribe(&filters(&["*"]), Position::Now);
+    for offset in 1..=3 {
+        fed.append(["a", "b"][offset % 2], &offset.to_string(), 0).wake();
+        assert_eq!(read_whole(&mut subscriber), [offset.to_string()]);
+    }
+    assert_eq!(read_whole(&mut fed.hub.subscribe(&filters(&["*"]), Position::Earliest)), ["3"]);
+}
+
+#[test]
+fn what_was_counted_is_given_back() {
+    let mut fed = Fed::new(HistoryLimits { messages: 3, age: Duration::from_millis(100), bytes: 5000 });
+    for offset in 0..100_u64 {
+        fed.append(&format!("t.{}", offset % 7), &"x".repeat(offset as usize), offset).wake();
+    }
+    assert!(fed.feed.bytes() > 0);
+    fed.feed.evict_aged(Timestamp::from_millis(100_000));
+    assert_eq!((fed.feed.bytes(), fed.hub.topics()), (0, 0));
+}
+
+#[test]
+fn a_topic_that_nobody_uses_costs_nothing_and_its_losses_are_still_told() {
+    let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
+    assert_eq!(fed.hub.topics(), 0);
+    fed.append("a.b", "1", 1000).wake();
+    assert_eq!(fed.hub.topics(), 1);
+    fed.feed.evict_aged(Timestamp::from_millis(2000));
+    assert_eq!(fed.hub.topics(), 0, "neither messages nor subscribers");
+
+    let since = fed.cursor(0);
+    for topics in [&["a.b"][..], &["a.*"], &["x", "a.b"]] {
+        let batch = fed.hub.subscribe(&filters(topics), Position::At(since)).read(ALL);
+        assert_eq!(batch.gap.map(|gap| (gap.reason, gap.since)), Some((GapReason::Expired, since)), "{topics:?}");
+    }
+    assert_eq!(fed.hub.topics(), 0, "subscribers that left leave nothing");
+
+    fed.append("a.b", "2", 3000).wake();
+    let batch = fed.hub.subscribe(&filters(&["a.b"]), Position::At(since)).read(ALL);
+    assert!(batch.gap.is_some(), "the topic is back, its first message is not");
+    assert_eq!(batch.entries.len(), 1);
+}
+
+#[test]
+fn a_topic_stays_as_long_as_somebody_follows_it() {
+    let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
+    let mut subscriber = fed.hub.subscribe(&filters(&["a"]), Position::Now);
+    let twin = fed.hub.subscribe(&filters(&["a"]), Position::Now);
+    assert_eq!(fed.hub.topics(), 1);
+    drop(twin);
+    fed.append("a", "1", 1000).wake();
+    assert_eq!(read_whole(&mut subscriber), ["1"]);
+    fed.feed.evict_aged(Timestamp::from_millis(2000));
+    assert_eq!(fed.hub.topics(), 1);
+    fed.append("a", "2", 3000).wake();
+    assert_eq!(read_whole(&mut subscriber), ["2"]);
+    fed.feed.evict_aged(Timestamp::from_millis(4000));
+    drop(subscriber);
+    assert_eq!(fed.hub.topics(), 0);
+}
+
+#[test]
+fn a_follower_of_a_wildcard_is_told_of_what_a_dropped_topic_lost() {
+    let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
+    let mut subscriber = fed.hub.subscribe(&filters(&["a.*"]), Position::Now);
+    fed.append("a.b", "1", 1000).wake();
+    fed.feed.evict_aged(Timestamp::from_millis(2000));
+    assert_eq!(fed.hub.topics(), 0);
+    fed.append("a.b", "2", 3000).wake();
+    let batch = subscriber.read(ALL);
+    assert_eq!(
+        batch.gap.map(|gap| (gap.reason, gap.since, gap.cursor)),
+        Some((GapReason::Lagged, fed.cursor(0), fed.cursor(1)))
+    );
+    assert_eq!(batch.entries.len(), 1);
+}

@@ -1,0 +1,97 @@
+use shared::cursor::Position;
+use shared::hub::BatchLimit;
+
+use super::{ALL, History, ROOMY, read_whole, texts};
+
+#[test]
+fn a_subscriber_gets_every_message_once_and_in_order() {
+    let history = History::new(ROOMY);
+    let mut subscriber = history.follow(&["main"], Position::Now);
+    let mut ids = vec![history.publish("main", "1")];
+    ids.extend(history.publish_all("main", &["2", "3", "4"]));
+    assert!(ids.is_sorted_by_key(|id| id.offset));
+
+    let batch = subscriber.read(ALL);
+    assert_eq!(texts(&batch), ["1", "2", "3", "4"]);
+    let read: Vec<_> = batch.entries.iter().map(|entry| entry.message.id).collect();
+    assert_eq!(read, ids, "the ids are those that the publisher was told");
+    assert!(subscriber.read(ALL).is_empty());
+
+    history.publish("main", "5");
+    assert_eq!(read_whole(&mut subscriber), ["5"]);
+}
+
+#[test]
+fn every_subscriber_gets_the_same_bytes() {
+    let history = History::new(ROOMY);
+    let mut subscribers = [(); 3].map(|()| history.follow(&["main"], Position::Now));
+    history.publish("main", "m");
+    let [one, two, three] = subscribers.each_mut().map(|subscriber| subscriber.read(ALL).entries.remove(0));
+    assert_eq!(one.wire, one.message.to_json());
+    assert!(std::ptr::eq(&*one.wire, &*two.wire) && std::ptr::eq(&*one.wire, &*three.wire), "encoded once");
+}
+
+#[test]
+fn several_topics_come_in_the_order_in_which_they_were_published() {
+    let history = History::new(ROOMY);
+    for (topic, text) in [("b", "1"), ("a", "2"), ("other", "x"), ("a", "3"), ("c", "4"), ("b", "5")] {
+        history.publish(topic, text);
+    }
+    let mut subscriber = history.follow(&["a", "b", "c"], Position::Earliest);
+    assert_eq!(read_whole(&mut subscriber), ["1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn a_wildcard_covers_topics_from_before_and_after_the_subscription() {
+    let history = History::new(ROOMY);
+    history.publish("orders.old", "1");
+    let mut one_token = history.follow(&["orders.*"], Position::Earliest);
+    let mut the_rest = history.follow(&["orders.>"], Position::Earliest);
+    let mut everything = history.follow(&[">"], Position::Earliest);
+    for (topic, text) in [("orders.new", "2"), ("orders.new.eu", "3"), ("orders", "4"), ("orders.old", "5")] {
+        history.publish(topic, text);
+    }
+    assert_eq!(read_whole(&mut one_token), ["1", "2", "5"]);
+    assert_eq!(read_whole(&mut the_rest), ["1", "2", "3", "5"]);
+    assert_eq!(read_whole(&mut everything), ["1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn a_message_that_two_filters_match_arrives_once() {
+    let history = History::new(ROOMY);
+    let mut subscriber = history.follow(&["a.b", "a.*", ">", "a.b"], Position::Now);
+    for text in ["1", "2", "3"] {
+        history.publish("a.b", text);
+    }
+    let batch = subscriber.read(BatchLimit { messages: 2, ..ALL });
+    assert_eq!((texts(&batch), batch.more), (vec!["1", "2"], true));
+    assert_eq!(read_whole(&mut subscriber), ["3"]);
+}
+
+#[test]
+fn a_batch_holds_so_many_messages_and_says_whether_there_are_more() {
+    let history = History::new(ROOMY);
+    history.publish_all("a", &["1", "2"]);
+    history.publish_all("b", &["3", "4", "5"]);
+    for topics in [&["a", "b"][..], &["*"]] {
+        let mut subscriber = history.follow(topics, Position::Earliest);
+        let two = BatchLimit { messages: 2, ..ALL };
+        for (expected, more) in [(&["1", "2"][..], true), (&["3", "4"], true), (&["5"], false), (&[], false)] {
+            let batch = subscriber.read(two);
+            assert_eq!((texts(&batch), batch.more), (expected.to_vec(), more), "{topics:?}");
+        }
+    }
+    let exactly = BatchLimit { messages: 5, ..ALL };
+    assert!(!history.follow(&["*"], Position::Earliest).read(exactly).more, "five of five leave none");
+}
+
+#[test]
+fn a_batch_holds_so_many_bytes_and_always_a_message() {
+    let history = History::new(ROOMY);
+    history.publish_all("main", &["1", "2", "3"]);
+    let wire = history.follow(&["main"], Position::Earliest).read(ALL).entries[0].wire.len();
+    for (bytes, expected) in [(2 * wire, 2), (2 * wire - 1, 1), (wire, 1), (1, 1), (0, 1)] {
+        let batch = history.follow(&["main"], Position::Earliest).read(BatchLimit { bytes, ..ALL });
+        assert_eq!((batch.entries.len(), batch.more), (expected, true), "{bytes} bytes");
+    }
+}
