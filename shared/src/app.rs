@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::backplane::{Backplane, Local, Publication, Receipt};
+use crate::backplane::{Backplane, Local, Publication, PublishError, Receipt};
 use crate::config::CommonConfig;
 use crate::cursor::Position;
 use crate::drain::Drain;
-use crate::http::ApiError;
 use crate::hub::{Encode, Hub, Subscriber};
 use crate::topic::TopicFilter;
 
@@ -19,6 +18,23 @@ pub struct App {
     pub drain: Drain,
     hub: Hub,
     backplane: Arc<dyn Backplane>,
+}
+
+/// Why a publication was not taken. Nothing of it has been published.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The service is shutting down.
+    #[error("shutting down")]
+    Draining,
+    /// A message is larger than `--max-message-bytes`.
+    #[error("a message is larger than {limit} bytes")]
+    MessageTooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The backplane did not take it.
+    #[error(transparent)]
+    Backplane(#[from] PublishError),
 }
 
 impl App {
@@ -48,14 +64,14 @@ impl App {
     /// Publishes, unless a message is too large or the service is shutting down.
     ///
     /// # Errors
-    /// Nothing has been published then.
-    pub async fn publish(&self, publication: Publication) -> Result<Receipt, ApiError> {
+    /// See [`Refusal`].
+    pub async fn publish(&self, publication: Publication) -> Result<Receipt, Refusal> {
         if self.drain.is_draining() {
-            return Err(ApiError::Draining);
+            return Err(Refusal::Draining);
         }
         let limit = self.max_message_bytes();
         if publication.drafts.iter().any(|draft| draft.bytes() > limit) {
-            return Err(ApiError::TooLarge { what: "message", limit, flag: "--max-message-bytes" });
+            return Err(Refusal::MessageTooLarge { limit });
         }
         Ok(self.backplane.publish(publication).await?)
     }

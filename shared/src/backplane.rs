@@ -14,7 +14,8 @@ pub use idempotency::{BadIdempotencyKey, IdempotencyKey, MAX_KEY_BYTES};
 pub use local::Local;
 
 use crate::cursor::Cursor;
-use crate::message::{Draft, Timestamp};
+use crate::message::Draft;
+use crate::timestamp::Timestamp;
 use crate::topic::Topic;
 
 /// How long an idempotency key is remembered.

@@ -15,7 +15,7 @@ pub struct Epoch(u64);
 impl Epoch {
     /// An epoch for a history that is born now: the second, and chance for those born in the same one.
     pub fn born_now() -> Self {
-        let seconds = crate::message::Timestamp::now().as_millis() / 1000;
+        let seconds = crate::timestamp::Timestamp::now().as_millis() / 1000;
         Self(seconds << 20 | fastrand::u64(..1 << 20))
     }
 

@@ -17,7 +17,7 @@ pub async fn ask(listen: SocketAddr) -> anyhow::Result<()> {
         .with_context(|| format!("no answer from {address} within {} s", TIMEOUT.as_secs()))?
         .with_context(|| format!("cannot ask {address}"))?;
     match answer.lines().next() {
-        Some(status) if status.contains(" 200 ") => Ok(()),
+        Some(status) if status.starts_with("HTTP/1.1 200 ") => Ok(()),
         _ => bail!("{address} is not ready: {}", answer.lines().last().unwrap_or("empty answer")),
     }
 }

@@ -5,7 +5,7 @@
 //! business of a service: this crate knows no transport.
 //!
 //! In reading order:
-//! - [`message`], [`topic`], [`cursor`], [`gap`]: the nouns of the wire contract
+//! - [`message`], [`timestamp`], [`topic`], [`cursor`], [`gap`]: the nouns of the wire contract
 //! - [`hub`]: histories and subscribers
 //! - [`backplane`]: order; [`ticker`]: the simulated source
 //! - [`page`]: messages as one JSON object
@@ -25,4 +25,5 @@ pub mod logging;
 pub mod message;
 pub mod page;
 pub mod ticker;
+pub mod timestamp;
 pub mod topic;

@@ -1,10 +1,9 @@
 //! The unit of delivery, and what a publisher hands in to make one.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::cursor::Cursor;
+use crate::timestamp::Timestamp;
 use crate::topic::Topic;
 
 /// Event names that a client would mistake for something else: `gap` is how a gap is told over SSE, and an
@@ -92,41 +91,6 @@ impl TryFrom<String> for EventName {
             return Err(BadEventName);
         }
         Ok(Self(name.into()))
-    }
-}
-
-/// A point in time, in milliseconds since the Unix epoch; as JSON, RFC 3339 in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(u64);
-
-impl Timestamp {
-    /// This moment by the system's clock.
-    pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(since.as_millis() as u64)
-    }
-
-    /// From milliseconds since the Unix epoch.
-    pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
-    }
-
-    /// Milliseconds since the Unix epoch.
-    pub const fn as_millis(self) -> u64 {
-        self.0
-    }
-}
-
-impl std::fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let time = jiff::Timestamp::from_millisecond(self.0 as i64).unwrap_or(jiff::Timestamp::MAX);
-        write!(f, "{time:.3}")
-    }
-}
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

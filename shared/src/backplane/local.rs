@@ -12,7 +12,8 @@ use super::idempotency::SeenKeys;
 use super::{Backplane, Placed, Publication, PublishError, Receipt};
 use crate::cursor::{Cursor, Epoch};
 use crate::hub::{Encode, Feed, HistoryLimits, Hub};
-use crate::message::{Message, Timestamp};
+use crate::message::Message;
+use crate::timestamp::Timestamp;
 
 /// How often old messages and keys are looked for.
 const SWEEP: Duration = Duration::from_secs(1);

@@ -26,13 +26,16 @@ pub(super) enum Room {
 pub(super) fn admit(app: &App, head: &Parts, room: Room) -> (HeaderMap, Option<Response>) {
     let mut shared = HeaderMap::new();
     shared.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !any_origin(app) {
+        // Even where there is none, so that no cache takes this answer for one to another origin.
+        shared.insert(VARY, HeaderValue::from_static("origin"));
+    }
     if let Some(origin) = head.headers.get(ORIGIN) {
-        let Some(allowed) = allowed_origin(&app.config.input.allow_origin, origin) else {
+        let Some(allowed) = allowed_origin(app, origin) else {
             return (shared, Some(ApiError::OriginNotAllowed.response()));
         };
         shared.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         shared.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
-        shared.insert(VARY, HeaderValue::from_static("origin"));
         if head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return (shared, Some(preflight()));
         }
@@ -44,11 +47,16 @@ pub(super) fn admit(app: &App, head: &Parts, room: Room) -> (HeaderMap, Option<R
     (shared, full.then(|| ApiError::Full.response()))
 }
 
+fn any_origin(app: &App) -> bool {
+    app.config.input.allow_origin.iter().any(|allowed| allowed == "*")
+}
+
 /// The value of `Access-Control-Allow-Origin` (WHATWG Fetch, section 3.3.3), if the origin is allowed.
-fn allowed_origin(allowed: &[String], origin: &HeaderValue) -> Option<HeaderValue> {
-    if allowed.iter().any(|allowed| allowed == "*") {
+fn allowed_origin(app: &App, origin: &HeaderValue) -> Option<HeaderValue> {
+    if any_origin(app) {
         return Some(HeaderValue::from_static("*"));
     }
+    let allowed = &app.config.input.allow_origin;
     allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }
 

@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use warp::reply::Response;
 
+use crate::app::Refusal;
 use crate::backplane::{BadIdempotencyKey, PublishError};
 use crate::cursor::BadCursor;
 use crate::topic::BadTopic;
@@ -25,7 +26,7 @@ pub enum ApiError {
         allow: &'static str,
     },
     /// The head of the request is not HTTP/1.1.
-    #[error("the request is not valid HTTP/1.1: {0}")]
+    #[error("the request is not valid HTTP/1.1: {0}; in a URL, write special characters encoded, such as %3E for >")]
     BadRequest(String),
     /// The head of the request is larger than `--max-head-bytes`.
     #[error("the request line and headers are larger than {limit} bytes; send less or raise --max-head-bytes")]
@@ -106,10 +107,22 @@ pub enum ApiError {
     Draining,
     /// The backplane did not take a publication.
     #[error("{0}")]
-    Publish(#[from] PublishError),
+    Publish(PublishError),
     /// The backplane cannot be used.
     #[error("not ready: {0}")]
     NotReady(String),
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Draining => Self::Draining,
+            Refusal::MessageTooLarge { limit } => {
+                Self::TooLarge { what: "message", limit, flag: "--max-message-bytes" }
+            }
+            Refusal::Backplane(error) => Self::Publish(error),
+        }
+    }
 }
 
 impl ApiError {

@@ -10,7 +10,8 @@ use super::history::TopicHistory;
 use super::slots::Slots;
 use super::{Entry, Inner};
 use crate::cursor::Epoch;
-use crate::message::{Message, Timestamp};
+use crate::message::Message;
+use crate::timestamp::Timestamp;
 use crate::topic::TopicFilter;
 
 /// What a topic that holds messages costs beside them, in bytes: its part of the maps, lists and locks.

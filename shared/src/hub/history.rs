@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use super::Entry;
 use super::pattern::PatternGroup;
 use super::slots::Slots;
-use crate::message::Timestamp;
+use crate::timestamp::Timestamp;
 use crate::topic::Topic;
 
 /// What is held of one topic, and who waits for more.

@@ -16,7 +16,8 @@ use futures_util::FutureExt;
 use shared::backplane::{Backplane, Local, Publication};
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::hub::{Batch, BatchLimit, Feed, HistoryLimits, Hub, Subscriber, Wake};
-use shared::message::{Draft, Message, Timestamp};
+use shared::message::{Draft, Message};
+use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
 
 const ROOMY: HistoryLimits = HistoryLimits { messages: 100_000, age: Duration::from_secs(3600), bytes: 1 << 30 };

@@ -3,7 +3,8 @@ use std::time::Duration;
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::{Gap, GapReason};
 use shared::hub::{BatchLimit, HistoryLimits};
-use shared::message::{Message, Timestamp};
+use shared::message::Message;
+use shared::timestamp::Timestamp;
 
 use super::{ALL, Fed, History, ROOMY, at_most, filters, read_whole, texts};
 

@@ -4,7 +4,7 @@ use shared::backplane::Backplane;
 use shared::cursor::Position;
 use shared::gap::GapReason;
 use shared::hub::HistoryLimits;
-use shared::message::Timestamp;
+use shared::timestamp::Timestamp;
 use testkit::PATIENCE;
 
 use super::{ALL, Fed, History, ROOMY, at_most, filters, read_whole};

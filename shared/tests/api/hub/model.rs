@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::GapReason;
 use shared::hub::{BatchLimit, HistoryLimits, Subscriber};
-use shared::message::Timestamp;
+use shared::timestamp::Timestamp;
 use shared::topic::{Topic, TopicFilter};
 
 use super::waking::Bell;
