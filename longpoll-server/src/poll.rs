@@ -105,7 +105,7 @@ impl HeldPage {
             biased;
             () = socket.gone(Unread::Keep) => return Ended::Gone,
             () = self.subscriber.changed() => sleep(GATHER).await,
-            () = released => self.responder.close(),
+            () = released => {}
             () = sleep(wait) => {}
         }
         let batch = self.subscriber.read(self.limit);
@@ -113,7 +113,7 @@ impl HeldPage {
         // The subscriber is not needed while the answer is on its way.
         let Self { subscriber, responder, .. } = self;
         drop(subscriber);
-        respond(socket, &responder, &answer).await
+        respond(socket, &app, responder, &answer).await
     }
 
     fn answer(&self, batch: &Batch) -> http::Response<Vec<u8>> {
@@ -130,17 +130,14 @@ struct HeldTurn {
 
 impl HeldTurn {
     async fn run(self, mut socket: Socket, app: Arc<App>, wait: Duration) -> Ended {
-        let Self { mut turn, mut responder } = self;
+        let Self { mut turn, responder } = self;
         let released = pin!(app.drain.released());
         let arrived = tokio::select! {
             biased;
             // First, so that a message is not taken for a client that has gone.
             () = socket.gone(Unread::Keep) => return Ended::Gone,
             message = turn.arrives() => Some(message),
-            () = released => {
-                responder.close();
-                None
-            }
+            () = released => None,
             () = sleep(wait) => None,
         };
         let answer = match arrived {
@@ -148,12 +145,16 @@ impl HeldTurn {
             None => answer_with(StatusCode::NO_CONTENT, Vec::new()),
         };
         drop(turn);
-        respond(socket, &responder, &answer).await
+        respond(socket, &app, responder, &answer).await
     }
 }
 
-/// Writes an answer and leaves the connection ready for the next request, if the client wants that.
-async fn respond(mut socket: Socket, responder: &Responder, answer: &http::Response<Vec<u8>>) -> Ended {
+/// Writes an answer and leaves the connection ready for the next request, if the client wants that and the service goes
+/// on.
+async fn respond(mut socket: Socket, app: &App, mut responder: Responder, answer: &http::Response<Vec<u8>>) -> Ended {
+    if app.drain.is_draining() {
+        responder.close();
+    }
     let written: io::Result<()> = socket.write_parts([&responder.whole(answer)[..]]).await;
     match written {
         Ok(()) if responder.keep_alive() => Ended::KeepAlive(socket),

@@ -25,6 +25,7 @@ async fn main() -> ExitCode {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     logging::start(&config.common.log);
+    let stop = http::stop_signal()?;
     let listener = http::listen(config.listen)?;
-    sse_server::run(listener, config, http::stop_signal()).await
+    sse_server::run(listener, config, stop).await
 }

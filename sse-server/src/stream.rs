@@ -12,7 +12,7 @@ use shared::gap::Gap;
 use shared::http::{ApiError, Ended, Request, Socket, Unread};
 use shared::hub::{Batch, BatchLimit, Subscriber};
 use shared::message::Message;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use warp::reply::Response;
@@ -93,6 +93,7 @@ impl Stream {
         // The first beat at random, so that clients who came together do not beat together.
         let period = app.config.connections.heartbeat;
         let mut heartbeat = interval_at(Instant::now() + period.mul_f64(fastrand::f64()), period);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = self.subscriber.cursor();
         loop {
             if self.deliver(socket).await? {
@@ -157,7 +158,8 @@ fn encode_gap(gap: &Gap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::message::{EventName, Timestamp};
+    use shared::message::EventName;
+    use shared::timestamp::Timestamp;
     use shared::topic::Topic;
 
     fn encoded(text: &str, event: Option<&str>) -> String {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use shared::app::App;
 use shared::http::{ApiError, Ended, Request, Socket};
-use tokio::time::{Instant, Interval, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
@@ -72,6 +72,7 @@ pub(crate) async fn open(
 fn handshake(request: &Request) -> Result<Vec<u8>, ApiError> {
     let mut head = http::Request::new(());
     *head.headers_mut() = request.headers.clone();
+    *head.version_mut() = request.version;
     let response = create_response(&head).map_err(|error| match error {
         Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => ApiError::UpgradeRequired,
         error => ApiError::BadHandshake(error.to_string()),
@@ -83,7 +84,9 @@ impl Session {
     fn new(app: Arc<App>, websocket: WebSocketStream<Socket>) -> Self {
         // The first beat at random, so that clients who came together do not beat together.
         let period = app.config.connections.heartbeat;
-        let heartbeat = interval_at(Instant::now() + period.mul_f64(fastrand::f64()), period);
+        let mut heartbeat = interval_at(Instant::now() + period.mul_f64(fastrand::f64()), period);
+        // After a write that had to wait, the client has its time to answer.
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { app, websocket, heartbeat, silent: 0 }
     }
 

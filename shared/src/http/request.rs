@@ -44,7 +44,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The parameters.
     pub query: Query,
-    version: Version,
+    /// HTTP/1.1 or HTTP/1.0.
+    pub version: Version,
     context: Context,
 }
 

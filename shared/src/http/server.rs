@@ -51,27 +51,28 @@ pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     bind().with_context(|| format!("cannot listen on {address}; choose another address with --listen"))
 }
 
-/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
-pub async fn stop_signal() {
-    let mut signals = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => {
-            warn!(%error, "cannot listen for signals; the process will end without a drain");
-            return std::future::pending().await;
-        }
-    };
+/// Listens for SIGTERM and SIGINT from this call on, and resolves at the first. A second one ends the process at once.
+///
+/// # Errors
+/// When the system does not let the process handle its signals.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    const CONTEXT: &str = "cannot listen for signals";
+    let mut terminate = signal(SignalKind::terminate()).context(CONTEXT)?;
+    let mut interrupt = signal(SignalKind::interrupt()).context(CONTEXT)?;
     let mut next = async move || {
         tokio::select! {
-            _ = signals.0.recv() => {}
-            _ = signals.1.recv() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
     };
-    next().await;
-    tokio::spawn(async move {
+    Ok(async move {
         next().await;
-        warn!("second signal: ending at once");
-        std::process::exit(130);
-    });
+        tokio::spawn(async move {
+            next().await;
+            warn!("second signal: ending at once");
+            std::process::exit(130);
+        });
+    })
 }
 
 /// Serves a service's routes until `stop`, then drains: connections are released over `--drain`. Also runs the backplane,

@@ -138,9 +138,10 @@ impl Subscriber {
         subscriber
     }
 
-    /// The position: everything up to it has been read.
+    /// The position: everything up to it has been read. As long as a gap has not been read, what the client had before
+    /// it, so that a client which keeps this cursor and is cut off is told of the gap when it comes back.
     pub fn cursor(&self) -> Cursor {
-        self.hub.cursor(self.position)
+        self.gap.map_or_else(|| self.hub.cursor(self.position), |gap| gap.since)
     }
 
     /// Takes what comes next, without waiting, and moves the position behind it.

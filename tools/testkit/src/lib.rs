@@ -1,10 +1,13 @@
-//! What the tests of several crates need: a service on a port of its own, and a client that speaks to it byte by byte.
+//! What the tests of several crates need: a service on a port of its own, in this process or as one of its own, and a
+//! client that speaks to it byte by byte.
 //!
 //! Nothing here knows the services; a test hands in their `run`.
 
+mod process;
 mod raw;
 mod server;
 
+pub use process::{Exit, Process};
 pub use raw::{RawClient, get};
 pub use server::{Server, Stop};
 

@@ -1,9 +1,11 @@
 //! A client that sends just the bytes it is told to, for what well-behaved clients never do.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
 
 use crate::soon;
 
@@ -43,15 +45,22 @@ impl RawClient {
     /// Reads until what has been read contains a text, and returns all up to the end of it. What follows is kept.
     pub async fn read_until(&mut self, text: &str) -> String {
         let wanted = text.as_bytes();
+        let mut searched = 0;
         loop {
-            if let Some(at) = self.read.windows(wanted.len()).position(|window| window == wanted) {
-                let rest = self.read.split_off(at + wanted.len());
-                let found = std::mem::replace(&mut self.read, rest);
-                return String::from_utf8_lossy(&found).into_owned();
+            if let Some(at) = self.read[searched..].windows(wanted.len()).position(|window| window == wanted) {
+                return String::from_utf8_lossy(&self.take(searched + at + wanted.len())).into_owned();
             }
-            let read = soon(self.stream.read_buf(&mut self.read)).await.expect("the server sends");
-            assert!(read > 0, "the server closed after {:?}", String::from_utf8_lossy(&self.read));
+            searched = self.read.len().saturating_sub(wanted.len() - 1);
+            self.read_more().await;
         }
+    }
+
+    /// Reads this many bytes.
+    pub async fn read_exact(&mut self, length: usize) -> Vec<u8> {
+        while self.read.len() < length {
+            self.read_more().await;
+        }
+        self.take(length)
     }
 
     /// Reads until the server closes, by an end or a reset, and returns everything.
@@ -64,9 +73,29 @@ impl RawClient {
         }
     }
 
+    /// Reads nothing, and sends a byte now and then, until the server has closed.
+    pub async fn cut_off(&mut self) {
+        let closed = async {
+            while self.stream.write_all(b" ").await.is_ok() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        soon(closed).await;
+    }
+
     /// Ends the sending side.
     pub async fn finish(&mut self) {
         soon(self.stream.shutdown()).await.expect("the connection stands");
+    }
+
+    async fn read_more(&mut self) {
+        let read = soon(self.stream.read_buf(&mut self.read)).await.expect("the server sends");
+        assert!(read > 0, "the server closed after {:?}", String::from_utf8_lossy(&self.read));
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.read.split_off(length);
+        std::mem::replace(&mut self.read, rest)
     }
 }
 

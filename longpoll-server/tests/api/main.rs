@@ -1,0 +1,13 @@
+//! The service over real sockets.
+
+#![allow(clippy::unwrap_used)]
+
+mod connection;
+mod cursor;
+mod delivery;
+mod drain;
+mod gap;
+mod helpers;
+mod process;
+mod queue;
+mod refusal;

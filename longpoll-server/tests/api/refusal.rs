@@ -1,0 +1,72 @@
+//! Polls that make no sense: each is told why, in JSON.
+
+use reqwest::Client;
+use testkit::soon;
+
+use crate::helpers::{Answer, ask, assert_refused, hold, publish, spawn_app};
+
+#[tokio::test]
+async fn a_parameter_that_makes_no_sense_is_refused() {
+    let server = spawn_app(&[]).await;
+    // Whether there is something to answer makes no difference.
+    for _ in 0..2 {
+        for (query, error) in [
+            ("topic=", "bad_topic"),
+            ("topic=a..b", "bad_topic"),
+            ("since=now&topic=a.%3E.b", "bad_topic"),
+            ("since=", "bad_cursor"),
+            ("since=yesterday", "bad_cursor"),
+            ("since=42", "bad_cursor"),
+            ("since=earliest&wait=56", "bad_parameter"),
+            ("since=earliest&wait=1m", "bad_parameter"),
+            ("since=earliest&wait=-1", "bad_parameter"),
+            ("since=earliest&wait=NaN", "bad_parameter"),
+            ("since=earliest&wait=soon", "bad_parameter"),
+            ("since=earliest&limit=0", "bad_parameter"),
+            ("since=earliest&limit=1001", "bad_parameter"),
+            ("since=earliest&limit=all", "bad_parameter"),
+            ("wait=56", "bad_parameter"),
+            ("limit=1", "bad_parameter"),
+            ("topic=orders.*", "bad_topic"),
+            ("topic=%3E", "bad_topic"),
+            ("topic=a&topic=b", "bad_parameter"),
+        ] {
+            assert_refused(ask(&server, query).await, 400, error).await;
+        }
+        publish(&server, "main", "something").await;
+    }
+    assert_eq!(ask(&server, "since=earliest&wait=55&limit=1000").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_poll_is_a_get() {
+    let server = spawn_app(&[]).await;
+    let response = soon(Client::new().post(server.url("/poll")).send()).await.unwrap();
+    assert_eq!(response.headers()["allow"], "GET");
+    assert_refused(response, 405, "method_not_allowed").await;
+}
+
+#[tokio::test]
+async fn a_poll_takes_no_body_and_no_upgrade() {
+    let server = spawn_app(&[]).await;
+    for query in ["", "since=now"] {
+        let url = server.url(&format!("/poll?{query}"));
+        let response = soon(Client::new().get(&url).body("why?").send()).await.unwrap();
+        assert_refused(response, 400, "unexpected_body").await;
+        let upgrade = Client::new().get(&url).header("Connection", "Upgrade").header("Upgrade", "websocket");
+        assert_refused(soon(upgrade.send()).await.unwrap(), 400, "unexpected_upgrade").await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_beyond_the_most_connections_is_told_to_come_back() {
+    let server = spawn_app(&["--max-connections", "1"]).await;
+    let mut held = hold(&server, "wait=2").await;
+    let response = ask(&server, "since=now").await;
+    assert!(response.headers().contains_key("retry-after"));
+    assert_refused(response, 503, "full").await;
+    // A held poll keeps its place, and the place is for the connection, so the next poll on it is served.
+    assert_eq!(Answer::read(&mut held).await.status, 204);
+    held.send("GET /poll?wait=0 HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    assert_eq!(Answer::read(&mut held).await.status, 204);
+}

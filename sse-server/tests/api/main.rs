@@ -1,0 +1,12 @@
+//! The service over real sockets.
+
+#![allow(clippy::unwrap_used)]
+
+mod connection;
+mod delivery;
+mod drain;
+mod gap;
+mod helpers;
+mod process;
+mod refusal;
+mod stream;

@@ -1,0 +1,129 @@
+//! The stream itself: its head, its blocks, its signs of life.
+
+use reqwest::Client;
+use serde_json::json;
+use testkit::{RawClient, soon};
+
+use crate::helpers::{Events, field, open_raw, publish, publish_array, spawn_app};
+
+#[tokio::test]
+async fn its_headers_keep_everything_in_between_from_storing_or_holding_it_back() {
+    let server = spawn_app(&[]).await;
+    let request = Client::new().get(server.url("/events")).header("Origin", "http://page.example");
+    let response = soon(request.send()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
+    assert_eq!(header("content-type"), Some("text/event-stream"));
+    assert_eq!(header("cache-control"), Some("no-cache, no-transform"));
+    assert_eq!(header("x-accel-buffering"), Some("no"));
+    assert_eq!(header("access-control-allow-origin"), Some("*"), "a page of another origin can read it");
+    assert_eq!(header("content-length"), None);
+    assert!(header("date").is_some());
+}
+
+#[tokio::test]
+async fn it_begins_with_when_to_come_back_and_from_where_and_dispatches_nothing() {
+    let server = spawn_app(&[]).await;
+    let id = publish(&server, "main", "before").await;
+    let (_client, first) = open_raw(&server, "/events").await;
+    let retry = field(&first, "retry").unwrap();
+    assert!(retry.parse::<u32>().is_ok_and(|millis| millis > 0), "{first}");
+    assert_eq!(first, format!("retry: {retry}\nid: {id}\n\n"));
+}
+
+#[tokio::test]
+async fn a_message_with_an_event_name_is_an_event_of_that_name() {
+    let server = spawn_app(&[]).await;
+    let mut events = Events::open(&server, "/events").await;
+    let sent = json!([{ "text": "a", "event": "news" }, { "text": "b" }, { "text": "c", "event": "订单 1" }]);
+    let ids = publish_array(&server, "main", &sent).await;
+    for (id, (name, text)) in ids.iter().zip([("news", "a"), ("message", "b"), ("订单 1", "c")]) {
+        let event = events.next().await;
+        assert_eq!((&event.id, event.event.as_str(), event.data.as_str()), (id, name, text));
+    }
+}
+
+#[tokio::test]
+async fn a_text_arrives_as_it_was_published_whatever_is_in_it() {
+    let server = spawn_app(&[]).await;
+    let mut events = Events::open(&server, "/events").await;
+    for text in [
+        "one\ntwo\n\nfour",
+        "\nbegins with an empty line",
+        "ends with one\n",
+        " leading space",
+        ": no comment",
+        "data: x\nid: y\nevent: z\nretry: 1",
+        "你好，服务器！🦀",
+        "\u{feff}a byte order mark",
+        "nul \0 and \u{2028}",
+        "{\"json\": true}",
+    ] {
+        let id = publish(&server, "main", text).await;
+        let event = events.next().await;
+        assert_eq!((event.data.as_str(), &event.id, event.event.as_str()), (text, &id, "message"));
+    }
+    // The format knows one line end.
+    publish(&server, "main", "a\r\nb\rc").await;
+    assert_eq!(events.next().await.data, "a\nb\nc");
+}
+
+#[tokio::test]
+async fn a_quiet_stream_gives_signs_of_life_that_dispatch_nothing() {
+    let server = spawn_app(&["--heartbeat", "50ms"]).await;
+    let (mut client, _) = open_raw(&server, "/events").await;
+    for _ in 0..3 {
+        assert_eq!(client.read_until("\n\n").await, ":\n\n");
+    }
+    let id = publish(&server, "main", "a message").await;
+    let before = client.read_until(&format!("id: {id}\ndata: a message\n\n")).await;
+    assert!(before.replace(":\n\n", "").starts_with("id: "), "signs of life come between messages: {before}");
+    client.read_until(":\n").await;
+}
+
+#[tokio::test]
+async fn a_sign_of_life_moves_the_client_on_past_what_it_does_not_follow() {
+    let server = spawn_app(&["--heartbeat", "50ms", "--history", "1"]).await;
+    let (mut client, _) = open_raw(&server, "/events?topic=quiet").await;
+    let id = publish(&server, "busy", "-").await;
+    client.read_until(&format!(":\nid: {id}\n\n")).await;
+    assert_eq!(client.read_until("\n\n").await, ":\n\n", "it is told once");
+}
+
+#[tokio::test]
+async fn the_ticker_tells_the_local_time_in_the_words_of_old() {
+    let server = spawn_app(&["--tick", "50ms"]).await;
+    let mut events = Events::open(&server, "/events").await;
+    for text in events.texts(3).await {
+        let time = text.strip_prefix("New message at ").unwrap_or_else(|| panic!("{text}"));
+        let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "00:00:00", "{text}");
+    }
+    let server = spawn_app(&["--tick", "50ms", "--tick-text", "tick"]).await;
+    assert_eq!(Events::open(&server, "/events").await.texts(2).await, ["tick", "tick"]);
+}
+
+#[tokio::test]
+async fn what_a_client_sends_after_its_request_does_no_harm() {
+    let server = spawn_app(&[]).await;
+    let mut client = RawClient::connect(server.address()).await;
+    let request = "GET /events HTTP/1.1\r\nhost: test\r\n\r\n";
+    client.send(format!("{request}{request}")).await;
+    client.read_until("\n\n").await;
+    client.send("x".repeat(1 << 20)).await;
+    let id = publish(&server, "main", "still here").await;
+    client.read_until(&format!("id: {id}\ndata: still here\n\n")).await;
+    client.send(request).await;
+    let id = publish(&server, "main", "and now").await;
+    assert_eq!(client.read_until("\n\n").await, format!("id: {id}\ndata: and now\n\n"));
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_the_stream_too() {
+    let server = spawn_app(&[]).await;
+    let mut client = RawClient::connect(server.address()).await;
+    client.send("GET /events HTTP/1.0\r\n\r\n").await;
+    client.read_until("\n\n").await;
+    let head = publish(&server, "main", "old friend").await;
+    client.read_until(&format!("id: {head}\ndata: old friend\n\n")).await;
+}

@@ -1,0 +1,122 @@
+//! A service as a process of its own, for what only a process has: signals, an exit code, a log.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::soon;
+
+/// A child process, killed when dropped. What it writes is read all the time, so it never waits for the test.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    stdout: UnboundedReceiver<String>,
+    stderr: UnboundedReceiver<String>,
+}
+
+/// What is left of a process.
+#[derive(Debug)]
+pub struct Exit {
+    /// The exit code. `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error and nobody has waited for.
+    pub stderr: String,
+}
+
+impl Process {
+    /// Starts a program.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(program: &str, args: &[&str]) -> Self {
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdout = lines(child.stdout.take().expect("it is piped"));
+        let stderr = lines(child.stderr.take().expect("it is piped"));
+        Self { child, stdout, stderr }
+    }
+
+    /// Runs a program to its end.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn run(program: &str, args: &[&str]) -> Exit {
+        Self::start(program, args).ended().await
+    }
+
+    /// Its number, to send signals to.
+    pub fn id(&self) -> i32 {
+        self.child.id().try_into().expect("process ids are positive")
+    }
+
+    /// Waits for a line on standard error that contains a text.
+    ///
+    /// # Panics
+    /// When it does not come in time, or the process ends without it.
+    pub async fn line_with(&mut self, text: &str) -> String {
+        let mut others = String::new();
+        loop {
+            match soon(self.stderr.recv()).await {
+                Some(line) if line.contains(text) => return line,
+                Some(line) => others.push_str(&line),
+                None => panic!("the process ended without {text:?}: {others}"),
+            }
+        }
+    }
+
+    /// Waits for a line of a log of JSON objects, and returns the text of one of its fields.
+    ///
+    /// # Panics
+    /// When it does not come in time, or has no such field.
+    pub async fn logged(&mut self, message: &str, field: &str) -> String {
+        let line = self.line_with(&format!("{message:?}")).await;
+        let value = line.split_once(&format!("{field:?}:\"")).and_then(|(_, rest)| rest.split_once('"'));
+        value.unwrap_or_else(|| panic!("{field:?} is not in {line}")).0.to_owned()
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn ended(mut self) -> Exit {
+        let (stdout, stderr) = (rest(&mut self.stdout).await, rest(&mut self.stderr).await);
+        // Both streams have ended, so this waits for no more than the system.
+        let code = self.child.wait().expect("it is a child").code();
+        Exit { code, stdout, stderr }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error means that it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(stream: impl Read + Send + 'static) -> UnboundedReceiver<String> {
+    let (sender, receiver) = unbounded_channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // A test that has heard enough does not listen; the process goes on all the same.
+            let _ = sender.send(line + "\n");
+        }
+    });
+    receiver
+}
+
+async fn rest(lines: &mut UnboundedReceiver<String>) -> String {
+    let mut rest = String::new();
+    while let Some(line) = soon(lines.recv()).await {
+        rest.push_str(&line);
+    }
+    rest
+}

@@ -1,0 +1,117 @@
+//! `GET /feed`: what the service says, and what may be said to it.
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::helpers::{Ws, publish, spawn_app};
+
+#[tokio::test]
+async fn it_begins_with_the_position_and_then_tells_messages_as_they_come() {
+    let server = spawn_app(&[]).await;
+    let before = publish(&server, "main", "before").await;
+    let (mut feed, cursor) = Ws::feed(&server, "/feed").await;
+    assert_eq!(cursor, before);
+    let id = publish(&server, "main", "你好\n\"quoted\"").await;
+    let message = feed.json().await;
+    assert!(message["at"].as_str().unwrap().ends_with('Z'));
+    let expected =
+        json!({ "type": "message", "id": id, "topic": "main", "text": "你好\n\"quoted\"", "at": message["at"] });
+    assert_eq!(message, expected);
+}
+
+#[tokio::test]
+async fn a_client_publishes_and_is_told_the_id() {
+    let server = spawn_app(&[]).await;
+    let (mut publisher, _) = Ws::feed(&server, "/feed?topic=unfollowed").await;
+    let (mut subscriber, _) = Ws::feed(&server, "/feed?topic=%3E").await;
+
+    let ack = publisher.say(json!({ "type": "publish", "text": "plain" })).await;
+    let message = subscriber.json().await;
+    assert_eq!((&message["text"], &message["topic"]), (&json!("plain"), &json!("main")));
+    assert_eq!(ack, json!({ "type": "ack", "key": null, "id": message["id"] }));
+
+    let full = json!({ "type": "publish", "topic": "a.b", "text": "full", "event": "news", "key": "k1" });
+    let ack = publisher.say(full).await;
+    let message = subscriber.json().await;
+    assert_eq!(
+        (&message["text"], &message["topic"], &message["event"]),
+        (&json!("full"), &json!("a.b"), &json!("news"))
+    );
+    assert_eq!(ack, json!({ "type": "ack", "key": "k1", "id": message["id"] }));
+}
+
+#[tokio::test]
+async fn a_client_that_follows_what_it_publishes_gets_it_too() {
+    let server = spawn_app(&[]).await;
+    let (mut feed, _) = Ws::feed(&server, "/feed").await;
+    feed.send(json!({ "type": "publish", "text": "mine" }).to_string()).await;
+    let (one, two) = (feed.json().await, feed.json().await);
+    let (ack, message) = if one["type"] == "ack" { (one, two) } else { (two, one) };
+    assert_eq!((&ack["type"], &message["type"]), (&json!("ack"), &json!("message")));
+    assert_eq!(ack["id"], message["id"]);
+}
+
+#[tokio::test]
+async fn a_key_publishes_once_however_often_and_wherever_it_is_said() {
+    let server = spawn_app(&[]).await;
+    let (mut subscriber, _) = Ws::feed(&server, "/feed").await;
+    let said = json!({ "type": "publish", "text": "once", "key": "k" });
+    let (mut publisher, _) = Ws::feed(&server, "/feed?topic=unfollowed").await;
+    let first = publisher.say(said.clone()).await;
+    assert_eq!(publisher.say(said.clone()).await, first);
+    let (mut other, _) = Ws::feed(&server, "/feed?topic=unfollowed").await;
+    assert_eq!(other.say(said).await, first);
+    let by_http = reqwest::Client::new().post(server.url("/messages")).header("Idempotency-Key", "k").body("once");
+    let by_http = by_http.send().await.unwrap();
+    assert_eq!(by_http.status(), 200);
+    assert_eq!(by_http.json::<Value>().await.unwrap()["id"], first["id"]);
+    publish(&server, "main", "next").await;
+    assert_eq!(subscriber.texts(2).await, ["once", "next"]);
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_answered_with_why_and_the_feed_goes_on() {
+    let server = spawn_app(&["--max-message-bytes", "100"]).await;
+    let (mut feed, _) = Ws::feed(&server, "/feed").await;
+    let publish = |rest: &str| format!("{{\"type\":\"publish\",{rest}}}");
+    for (said, key, error) in [
+        (Message::from("hello?"), None, "bad_frame"),
+        (Message::from(""), None, "bad_frame"),
+        (Message::from("[]"), None, "bad_frame"),
+        (Message::from("{\"text\":\"a\"}"), None, "bad_frame"),
+        (Message::from("{\"type\":\"subscribe\",\"text\":\"a\"}"), None, "bad_frame"),
+        (Message::from(publish("\"text\":\"a\",\"colour\":\"red\"")), None, "bad_frame"),
+        (Message::from(publish("\"text\":\"a\",\"event\":\"gap\"")), None, "bad_frame"),
+        (Message::from(publish("\"text\":1")), None, "bad_frame"),
+        (Message::binary(publish("\"text\":\"a\"")), None, "bad_frame"),
+        (Message::from(publish("\"key\":\"1\"")), Some("1"), "no_text"),
+        (Message::from(publish("\"text\":null,\"key\":\"2\"")), Some("2"), "no_text"),
+        (Message::from(publish("\"text\":\"a\",\"topic\":\"a..b\",\"key\":\"3\"")), Some("3"), "bad_topic"),
+        (Message::from(publish("\"text\":\"a\",\"topic\":\"a.*\",\"key\":\"4\"")), Some("4"), "bad_topic"),
+        (Message::from(publish("\"text\":\"a\",\"key\":\"\"")), Some(""), "bad_key"),
+        (Message::from(publish(&format!("\"text\":\"{}\",\"key\":\"5\"", "x".repeat(101)))), Some("5"), "too_large"),
+    ] {
+        feed.send(said.clone()).await;
+        let answer = feed.json().await;
+        assert_eq!(
+            (answer["type"].as_str(), answer["error"].as_str()),
+            (Some("error"), Some(error)),
+            "{said}: {answer}"
+        );
+        assert_eq!(answer["key"].as_str(), key, "{said}: {answer}");
+        assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()), "{said}: {answer}");
+    }
+    crate::helpers::publish(&server, "main", "still here").await;
+    assert_eq!(feed.texts(1).await, ["still here"], "nothing of that was published");
+}
+
+#[tokio::test]
+async fn the_ticker_tells_the_local_time_in_the_words_of_old() {
+    let server = spawn_app(&["--tick", "50ms"]).await;
+    let (mut feed, _) = Ws::feed(&server, "/feed").await;
+    for text in feed.texts(2).await {
+        let time = text.strip_prefix("New message at ").unwrap_or_else(|| panic!("{text}"));
+        let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "00:00:00", "{text}");
+    }
+}

@@ -1,0 +1,16 @@
+//! The service over real sockets.
+
+#![allow(clippy::unwrap_used)]
+
+mod close;
+mod connection;
+mod delivery;
+mod drain;
+mod echo;
+mod feed;
+mod gap;
+mod handshake;
+mod heartbeat;
+mod helpers;
+mod process;
+mod raw;
