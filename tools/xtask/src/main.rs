@@ -3,10 +3,12 @@
 //! - `up.rs`: the three services in one terminal; `service.rs` is one of them, `output.rs` its coloured lines and
 //!   `leash.rs` what keeps it from outliving this process
 //! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them
+//! - `bench.rs`: the measurements
 //! - `alone.rs`: each service with the other two deleted
 //! - `workspace.rs`: where things are; `log.rs`: what other programs said
 
 mod alone;
+mod bench;
 mod browser;
 mod install;
 mod leash;
@@ -34,6 +36,7 @@ enum Task {
     Up(up::Up),
     Test(test::Test),
     Alone(alone::Alone),
+    Bench(bench::Bench),
     #[command(hide = true)]
     Leash(leash::Leash),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Up(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Test(task) => task.run(),
         Task::Alone(task) => task.run().map(|()| ExitCode::SUCCESS),
+        Task::Bench(task) => task.run(),
         Task::Leash(task) => task.run(),
     };
     outcome.unwrap_or_else(|error| {

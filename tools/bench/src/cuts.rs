@@ -1,0 +1,34 @@
+//! `bench cuts`: what clients get when their connections are cut.
+//!
+//! ```text
+//! publisher ────────────────────────────────▶ server
+//!     │                                          │
+//!     ▼              clients ◀── bad network ◀───┘
+//!  ledger               │
+//!     └──────▶ score ◀──┘ events
+//! ```
+//!
+//! In reading order: `args` (the command line), `run` (one run), `crowd` and `client` (who follows), `publisher`, `proxy` and
+//! `injury` (the bad network), `events` and `ledger` (what is written down), [`score`] (the judge), `report`. `storm` and
+//! `stalled` are runs of another kind.
+
+mod args;
+mod client;
+mod crowd;
+pub mod events;
+mod injury;
+pub mod ledger;
+mod progress;
+mod proxy;
+mod publisher;
+mod report;
+mod run;
+pub mod score;
+mod stalled;
+mod storm;
+
+pub use args::Cuts;
+pub use proxy::Injuries;
+pub use report::{Report, Results, Stalls};
+pub use run::{Outcome, Plan, Server, measure};
+pub use storm::{Storm, storm};

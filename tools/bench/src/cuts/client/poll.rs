@@ -1,0 +1,69 @@
+//! A client by long polling: one request after the other, over one connection for as long as it lasts.
+
+use std::sync::atomic::Ordering;
+
+use anyhow::bail;
+use hyper::StatusCode;
+use hyper::header::{ETAG, HeaderMap, LAST_MODIFIED};
+use serde::Deserialize;
+
+use super::{Client, Notes};
+use crate::cuts::events::Gap;
+use crate::http::{Connection, read_body};
+use crate::target::Form;
+
+/// A page, as far as it concerns a client.
+#[derive(Deserialize)]
+struct Page {
+    messages: Vec<Message>,
+    cursor: String,
+    gap: Option<Gap>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    text: String,
+}
+
+pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
+    let mut connection = Connection::open(client.address, client.idle).await?;
+    let mut joined = false;
+    loop {
+        if client.route.form != Form::Push {
+            // It is answered when there is a message, so that it waits is all there is to be known.
+            notes.progress.joined.store(true, Ordering::Relaxed);
+        }
+        let response = connection.send(client.request(notes)?, client.wait + client.idle).await?;
+        if !joined {
+            joined = true;
+            notes.joined(began);
+        }
+        let (head, body) = response.into_parts();
+        let body = read_body(body, client.idle).await?;
+        match head.status {
+            StatusCode::OK => take(client, notes, &head.headers, &body)?,
+            // Nothing within the time.
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::REQUEST_TIMEOUT => {}
+            other => bail!("answered {other}"),
+        }
+    }
+}
+
+/// Takes a whole answer. One that was cut never comes here, and is asked for again.
+fn take(client: &Client, notes: &mut Notes, headers: &HeaderMap, body: &[u8]) -> anyhow::Result<()> {
+    if client.route.form == Form::Push {
+        let page: Page = serde_json::from_slice(body)?;
+        if let Some(gap) = page.gap {
+            notes.gap(gap);
+        }
+        page.messages.iter().for_each(|message| notes.message(&message.text));
+        notes.reached(&page.cursor);
+        return Ok(());
+    }
+    notes.message(std::str::from_utf8(body)?);
+    let header = |name| headers.get(name).and_then(|value: &hyper::header::HeaderValue| value.to_str().ok());
+    if let (Some(modified), Some(etag)) = (header(LAST_MODIFIED), header(ETAG)) {
+        notes.validators = Some((modified.to_owned(), etag.to_owned()));
+    }
+    Ok(())
+}

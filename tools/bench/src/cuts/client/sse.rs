@@ -1,0 +1,35 @@
+//! A client by Server-Sent Events.
+
+use anyhow::{Context, ensure};
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use tokio::time::timeout;
+
+use super::event_stream::{Dispatch, Parser};
+use super::{Client, Notes};
+use crate::http::Connection;
+
+pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
+    let mut connection = Connection::open(client.address, client.idle).await?;
+    let response = connection.send(client.request(notes)?, client.idle).await?;
+    ensure!(response.status() == StatusCode::OK, "answered {}", response.status());
+    notes.joined(began);
+    let mut body = response.into_body();
+    let mut parser = Parser::default();
+    // Comments, which mean nothing else, end the wait too.
+    while let Some(frame) = timeout(client.idle, body.frame()).await.context("no sign of life")? {
+        let Ok(data) = frame?.into_data() else { continue };
+        parser.feed(&data);
+        while let Some(Dispatch { id, event, data }) = parser.next() {
+            match (event.as_deref(), data) {
+                (Some("gap"), Some(data)) => notes.gap(serde_json::from_str(&data)?),
+                (_, Some(data)) => notes.message(&data),
+                (_, None) => {}
+            }
+            if let Some(id) = id {
+                notes.reached(&id);
+            }
+        }
+    }
+    Ok(())
+}

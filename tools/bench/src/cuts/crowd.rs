@@ -1,0 +1,148 @@
+//! Many clients at once.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Client, Notes};
+use super::events::{Clock, Event, Progress};
+use super::score::Record;
+use crate::target::{Method, Target};
+
+/// How long all clients together may take to get their first connection.
+const JOIN: Duration = Duration::from_secs(60);
+
+/// How often progress is looked at.
+pub(crate) const LOOK: Duration = Duration::from_millis(10);
+
+/// What the clients of a run have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) method: Method,
+    pub(crate) heartbeat: Duration,
+    pub(crate) clock: Clock,
+    /// Tells this run's messages and topics from all others.
+    pub(crate) run: u32,
+}
+
+impl Setting<'_> {
+    /// The topics of the run.
+    pub(crate) fn topics(&self, count: usize) -> Arc<[String]> {
+        (0..count).map(|index| format!("{}.{index}", self.prefix())).collect()
+    }
+
+    fn prefix(&self) -> String {
+        format!("bench-{:08x}", self.run)
+    }
+
+    /// What stands for a topic (`None`: all) in a path.
+    pub(crate) fn topic(&self, index: Option<usize>) -> String {
+        match (index, &self.target.wildcard) {
+            (Some(index), _) => format!("{}.{index}", self.prefix()),
+            (None, Some(wildcard)) => wildcard.replace("{run}", &self.prefix()),
+            (None, None) => self.prefix(),
+        }
+    }
+}
+
+/// Clients that run.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    members: Vec<Member>,
+    away: watch::Sender<bool>,
+    stop: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Member {
+    topic: Option<usize>,
+    progress: Arc<Progress>,
+    task: JoinHandle<Vec<Event>>,
+}
+
+impl Crowd {
+    /// Starts clients; each is given the topic that it follows (`None`: all) and where it connects.
+    pub(crate) fn start(
+        setting: &Setting<'_>,
+        places: impl IntoIterator<Item = (Option<usize>, SocketAddr)>,
+    ) -> anyhow::Result<Self> {
+        let stop = CancellationToken::new();
+        let (away, watched) = watch::channel(false);
+        let route = setting.target.route(setting.method)?;
+        let start = |(topic, address)| {
+            let progress = Arc::new(Progress::default());
+            let client = Client {
+                method: setting.method,
+                route: route.clone(),
+                address,
+                topic: setting.topic(topic),
+                wait: Duration::from_secs((setting.heartbeat.as_secs_f64() * 2.0).ceil() as u64),
+                idle: setting.heartbeat.mul_f64(2.5),
+            };
+            let notes = Notes::new(route, setting.run, setting.clock, Arc::clone(&progress));
+            let task = tokio::spawn(client.run(notes, watched.clone(), stop.clone()));
+            Member { topic, progress, task }
+        };
+        Ok(Self { members: places.into_iter().map(start).collect(), away, stop })
+    }
+
+    /// Waits until every client has its first position, or connection where the server gives no positions.
+    pub(crate) async fn joined(&self) -> anyhow::Result<()> {
+        let all = self.wait(JOIN, |member| member.progress.joined.load(Ordering::Relaxed)).await;
+        let joined = self.members.iter().filter(|member| member.progress.joined.load(Ordering::Relaxed)).count();
+        ensure!(all, "{joined} of {} clients were served within {JOIN:?}", self.members.len());
+        Ok(())
+    }
+
+    /// Waits until every client has received the last message of its topics, of which `last` are the numbers by topic.
+    pub(crate) async fn caught_up(&self, last: &[u64], deadline: Duration) -> bool {
+        let newest = last.iter().copied().max().unwrap_or_default();
+        self.wait(deadline, |member| {
+            let due = member.topic.map_or(newest, |topic| last[topic]);
+            member.progress.newest.load(Ordering::Relaxed) >= due
+        })
+        .await
+    }
+
+    async fn wait(&self, deadline: Duration, done: impl Fn(&Member) -> bool) -> bool {
+        let end = Instant::now() + deadline;
+        loop {
+            if self.members.iter().all(&done) {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Cuts all connections at once, or lets all come back at once.
+    pub(crate) fn send_away(&self, away: bool) {
+        self.away.send_replace(away);
+    }
+
+    /// What can be seen of the clients from elsewhere.
+    pub(crate) fn progress(&self) -> Vec<Arc<Progress>> {
+        self.members.iter().map(|member| Arc::clone(&member.progress)).collect()
+    }
+
+    /// Stops all clients and returns what they saw.
+    pub(crate) async fn stop(self) -> anyhow::Result<Vec<Record>> {
+        self.stop.cancel();
+        let mut records = Vec::with_capacity(self.members.len());
+        for member in self.members {
+            let events = member.task.await.context("a client broke")?;
+            records.push(Record { topic: member.topic, events });
+        }
+        Ok(records)
+    }
+}

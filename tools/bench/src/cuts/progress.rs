@@ -1,0 +1,53 @@
+//! How it goes, for those who wait: a line that is written over on a terminal, else a line now and then.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::events::{Clock, Progress};
+use crate::target::Method;
+
+/// How often it is said where there is no terminal.
+const SELDOM: Duration = Duration::from_secs(10);
+
+/// Shows progress until what it returns is dropped.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    _task: JoinSet<()>,
+}
+
+/// Begins to show how clients get on.
+pub(crate) fn show(method: Method, length: Duration, clients: Vec<Arc<Progress>>, clock: Clock) -> Shown {
+    let mut task = JoinSet::new();
+    let terminal = stderr().is_terminal();
+    task.spawn(async move {
+        let mut ticks = interval(if terminal { Duration::from_millis(500) } else { SELDOM });
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let began = clock.now();
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            let seconds = (clock.now() - began) / 1_000_000;
+            let received: u64 = clients.iter().map(|client| client.received.load(Ordering::Relaxed)).sum();
+            let reconnects: u64 = clients.iter().map(|client| client.reconnects.load(Ordering::Relaxed)).sum();
+            let (name, length) = (method.name(), length.as_secs());
+            let phase = if seconds > length { "catching up".to_owned() } else { format!("{seconds} of {length} s") };
+            let line = format!("{name}: {phase}, {received} messages received, {reconnects} reconnects");
+            // Progress that nobody can see is no reason to stop.
+            let _ = if terminal { write!(stderr(), "\r\x1b[K{line}") } else { writeln!(stderr(), "{line}") };
+        }
+    });
+    Shown { _task: task }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if stderr().is_terminal() {
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Who publishes: numbered messages, at a rate.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use fastrand::Rng;
+use http_body_util::Full;
+use hyper::{Request, StatusCode};
+use serde::Deserialize;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::events::{Clock, text};
+use super::ledger::{Cursor, Entry};
+use crate::http::{Connection, read_body};
+use crate::target::Publish;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause before a message that was refused is sent again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What was published.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) uncertain: Vec<u64>,
+}
+
+/// One who publishes, one message after the other.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    pub(crate) address: SocketAddr,
+    pub(crate) publish: Publish,
+    pub(crate) run: u32,
+    pub(crate) topics: Arc<[String]>,
+    pub(crate) bytes: usize,
+    pub(crate) clock: Clock,
+    /// The next number, of all publishers.
+    pub(crate) numbers: Arc<AtomicU64>,
+    /// Whether to repeat a message that was not answered, under the same key.
+    pub(crate) repeat: bool,
+    pub(crate) rng: Rng,
+    pub(crate) connection: Option<Connection>,
+}
+
+/// What became of one attempt.
+enum Attempt {
+    Taken(Option<Cursor>),
+    NotTaken,
+    /// It was sent, and there was no answer.
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct Receipt {
+    id: String,
+}
+
+impl Publisher {
+    /// Publishes on topics at random until stopped.
+    pub(crate) async fn run(mut self, rate: f64, stop: CancellationToken) -> anyhow::Result<(Self, Published)> {
+        let mut published = Published::default();
+        let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok((self, published)),
+                _ = ticks.tick() => {}
+            }
+            let topic = self.rng.usize(..self.topics.len());
+            if !self.one(topic, &mut published).await? {
+                // What could not be published meanwhile is not made up for.
+                ticks.reset();
+            }
+        }
+    }
+
+    /// Publishes a last message on every topic: who has received it has caught up. Returns the numbers.
+    pub(crate) async fn finish(&mut self, published: &mut Published) -> anyhow::Result<Vec<u64>> {
+        let mut last = Vec::new();
+        for topic in 0..self.topics.len() {
+            let before = published.entries.len();
+            // Without an answer it may be lost, so there has to be another.
+            while published.entries.len() == before {
+                self.one(topic, published).await?;
+            }
+            last.extend(published.entries.last().map(|entry| entry.number));
+        }
+        Ok(last)
+    }
+
+    /// Publishes one message. Returns whether it went well the first time.
+    pub(crate) async fn one(&mut self, topic: usize, published: &mut Published) -> anyhow::Result<bool> {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let sent = self.clock.now();
+        let mut well = true;
+        loop {
+            match self.attempt(number, topic).await? {
+                Attempt::Taken(cursor) => {
+                    let accepted = self.clock.now();
+                    published.entries.push(Entry { number, topic, sent, accepted, cursor });
+                    return Ok(well);
+                }
+                Attempt::Unknown if !self.repeat => {
+                    published.uncertain.push(number);
+                    return Ok(false);
+                }
+                Attempt::Unknown | Attempt::NotTaken => {
+                    well = false;
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&mut self, number: u64, topic: usize) -> anyhow::Result<Attempt> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => match Connection::open(self.address, PATIENCE).await {
+                Ok(connection) => connection,
+                Err(_) => return Ok(Attempt::NotTaken),
+            },
+        };
+        let path = self.publish.path.replace("{topic}", &self.topics[topic]);
+        let mut request = Request::post(&path).header("content-type", "text/plain; charset=utf-8");
+        if self.repeat {
+            request = request.header("idempotency-key", format!("bench-{:08x}-{number}", self.run));
+        }
+        let request = request.body(Full::new(Bytes::from(text(self.run, number, self.bytes))))?;
+        let Ok(response) = connection.send(request, PATIENCE).await else { return Ok(Attempt::Unknown) };
+        let status = response.status();
+        let body = read_body(response.into_body(), PATIENCE).await;
+        if status.is_success() {
+            let cursor = match (self.publish.places, &body) {
+                (false, _) => None,
+                (true, Ok(body)) => {
+                    let receipt: Receipt = serde_json::from_slice(body).context("the answer to a publication")?;
+                    Some(Cursor::parse(&receipt.id).context("the place of a publication")?)
+                }
+                (true, Err(_)) => return Ok(Attempt::Unknown),
+            };
+            self.connection = body.is_ok().then_some(connection);
+            return Ok(Attempt::Taken(cursor));
+        }
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+                Ok(Attempt::NotTaken)
+            }
+            _ => bail!("POST {path} was answered {status}: {}", String::from_utf8_lossy(&body.unwrap_or_default())),
+        }
+    }
+}

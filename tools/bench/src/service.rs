@@ -1,0 +1,219 @@
+//! A server's process, from its start until it has been stopped.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::Deserialize;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use crate::target::{Method, Target};
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(20);
+
+/// How long it may take to stop, beyond its drain window.
+const STOP: Duration = Duration::from_secs(30);
+
+/// How many lines of its output are kept, to be shown if it ends by itself.
+const KEPT: usize = 20;
+
+/// A running server. Dropped before it is stopped, it is killed.
+#[derive(Debug)]
+pub struct Service {
+    start: Start,
+    child: Child,
+    address: SocketAddr,
+    said: Lines,
+}
+
+type Lines = Arc<Mutex<VecDeque<String>>>;
+
+/// How it is started, and started again.
+#[derive(Debug, Clone)]
+enum Start {
+    /// One of this repository's, which says itself where it listens.
+    Own { program: PathBuf, flags: Vec<String> },
+    /// Another, which is told the port.
+    Foreign { command: Vec<String>, work: PathBuf },
+}
+
+/// The line of the log that says where a service listens.
+#[derive(Deserialize)]
+struct Listening {
+    message: String,
+    address: SocketAddr,
+}
+
+impl Service {
+    /// Starts this repository's service for a method: the program beside this one, on a port that the system chooses.
+    ///
+    /// # Errors
+    /// When it is not built or does not start.
+    pub async fn own(method: Method, flags: &[String]) -> anyhow::Result<Self> {
+        let this = std::env::current_exe().context("the path of this program")?;
+        let folder = this.parent().context("this program lies in no folder")?;
+        let program = folder.join(method.service());
+        ensure!(
+            program.is_file(),
+            "{} is not there: build it with `cargo build -p {}`, or start this by `cargo xtask bench`",
+            program.display(),
+            method.service()
+        );
+        Self::begin(Start::Own { program, flags: flags.to_vec() }, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+    }
+
+    /// Starts a server as its description says.
+    ///
+    /// # Errors
+    /// When it has no command to start it, or does not start.
+    pub async fn foreign(target: &Target, method: Method) -> anyhow::Result<Self> {
+        let own = &target.route(method)?.start;
+        let command = if own.is_empty() { &target.start } else { own };
+        ensure!(!command.is_empty(), "{} says not how it is started: name its --url", target.name);
+        // Another program could take the port before the server does, and it would say so.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?;
+        let work = std::env::temp_dir().join(format!("bench-{}-{:08x}", std::process::id(), fastrand::u32(..)));
+        fs::create_dir_all(&work).context("a folder for the server")?;
+        let fill = |text: &str| {
+            let (here, work) = (target.here().to_string_lossy(), work.to_string_lossy());
+            text.replace("{port}", &address.port().to_string()).replace("{here}", &here).replace("{work}", &work)
+        };
+        for file in &target.files {
+            let text = fs::read_to_string(target.here().join(file)).with_context(|| format!("reading {file}"))?;
+            fs::write(work.join(file), fill(&text)).with_context(|| format!("writing {file}"))?;
+        }
+        let command = command.iter().map(|part| fill(part)).collect();
+        Self::begin(Start::Foreign { command, work }, address).await
+    }
+
+    async fn begin(start: Start, address: SocketAddr) -> anyhow::Result<Self> {
+        let mut command = match &start {
+            Start::Own { program, flags } => {
+                let mut command = Command::new(program);
+                command.args(["--listen", &address.to_string(), "--log", "info", "--log-format", "json"]).args(flags);
+                command
+            }
+            Start::Foreign { command, .. } => {
+                let mut parts = command.iter();
+                let mut command = Command::new(parts.next().context("an empty command")?);
+                command.args(parts);
+                command
+            }
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().with_context(|| format!("starting {start}"))?;
+        let said = Lines::default();
+        let mut lines = BufReader::new(child.stderr.take().context("a pipe for its output")?).lines();
+        let ready = async {
+            match &start {
+                Start::Own { .. } => listening(&mut lines, &said).await,
+                Start::Foreign { .. } => loop {
+                    if TcpStream::connect(address).await.is_ok() {
+                        return Ok(address);
+                    }
+                    sleep(Duration::from_millis(20)).await;
+                },
+            }
+        };
+        let address = timeout(START, ready).await.unwrap_or_else(|_| bail!("it is not ready after {START:?}"));
+        let address = address.with_context(|| format!("starting {start}: {}", last(&said)))?;
+        let keep = Arc::clone(&said);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                keep_line(&keep, line);
+            }
+        });
+        Ok(Self { start, child, address, said })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Has it stop in good order and starts it again at the same address.
+    ///
+    /// # Errors
+    /// When it does not end well or does not start.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.terminate().await?;
+        *self = Self::begin(self.start.clone(), self.address).await?;
+        Ok(())
+    }
+
+    /// Has it stop in good order.
+    ///
+    /// # Errors
+    /// When it had ended already, or does not end well.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let ended = self.terminate().await;
+        if let Start::Foreign { work, .. } = &self.start {
+            // A folder that stays is untidy, not wrong.
+            let _ = fs::remove_dir_all(work);
+        }
+        ended
+    }
+
+    async fn terminate(&mut self) -> anyhow::Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("{} ended by itself ({status}): {}", self.start, last(&self.said));
+        }
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).context("its process id")?;
+        kill(Pid::from_raw(id), Signal::SIGTERM).context("sending SIGTERM")?;
+        let status = timeout(STOP, self.child.wait()).await.context("it does not stop")??;
+        let foreign = matches!(self.start, Start::Foreign { .. });
+        ensure!(foreign || status.success(), "{} ended with {}: {}", self.start, said(status), last(&self.said));
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Own { program, .. } => write!(f, "{}", program.display()),
+            Self::Foreign { command, .. } => write!(f, "{}", command.join(" ")),
+        }
+    }
+}
+
+/// Reads the log until it says where the service listens.
+async fn listening(
+    lines: &mut tokio::io::Lines<impl AsyncBufRead + Unpin>,
+    said: &Lines,
+) -> anyhow::Result<SocketAddr> {
+    while let Some(line) = lines.next_line().await? {
+        match serde_json::from_str::<Listening>(&line) {
+            Ok(Listening { message, address }) if message == "listening" => return Ok(address),
+            _ => keep_line(said, line),
+        }
+    }
+    bail!("it ended before it listened")
+}
+
+fn keep_line(said: &Lines, line: String) {
+    let mut said = said.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if said.len() == KEPT {
+        said.pop_front();
+    }
+    said.push_back(line);
+}
+
+fn last(said: &Lines) -> String {
+    let said = said.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    said.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+}
+
+fn said(status: ExitStatus) -> String {
+    status.code().map_or_else(|| status.to_string(), |code| format!("code {code}"))
+}

@@ -1,0 +1,232 @@
+//! How a server is spoken to: its paths, how a client resumes, how one publishes. Read from a description in TOML, these
+//! services' own included, so that all are measured by the same clients.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The description of this repository's services.
+const PUSH: &str = include_str!("../targets/push.toml");
+
+/// How messages reach a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// WebSocket
+    Ws,
+    /// Long polling
+    Poll,
+    /// Server-Sent Events
+    Sse,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ws, Self::Poll, Self::Sse];
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::Poll => "poll",
+            Self::Sse => "sse",
+        }
+    }
+
+    /// This repository's service for it.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::Ws => "ws-echo",
+            Self::Poll => "longpoll-server",
+            Self::Sse => "sse-server",
+        }
+    }
+}
+
+/// A description of a server. `{topic}`, `{wait}`, `{port}`, `{here}` (the description's folder) and `{work}` (an empty
+/// folder for the run) are filled in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What it is called in the results.
+    pub name: String,
+    /// A command that prints its version.
+    #[serde(default)]
+    pub version: Vec<String>,
+    /// The command that starts it, for every method that has none of its own. It has to stay in the foreground.
+    #[serde(default)]
+    pub start: Vec<String>,
+    /// Files beside the description that are copied to `{work}` before, with `{port}` and the like filled in.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// What stands for all topics of a run in `{topic}`; `{run}` is their common beginning. None: clients follow one.
+    pub wildcard: Option<String>,
+    /// How one publishes.
+    pub publish: Publish,
+    /// WebSocket.
+    pub ws: Option<Route>,
+    /// Long polling.
+    pub poll: Option<Route>,
+    /// Server-Sent Events.
+    pub sse: Option<Route>,
+    /// The folder of the description.
+    #[serde(skip)]
+    here: PathBuf,
+}
+
+/// How one publishes: by a `POST` whose body is the text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// The path, with its query.
+    pub path: String,
+    /// Whether the answer is JSON with the message's cursor in `id`.
+    #[serde(default)]
+    pub places: bool,
+}
+
+/// How one follows.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The path, with its query.
+    pub path: String,
+    /// How a client that comes back says where it was.
+    #[serde(default)]
+    pub resume: Resume,
+    /// What it says the first time.
+    pub first: Option<String>,
+    /// What messages look like.
+    #[serde(default)]
+    pub form: Form,
+    /// The command that starts the server for this method.
+    #[serde(default)]
+    pub start: Vec<String>,
+}
+
+/// How a client that comes back says where it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Resume {
+    /// `none`: it cannot.
+    #[default]
+    Nothing,
+    /// `last-event-id`: by this header.
+    LastEventId,
+    /// `query:NAME`: by this parameter.
+    Query(String),
+    /// `validators`: by `If-Modified-Since` and `If-None-Match`, from `Last-Modified` and `Etag` of the last answer.
+    Validators,
+}
+
+impl TryFrom<String> for Resume {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "none" => Ok(Self::Nothing),
+            "last-event-id" => Ok(Self::LastEventId),
+            "validators" => Ok(Self::Validators),
+            other => match other.strip_prefix("query:") {
+                Some(name) if !name.is_empty() => Ok(Self::Query(name.to_owned())),
+                _ => Err("resume is one of none, last-event-id, validators, query:NAME".to_owned()),
+            },
+        }
+    }
+}
+
+/// What messages look like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// As docs/protocol.md has it, with positions and gaps.
+    Push,
+    /// The text alone.
+    #[default]
+    Text,
+    /// Nchan's `ws+meta.nchan`: header lines, `id` among them, an empty line, the text.
+    Meta,
+}
+
+impl Target {
+    /// This repository's services.
+    ///
+    /// # Errors
+    /// When the description that is built in is not one.
+    pub fn push() -> anyhow::Result<Self> {
+        Self::parse(PUSH)
+    }
+
+    /// Reads a description.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not one.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let mut target = Self::parse(&text).with_context(|| format!("in {}", path.display()))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        target.here = folder.canonicalize().context("the folder of the description")?;
+        Ok(target)
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        Ok(toml_edit::de::from_str(text)?)
+    }
+
+    /// The folder of the description.
+    pub(crate) fn here(&self) -> &Path {
+        &self.here
+    }
+
+    /// How one follows by a method.
+    ///
+    /// # Errors
+    /// When the server does not speak it.
+    pub fn route(&self, method: Method) -> anyhow::Result<&Route> {
+        let route = match method {
+            Method::Ws => &self.ws,
+            Method::Poll => &self.poll,
+            Method::Sse => &self.sse,
+        };
+        match route {
+            Some(route) => Ok(route),
+            None => bail!("{} does not speak {}", self.name, method.name()),
+        }
+    }
+
+    /// The methods that it speaks.
+    pub fn methods(&self) -> Vec<Method> {
+        Method::ALL.into_iter().filter(|&method| self.route(method).is_ok()).collect()
+    }
+
+    /// Whether it tells topics apart.
+    pub(crate) fn has_topics(&self) -> bool {
+        self.publish.path.contains("{topic}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_description_here_can_be_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("targets");
+        assert_eq!(Target::push().unwrap().methods(), Method::ALL);
+        for name in ["push.toml", "nchan/nchan.toml", "seed/seed.toml"] {
+            let target = Target::read(&folder.join(name)).unwrap();
+            assert_eq!(target.methods(), Method::ALL, "{name}");
+        }
+    }
+
+    #[test]
+    fn ways_to_resume_are_named() {
+        assert_eq!(Resume::try_from("query:since".to_owned()), Ok(Resume::Query("since".to_owned())));
+        for bad in ["", "query:", "query", "cookie"] {
+            assert!(Resume::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

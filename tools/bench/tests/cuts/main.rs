@@ -1,0 +1,99 @@
+//! `bench cuts`, shortened, against the services of this repository and against a server that forgets.
+
+mod forgetful;
+
+use std::time::Duration;
+
+use bench::cuts::{Outcome, Plan, Server as Where, measure};
+use bench::target::{Method, Target};
+use clap::Parser;
+use testkit::Server;
+
+/// Few clients and many injuries.
+fn plan(seconds: u64) -> Plan {
+    Plan {
+        clients: 12,
+        length: Duration::from_secs(seconds),
+        seed: 1,
+        rate: 100.0,
+        topics: 2,
+        publishers: 2,
+        bytes: 80,
+        calm: Some(Duration::from_millis(700)),
+        heartbeat: Duration::from_millis(400),
+        deadline: testkit::PATIENCE,
+        injure_publishers: true,
+        restart_every: None,
+        stalled: 0,
+        progress: false,
+    }
+}
+
+async fn start(method: Method, history: &str) -> Server {
+    let flags = ["service", "--tick", "0", "--heartbeat", "400ms", "--history", history];
+    match method {
+        Method::Ws => {
+            let config = ws_echo::Config::parse_from(flags);
+            Server::start(|listener, stop| ws_echo::run(listener, config, stop)).await
+        }
+        Method::Poll => {
+            let config = longpoll_server::Config::parse_from(flags);
+            Server::start(|listener, stop| longpoll_server::run(listener, config, stop)).await
+        }
+        Method::Sse => {
+            let config = sse_server::Config::parse_from(flags);
+            Server::start(|listener, stop| sse_server::run(listener, config, stop)).await
+        }
+    }
+}
+
+async fn outcome(plan: Plan, method: Method, history: &str) -> Outcome {
+    let server = start(method, history).await;
+    let target = Target::push().unwrap();
+    measure(&plan, &target, method, &mut Where::At(server.address())).await.expect("the run can be made")
+}
+
+/// That the run was one: connections were injured, and clients came back.
+#[track_caller]
+fn assert_injured(outcome: &Outcome) {
+    assert!(outcome.injuries.total() > 20, "{outcome:#?}");
+    assert!(outcome.injuries.within_a_frame > 5, "{outcome:#?}");
+    assert!(outcome.score.reconnects > 10, "{outcome:#?}");
+}
+
+async fn all_methods(plan: Plan, history: &'static str) -> [Outcome; 3] {
+    let [ws, poll, sse] = Method::ALL.map(|method| tokio::spawn(outcome(plan.clone(), method, history)));
+    [ws.await.unwrap(), poll.await.unwrap(), sse.await.unwrap()]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_client_gets_everything_once_and_in_order_whatever_is_cut() {
+    for outcome in all_methods(plan(5), "100000").await {
+        assert_injured(&outcome);
+        assert!(outcome.is_clean(), "{outcome:#?}");
+        assert_eq!(outcome.score.received, outcome.score.expected, "{outcome:#?}");
+        assert_eq!(outcome.score.gaps.len(), 0, "{outcome:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_short_history_has_lost_is_told() {
+    for outcome in all_methods(plan(4), "5").await {
+        assert_injured(&outcome);
+        assert!(outcome.is_clean(), "{outcome:#?}");
+        assert!(outcome.score.told_lost > 0, "{outcome:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forgets_where_its_clients_were_is_found_out() {
+    let server = forgetful::start().await;
+    let target = Target::push().unwrap();
+    // It knows one topic, and no keys.
+    let plan = Plan { topics: 1, publishers: 1, injure_publishers: false, ..plan(3) };
+    let outcome = measure(&plan, &target, Method::Sse, &mut Where::At(server)).await.expect("the run can be made");
+    assert_injured(&outcome);
+    assert!(!outcome.is_clean(), "{outcome:#?}");
+    assert!(outcome.score.missing > 0, "{outcome:#?}");
+    assert_eq!(outcome.score.told_lost, 0, "{outcome:#?}");
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask bench`: the measurements, with everything built as for production.
+
+use std::{
+    ffi::OsString,
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+
+use crate::workspace::{self, SERVICES};
+
+/// Builds the services and the measurements with optimisation, and measures
+///
+/// `cargo xtask bench cuts` cuts connections and looks for lost messages; `cargo xtask bench --help` lists what else there
+/// is, and `cargo xtask bench cuts --help` its flags.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Bench {
+    /// What is measured, and how
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    arguments: Vec<OsString>,
+}
+
+impl Bench {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut cargo = workspace::cargo(workspace::root());
+        cargo.args(["build", "--release", "--locked", "-p", "bench"]);
+        cargo.args(SERVICES.iter().flat_map(|(name, _)| ["-p", name]));
+        let status = cargo.status().context("starting cargo build")?;
+        ensure!(status.success(), "the measurements could not be built");
+        let program = workspace::target()?.join("release").join("bench");
+        let error = Command::new(&program).args(self.arguments).exec();
+        Err(error).with_context(|| format!("starting {}", program.display()))
+    }
+}
