@@ -118,12 +118,15 @@ impl Service {
         let ready = async {
             match &start {
                 Start::Own { .. } => listening(&mut lines, &said).await,
-                Start::Foreign { .. } => loop {
-                    if TcpStream::connect(address).await.is_ok() {
-                        return Ok(address);
+                Start::Foreign { .. } => {
+                    while !answers(address).await {
+                        if let Some(status) = child.try_wait()? {
+                            bail!("it ended with {}", said_of(status));
+                        }
+                        sleep(Duration::from_millis(20)).await;
                     }
-                    sleep(Duration::from_millis(20)).await;
-                },
+                    Ok(address)
+                }
             }
         };
         let address = timeout(START, ready).await.unwrap_or_else(|_| bail!("it is not ready after {START:?}"));
@@ -173,7 +176,7 @@ impl Service {
         kill(Pid::from_raw(id), Signal::SIGTERM).context("sending SIGTERM")?;
         let status = timeout(STOP, self.child.wait()).await.context("it does not stop")??;
         let foreign = matches!(self.start, Start::Foreign { .. });
-        ensure!(foreign || status.success(), "{} ended with {}: {}", self.start, said(status), last(&self.said));
+        ensure!(foreign || status.success(), "{} ended with {}: {}", self.start, said_of(status), last(&self.said));
         Ok(())
     }
 }
@@ -201,6 +204,14 @@ async fn listening(
     bail!("it ended before it listened")
 }
 
+/// Whether somebody else listens there: on a port that nobody has, a connection can meet itself.
+async fn answers(address: SocketAddr) -> bool {
+    match TcpStream::connect(address).await {
+        Ok(stream) => stream.local_addr().is_ok_and(|own| own != address),
+        Err(_) => false,
+    }
+}
+
 fn keep_line(said: &Lines, line: String) {
     let mut said = said.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if said.len() == KEPT {
@@ -214,6 +225,6 @@ fn last(said: &Lines) -> String {
     said.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
 }
 
-fn said(status: ExitStatus) -> String {
+fn said_of(status: ExitStatus) -> String {
     status.code().map_or_else(|| status.to_string(), |code| format!("code {code}"))
 }

@@ -25,13 +25,20 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let mut cargo = workspace::cargo(workspace::root());
-        cargo.args(["build", "--release", "--locked", "-p", "bench"]);
-        cargo.args(SERVICES.iter().flat_map(|(name, _)| ["-p", name]));
-        let status = cargo.status().context("starting cargo build")?;
-        ensure!(status.success(), "the measurements could not be built");
+        build(&SERVICES.map(|(name, _)| name))?;
+        // On its own: together, the services would get the features of libraries that this program asks for, and would not
+        // be what is deployed.
+        build(&["bench"])?;
         let program = workspace::target()?.join("release").join("bench");
         let error = Command::new(&program).args(self.arguments).exec();
         Err(error).with_context(|| format!("starting {}", program.display()))
     }
+}
+
+fn build(packages: &[&str]) -> anyhow::Result<()> {
+    let mut cargo = workspace::cargo(workspace::root());
+    cargo.args(["build", "--release", "--locked"]).args(packages.iter().flat_map(|name| ["-p", name]));
+    let status = cargo.status().context("starting cargo build")?;
+    ensure!(status.success(), "{} could not be built", packages.join(", "));
+    Ok(())
 }

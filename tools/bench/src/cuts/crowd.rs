@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::{Client, Notes};
 use super::events::{Clock, Event, Progress};
 use super::score::Record;
-use crate::target::{Method, Target};
+use crate::target::{Form, Method, Target};
 
 /// How long all clients together may take to get their first connection.
 const JOIN: Duration = Duration::from_secs(60);
@@ -57,6 +57,8 @@ impl Setting<'_> {
 #[derive(Debug)]
 pub(crate) struct Crowd {
     members: Vec<Member>,
+    /// Whether the server gives clients a position before their first message.
+    positions: bool,
     away: watch::Sender<bool>,
     stop: CancellationToken,
 }
@@ -91,7 +93,8 @@ impl Crowd {
             let task = tokio::spawn(client.run(notes, watched.clone(), stop.clone()));
             Member { topic, progress, task }
         };
-        Ok(Self { members: places.into_iter().map(start).collect(), away, stop })
+        let positions = route.form == Form::Push;
+        Ok(Self { members: places.into_iter().map(start).collect(), positions, away, stop })
     }
 
     /// Waits until every client has its first position, or connection where the server gives no positions.
@@ -100,6 +103,13 @@ impl Crowd {
         let joined = self.members.iter().filter(|member| member.progress.joined.load(Ordering::Relaxed)).count();
         ensure!(all, "{joined} of {} clients were served within {JOIN:?}", self.members.len());
         Ok(())
+    }
+
+    /// Waits until every client has a place to resume from: where the server gives no positions, its first message.
+    pub(crate) async fn placed(&self, deadline: Duration) {
+        if !self.positions {
+            self.wait(deadline, |member| member.progress.received.load(Ordering::Relaxed) > 0).await;
+        }
     }
 
     /// Waits until every client has received the last message of its topics, of which `last` are the numbers by topic.

@@ -154,6 +154,7 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
         };
         publishing.spawn(publisher.run(plan.rate / plan.publishers as f64, stop.clone()));
     }
+    crowd.placed(plan.deadline).await;
     injure(proxy.as_ref(), true);
     let progress = plan.progress.then(|| progress::show(method, plan.length, crowd.progress(), setting.clock));
     let restarts = last_out(plan, server).await?;

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 type History = watch::Sender<Vec<String>>;
 
 pub(crate) async fn start() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
     let history: Arc<History> = Arc::new(watch::channel(Vec::new()).0);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

@@ -34,17 +34,20 @@ pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> a
             notes.progress.joined.store(true, Ordering::Relaxed);
         }
         let response = connection.send(client.request(notes)?, client.wait + client.idle).await?;
+        let (head, body) = response.into_parts();
+        let news = match head.status {
+            StatusCode::OK => true,
+            // Nothing within the time.
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::REQUEST_TIMEOUT => false,
+            other => bail!("answered {other}"),
+        };
         if !joined {
             joined = true;
             notes.joined(began);
         }
-        let (head, body) = response.into_parts();
         let body = read_body(body, client.idle).await?;
-        match head.status {
-            StatusCode::OK => take(client, notes, &head.headers, &body)?,
-            // Nothing within the time.
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::REQUEST_TIMEOUT => {}
-            other => bail!("answered {other}"),
+        if news {
+            take(client, notes, &head.headers, &body)?;
         }
     }
 }
