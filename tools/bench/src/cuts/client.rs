@@ -73,8 +73,7 @@ impl Client {
                         () = until(&mut away, false) => continue,
                     }
                 }
-                // How it ended does not matter to a client that comes back in any case.
-                _ = self.session(&mut notes) => {}
+                ended = self.session(&mut notes) => notes.ended(ended),
             }
             failures = if notes.events.len() > seen { 0 } else { failures + 1 };
             notes.lost();
@@ -170,6 +169,15 @@ impl Notes {
 
     fn gap(&mut self, gap: Gap) {
         self.events.push(Event::Gap(Box::new(gap)));
+    }
+
+    /// How it ended does not matter to a client that comes back in any case, but to those who look for the reason.
+    fn ended(&self, ended: anyhow::Result<()>) {
+        if let Err(error) = ended
+            && let Ok(mut failure) = self.progress.failure.lock()
+        {
+            *failure = format!("{error:#}");
+        }
     }
 
     fn lost(&mut self) {

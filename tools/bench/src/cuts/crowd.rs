@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -99,9 +99,13 @@ impl Crowd {
 
     /// Waits until every client has its first position, or connection where the server gives no positions.
     pub(crate) async fn joined(&self) -> anyhow::Result<()> {
-        let all = self.wait(JOIN, |member| member.progress.joined.load(Ordering::Relaxed)).await;
-        let joined = self.members.iter().filter(|member| member.progress.joined.load(Ordering::Relaxed)).count();
-        ensure!(all, "{joined} of {} clients were served within {JOIN:?}", self.members.len());
+        let joined = |member: &Member| member.progress.joined.load(Ordering::Relaxed);
+        if !self.wait(JOIN, joined).await {
+            let (served, all) = (self.members.iter().filter(|member| joined(member)).count(), self.members.len());
+            let left_out = self.members.iter().find(|member| !joined(member));
+            let failure = left_out.and_then(|member| Some(member.progress.failure.lock().ok()?.clone()));
+            bail!("{served} of {all} clients were served within {JOIN:?}: {}", failure.unwrap_or_default());
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! What a client saw, written down as it happened and judged later.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
@@ -60,6 +61,8 @@ pub(crate) struct Progress {
     pub(crate) newest: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) reconnects: AtomicU64,
+    /// Why the last connection ended.
+    pub(crate) failure: Mutex<String>,
 }
 
 /// How a message of a run is written, so that it is told from what others publish: `bench:<run>:<number>:…`.

@@ -3,6 +3,7 @@
 use anyhow::{Context, ensure};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
+use hyper::header::{ACCEPT, HeaderValue};
 use tokio::time::timeout;
 
 use super::event_stream::{Dispatch, Parser};
@@ -11,7 +12,9 @@ use crate::http::Connection;
 
 pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
     let mut connection = Connection::open(client.address, client.idle).await?;
-    let response = connection.send(client.request(notes)?, client.idle).await?;
+    let mut request = client.request(notes)?;
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+    let response = connection.send(request, client.idle).await?;
     ensure!(response.status() == StatusCode::OK, "answered {}", response.status());
     notes.joined(began);
     let mut body = response.into_body();
