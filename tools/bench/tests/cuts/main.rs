@@ -88,13 +88,11 @@ async fn what_a_short_history_has_lost_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a stream tells the position behind the gap first: cut before the gap, its client resumes behind it"]
 async fn what_a_short_history_has_lost_is_told_on_streams() {
     lost_is_told(&[Method::Ws, Method::Sse], Plan { topics: 1, ..plan(4) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "what the busier of several topics lost lies partly after the cursor of the gap"]
 async fn what_a_short_history_has_lost_of_several_topics_is_told() {
     lost_is_told(&Method::ALL, plan(4)).await;
 }
