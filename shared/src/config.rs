@@ -104,7 +104,7 @@ pub struct InputConfig {
     /// The largest request head: request line and headers
     #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "16 KiB", value_parser = head_bytes)]
     pub max_head_bytes: ByteSize,
-    /// An origin whose pages may use this service, such as https://example.org; may be given several times, `*` for any
+    /// An origin whose pages may use this service, such as `https://example.org`; may be given several times, `*` for any
     #[arg(long, env = "PUSH_ALLOW_ORIGIN", value_name = "ORIGIN", default_value = "*", value_delimiter = ',')]
     pub allow_origin: Vec<String>,
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -173,9 +174,26 @@ async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, limit: usi
 }
 
 fn prepare(stream: TcpStream, app: &App) -> Socket {
+    let config = &app.config.connections;
     // A message is written whole, so there is nothing to wait for. Failing that, it is only late.
     let _ = stream.set_nodelay(true);
-    Socket::new(stream, app.config.connections.write_timeout)
+    if let Err(error) = notice_dead_peers(&stream, config.heartbeat, config.write_timeout) {
+        debug!(%error, "a client that vanishes will be noticed late");
+    }
+    Socket::new(stream, config.write_timeout)
+}
+
+/// Has the system break a connection whose peer has vanished without a word: it is probed when nothing was said for a
+/// heartbeat, and given up when nothing is acknowledged for another. Not before the write time-out, which a client that
+/// is only slow has.
+fn notice_dead_peers(stream: &TcpStream, heartbeat: Duration, write_timeout: Duration) -> std::io::Result<()> {
+    // Probing knows whole seconds.
+    let probe = heartbeat.max(Duration::from_secs(1));
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(probe).with_interval(probe))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(heartbeat.max(write_timeout)))?;
+    Ok(())
 }
 
 /// The client gave up before it was accepted.
