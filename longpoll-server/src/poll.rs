@@ -140,11 +140,10 @@ impl HeldTurn {
             () = released => None,
             () = sleep(wait) => None,
         };
-        let answer = match arrived {
+        let answer = match arrived.or_else(|| turn.give_up()) {
             Some(message) => answer_with(StatusCode::OK, message.to_vec()),
             None => answer_with(StatusCode::NO_CONTENT, Vec::new()),
         };
-        drop(turn);
         respond(socket, &app, responder, &answer).await
     }
 }

@@ -102,15 +102,30 @@ impl Turn {
     pub(crate) async fn arrives(&mut self) -> Bytes {
         loop {
             self.subscriber.changed().await;
-            let mut by_topic = self.queues.by_topic.lock();
-            if let Some((message, cursor)) = next(&mut self.subscriber) {
-                let mine = |queue: &&mut Queue| Arc::ptr_eq(&queue.waiters, &self.waiters);
-                if let Some(queue) = by_topic.get_mut(&self.topic).filter(mine) {
-                    queue.advance(cursor);
-                }
+            let queues = Arc::clone(&self.queues);
+            if let Some(message) = self.take(&mut queues.by_topic.lock()) {
                 return message;
             }
         }
+    }
+
+    /// Ends the wait, unless the message has come just now: then it is taken after all.
+    pub(crate) fn give_up(mut self) -> Option<Bytes> {
+        let queues = Arc::clone(&self.queues);
+        let mut by_topic = queues.by_topic.lock();
+        let message = self.take(&mut by_topic);
+        // While the lock is held, so that no message can come for this caller any more.
+        drop(self);
+        message
+    }
+
+    fn take(&mut self, by_topic: &mut HashMap<Topic, Queue>) -> Option<Bytes> {
+        let (message, cursor) = next(&mut self.subscriber)?;
+        let mine = |queue: &&mut Queue| Arc::ptr_eq(&queue.waiters, &self.waiters);
+        if let Some(queue) = by_topic.get_mut(&self.topic).filter(mine) {
+            queue.advance(cursor);
+        }
+        Some(message)
     }
 }
 

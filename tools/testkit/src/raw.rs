@@ -1,5 +1,6 @@
 //! A client that sends just the bytes it is told to, for what well-behaved clients never do.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -43,34 +44,40 @@ impl RawClient {
     }
 
     /// Reads until what has been read contains a text, and returns all up to the end of it. What follows is kept.
-    pub async fn read_until(&mut self, text: &str) -> String {
-        let wanted = text.as_bytes();
-        let mut searched = 0;
-        loop {
-            if let Some(at) = self.read[searched..].windows(wanted.len()).position(|window| window == wanted) {
-                return String::from_utf8_lossy(&self.take(searched + at + wanted.len())).into_owned();
+    #[track_caller]
+    pub fn read_until(&mut self, text: &str) -> impl Future<Output = String> {
+        // Patience is for the text: other bytes that come all the while are no progress.
+        soon(async move {
+            let wanted = text.as_bytes();
+            let mut searched = 0;
+            loop {
+                if let Some(at) = self.read[searched..].windows(wanted.len()).position(|window| window == wanted) {
+                    return String::from_utf8_lossy(&self.take(searched + at + wanted.len())).into_owned();
+                }
+                searched = self.read.len().saturating_sub(wanted.len() - 1);
+                self.read_more().await;
             }
-            searched = self.read.len().saturating_sub(wanted.len() - 1);
-            self.read_more().await;
-        }
+        })
     }
 
     /// Reads this many bytes.
-    pub async fn read_exact(&mut self, length: usize) -> Vec<u8> {
-        while self.read.len() < length {
-            self.read_more().await;
-        }
-        self.take(length)
+    #[track_caller]
+    pub fn read_exact(&mut self, length: usize) -> impl Future<Output = Vec<u8>> {
+        soon(async move {
+            while self.read.len() < length {
+                self.read_more().await;
+            }
+            self.take(length)
+        })
     }
 
     /// Reads until the server closes, by an end or a reset, and returns everything.
-    pub async fn read_to_end(&mut self) -> String {
-        loop {
-            match soon(self.stream.read_buf(&mut self.read)).await {
-                Ok(0) | Err(_) => return String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned(),
-                Ok(_) => {}
-            }
-        }
+    #[track_caller]
+    pub fn read_to_end(&mut self) -> impl Future<Output = String> {
+        soon(async move {
+            while let Ok(1..) = self.stream.read_buf(&mut self.read).await {}
+            String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
+        })
     }
 
     /// Reads nothing, and sends a byte now and then, until the server has closed.
@@ -89,7 +96,7 @@ impl RawClient {
     }
 
     async fn read_more(&mut self) {
-        let read = soon(self.stream.read_buf(&mut self.read)).await.expect("the server sends");
+        let read = self.stream.read_buf(&mut self.read).await.expect("the server sends");
         assert!(read > 0, "the server closed after {:?}", String::from_utf8_lossy(&self.read));
     }
 

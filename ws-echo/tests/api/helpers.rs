@@ -103,12 +103,15 @@ impl Ws {
 
     /// The next message that is neither a ping nor a pong.
     pub(crate) async fn next(&mut self) -> Message {
-        loop {
-            match self.any().await {
-                Message::Ping(_) | Message::Pong(_) => {}
-                message => return message,
+        let next = async {
+            loop {
+                match self.any().await {
+                    Message::Ping(_) | Message::Pong(_) => {}
+                    message => return message,
+                }
             }
-        }
+        };
+        soon(next).await
     }
 
     /// The next message, as the JSON that it is.

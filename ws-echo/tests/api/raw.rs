@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use testkit::RawClient;
+use testkit::{RawClient, soon};
 
 pub(crate) const TEXT: u8 = 0x1;
 pub(crate) const BINARY: u8 = 0x2;
@@ -68,11 +68,14 @@ pub(crate) async fn read_frame(client: &mut RawClient) -> (u8, Vec<u8>) {
 /// Reads up to a close frame, and returns its code and what came before it.
 pub(crate) async fn read_close(client: &mut RawClient) -> (u16, Vec<(u8, Vec<u8>)>) {
     let mut before = Vec::new();
-    loop {
-        let (first, payload) = read_frame(client).await;
-        if first == FIN | CLOSE {
-            return (u16::from_be_bytes([payload[0], payload[1]]), before);
+    let closed = async {
+        loop {
+            let (first, payload) = read_frame(client).await;
+            if first == FIN | CLOSE {
+                return u16::from_be_bytes([payload[0], payload[1]]);
+            }
+            before.push((first, payload));
         }
-        before.push((first, payload));
-    }
+    };
+    (soon(closed).await, before)
 }
