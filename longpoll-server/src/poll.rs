@@ -80,7 +80,7 @@ impl Poll {
             return Err(ApiError::BadParameter { parameter: "limit", reason });
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
-        let turn = match self.queues.take(&topic) {
+        let turn = match self.queues.take(&topic).await {
             Ok(message) => return Ok(whole(answer_with(StatusCode::OK, message.to_vec()))),
             Err(_) if wait.is_zero() => return Ok(whole(answer_with(StatusCode::NO_CONTENT, Vec::new()))),
             Err(turn) => turn,

@@ -13,6 +13,8 @@ use shared::app::App;
 use shared::cursor::{Cursor, Position};
 use shared::hub::{BatchLimit, Subscriber};
 use shared::topic::Topic;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 const ONE: BatchLimit = BatchLimit { messages: 1, bytes: usize::MAX };
 
@@ -28,6 +30,8 @@ struct Queue {
     taken: Position,
     /// Held by each caller that waits for that message.
     waiters: Arc<()>,
+    /// Rings when the message has been taken, and when a waiter leaves.
+    settled: Arc<Notify>,
 }
 
 /// A claim to the next message, which can be dropped without harm.
@@ -35,6 +39,7 @@ pub(crate) struct Turn {
     queues: Arc<Queues>,
     topic: Topic,
     waiters: Arc<()>,
+    settled: Arc<Notify>,
     subscriber: Subscriber,
 }
 
@@ -44,26 +49,36 @@ impl Queues {
     }
 
     /// Takes the first message that is queued, or a turn to wait for the next.
-    pub(crate) fn take(self: &Arc<Self>, topic: &Topic) -> Result<Bytes, Turn> {
+    ///
+    /// A message that came for those who wait is theirs. It is queued again only if all of them have gone, which their
+    /// tasks, awake by now, are about to find out: so this waits for them.
+    pub(crate) async fn take(self: &Arc<Self>, topic: &Topic) -> Result<Bytes, Turn> {
+        loop {
+            match self.try_take(topic) {
+                Ok(result) => return result,
+                Err(settled) => settled.await,
+            }
+        }
+    }
+
+    /// As `take`, but `Err` with what to wait for where the first message is somebody else's.
+    fn try_take(self: &Arc<Self>, topic: &Topic) -> Result<Result<Bytes, Turn>, OwnedNotified> {
         let mut by_topic = self.by_topic.lock();
         if !by_topic.contains_key(topic) {
             self.make_room(&mut by_topic);
         }
         let queue = by_topic.entry(topic.clone()).or_default();
         let mut subscriber = self.app.subscribe(&[topic.clone().into()], queue.taken);
-        if queue.has_waiters()
-            && let Some((_, cursor)) = next(&mut subscriber)
-        {
-            // It came for those who wait, and they have not got round to it.
-            queue.advance(cursor);
-        }
         if let Some((message, cursor)) = next(&mut subscriber) {
+            if queue.has_waiters() {
+                return Err(Arc::clone(&queue.settled).notified_owned());
+            }
             queue.advance(cursor);
-            return Ok(message);
+            return Ok(Ok(message));
         }
         queue.taken = Position::At(subscriber.cursor());
-        let waiters = Arc::clone(&queue.waiters);
-        Err(Turn { queues: Arc::clone(self), topic: topic.clone(), waiters, subscriber })
+        let (waiters, settled) = (Arc::clone(&queue.waiters), Arc::clone(&queue.settled));
+        Ok(Err(Turn { queues: Arc::clone(self), topic: topic.clone(), waiters, settled, subscriber }))
     }
 
     /// Before the map grows, drops the queues that have nothing to take and nobody waiting: they would be made anew just
@@ -81,7 +96,7 @@ impl Queues {
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { taken: Position::Earliest, waiters: Arc::default() }
+        Self { taken: Position::Earliest, waiters: Arc::default(), settled: Arc::default() }
     }
 }
 
@@ -94,6 +109,7 @@ impl Queue {
     fn advance(&mut self, taken: Cursor) {
         self.taken = Position::At(taken);
         self.waiters = Arc::default();
+        self.settled.notify_waiters();
     }
 }
 
@@ -126,6 +142,14 @@ impl Turn {
             queue.advance(cursor);
         }
         Some(message)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Left first, told then.
+        self.waiters = Arc::default();
+        self.settled.notify_waiters();
     }
 }
 

@@ -35,19 +35,42 @@ pub struct Publication {
 /// The backplane's answer, given once it has the messages for good.
 #[derive(Debug, Clone)]
 pub struct Receipt {
-    /// Where the messages are, in the order of the drafts.
-    pub placed: Arc<[Placed]>,
+    /// Where the messages are.
+    pub placement: Placement,
     /// They were there already: this is the answer to the first publication under the same key.
     pub repeated: bool,
 }
 
+/// Where the messages of one publication are: one after the other. Of the same size whatever their number, since it is
+/// kept for each idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The first one's place.
+    pub first: Cursor,
+    /// How many there are.
+    pub count: usize,
+    /// The topic that they were published on.
+    pub topic: Topic,
+    /// When the backplane took them.
+    pub at: Timestamp,
+}
+
+impl Placement {
+    /// Each message's place, in the order of the drafts.
+    pub fn each(&self) -> impl Iterator<Item = Placed<'_>> {
+        let Cursor { epoch, offset } = self.first;
+        let offsets = (offset..).take(self.count);
+        offsets.map(move |offset| Placed { id: Cursor { epoch, offset }, topic: &self.topic, at: self.at })
+    }
+}
+
 /// Where a message is. As JSON: `{"id":"m3k9x2-42","topic":"main","at":"2026-11-22T07:25:08.123Z"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Placed {
+pub struct Placed<'a> {
     /// The message's id.
     pub id: Cursor,
     /// The topic that it was published on.
-    pub topic: Topic,
+    pub topic: &'a Topic,
     /// When the backplane took it.
     pub at: Timestamp,
 }

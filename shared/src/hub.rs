@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-pub use feed::{Feed, HistoryLimits, Wake};
+pub use feed::{Feed, HistoryLimits, SLICE, Wake};
 pub use subscriber::{Batch, BatchLimit, Subscriber};
 
 use crate::cursor::{Cursor, Epoch, Position};

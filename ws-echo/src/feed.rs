@@ -1,5 +1,6 @@
 //! `GET /feed`: messages as they come, each a text frame of JSON; and publishing over the same connection.
 
+use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -19,7 +20,10 @@ use crate::session::{self, Conversation, Session};
 /// What is written at once: more messages than this are read from the history only when these are on their way.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
 
-/// What a frame of a client may hold beside the text, escapes in it included.
+/// The longest that a byte of text can become in JSON, as `\u0000`.
+const ESCAPED: usize = 6;
+
+/// What a frame of a client may hold beside the text.
 const ENVELOPE: usize = 4 * 1024;
 
 /// Answers a request for the feed. Returns only if there is none to be had.
@@ -27,7 +31,7 @@ pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Response, Ap
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Now);
     let subscriber = app.subscribe(&topics, since);
-    let limit = app.max_message_bytes() * 2 + ENVELOPE;
+    let limit = app.max_message_bytes() * ESCAPED + ENVELOPE;
     session::open(app, request, limit, Feed { subscriber }).await
 }
 
@@ -50,44 +54,42 @@ async fn run(session: &mut Session, mut subscriber: Subscriber) -> Result<(), Cl
     let app = Arc::clone(&session.app);
     let mut released = pin!(app.drain.released());
     loop {
-        deliver(session, &mut subscriber).await?;
+        let more = deliver(session, &mut subscriber).await?;
         tokio::select! {
             biased;
             () = &mut released => break,
             message = session.receive() => answer(session, message?).await?,
-            () = subscriber.changed() => {}
+            () = subscriber.changed(), if !more => {}
+            // The client was listened to between two batches.
+            () = ready(()), if more => {}
         }
     }
-    deliver(session, &mut subscriber).await
+    while deliver(session, &mut subscriber).await? {}
+    Ok(())
 }
 
-/// Writes everything that waits.
-async fn deliver(session: &mut Session, subscriber: &mut Subscriber) -> Result<(), Close> {
-    loop {
-        let Batch { gap, entries, more } = subscriber.read(BATCH);
-        let gap = gap.map(|gap| Told::Gap(&gap).frame()).unwrap_or_default();
-        if gap.is_empty() && entries.is_empty() {
-            return Ok(());
-        }
+/// Writes a batch of what waits. Returns whether there is more.
+async fn deliver(session: &mut Session, subscriber: &mut Subscriber) -> Result<bool, Close> {
+    let Batch { gap, entries, more } = subscriber.read(BATCH);
+    let gap = gap.map(|gap| Told::Gap(&gap).frame()).unwrap_or_default();
+    if !gap.is_empty() || !entries.is_empty() {
         session.send_frames(std::iter::once(&gap[..]).chain(entries.iter().map(|entry| &entry.wire[..]))).await?;
-        if !more {
-            return Ok(());
-        }
     }
+    Ok(more)
 }
 
 /// Does what a client's message asks for, and says what came of it.
 async fn answer(session: &mut Session, message: Message) -> Result<(), Close> {
     let said = match &message {
         Message::Text(text) => Said::parse(text),
-        _ => Err(ApiError::BadFrame("the frame is binary".to_owned())),
+        _ => Err((None, ApiError::BadFrame("the frame is binary".to_owned()))),
     };
     let (key, published) = match said {
         Ok(Said::Publish { topic, text, event, key }) => {
             let published = publish(&session.app, topic.as_deref(), text, event, key.as_deref()).await;
             (key, published)
         }
-        Err(error) => (None, Err(error)),
+        Err((key, error)) => (key, Err(error)),
     };
     let key = key.as_deref();
     let answer = match published {
@@ -108,5 +110,5 @@ async fn publish(
     let key = key.map(str::parse).transpose()?;
     let draft = Draft { text: text.ok_or(ApiError::NoText)?, event };
     let receipt = app.publish(Publication { topic, drafts: vec![draft], key }).await?;
-    Ok(receipt.placed[0].id)
+    Ok(receipt.placement.first)
 }

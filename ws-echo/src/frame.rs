@@ -52,9 +52,19 @@ pub(crate) enum Said {
     Publish { topic: Option<String>, text: Option<Box<str>>, event: Option<EventName>, key: Option<String> },
 }
 
+/// The key of a frame that is wrong otherwise, so that the client knows which of its frames it was.
+#[derive(Debug, Deserialize)]
+struct Keyed {
+    key: Option<String>,
+}
+
 impl Said {
-    pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
-        serde_json::from_str(text).map_err(|error| ApiError::BadFrame(error.to_string()))
+    /// What a client says; or its key, as far as there is one, and what is wrong.
+    pub(crate) fn parse(text: &str) -> Result<Self, (Option<String>, ApiError)> {
+        serde_json::from_str(text).map_err(|error| {
+            let key = serde_json::from_str(text).ok().and_then(|keyed: Keyed| keyed.key);
+            (key, ApiError::BadFrame(error.to_string()))
+        })
     }
 }
 

@@ -29,8 +29,8 @@ pub(crate) struct Session {
     pub(crate) app: Arc<App>,
     pub(crate) websocket: WebSocketStream<Socket>,
     heartbeat: Interval,
-    /// Beats since the client's last sign of life.
-    silent: u32,
+    /// When the client last gave a sign of life.
+    heard: Instant,
 }
 
 /// What is said on a WebSocket.
@@ -87,7 +87,7 @@ impl Session {
         let mut heartbeat = interval_at(Instant::now() + period.mul_f64(fastrand::f64()), period);
         // After a write that had to wait, the client has its time to answer.
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { app, websocket, heartbeat, silent: 0 }
+        Self { app, websocket, heartbeat, heard: Instant::now() }
     }
 
     /// Waits for the client's next message. Beats while it waits.
@@ -96,7 +96,7 @@ impl Session {
             tokio::select! {
                 biased;
                 message = self.websocket.next() => {
-                    self.silent = 0;
+                    self.heard = Instant::now();
                     match message {
                         None => return Err(Close::ByClient),
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -107,10 +107,18 @@ impl Session {
                         Some(message) => return Ok(message?),
                     }
                 }
-                _ = self.heartbeat.tick() => {
-                    self.silent += 1;
-                    if self.silent >= 2 {
+                due = self.heartbeat.tick() => {
+                    let (now, period) = (Instant::now(), self.heartbeat.period());
+                    if now - due > period / 4 {
+                        // Late, because a write had to wait. Since it went on, the client lives; it has its time to say so.
+                        self.heard = now;
+                    }
+                    let silent_at = self.heard + 2 * period;
+                    if now >= silent_at {
                         return Err(Close::Silent);
+                    }
+                    if silent_at < now + period {
+                        self.heartbeat.reset_at(silent_at);
                     }
                     self.websocket.send(Message::Ping(Default::default())).await?;
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{IDEMPOTENCY_WINDOW, Placed, PublishError};
+use super::{IDEMPOTENCY_WINDOW, Placement, PublishError};
 
 /// The longest idempotency key, in bytes.
 pub const MAX_KEY_BYTES: usize = 256;
@@ -41,7 +41,7 @@ impl FromStr for IdempotencyKey {
 #[derive(Debug)]
 pub(super) struct SeenKeys {
     limit: usize,
-    answers: HashMap<IdempotencyKey, Arc<[Placed]>>,
+    answers: HashMap<IdempotencyKey, Placement>,
     by_age: VecDeque<(Instant, IdempotencyKey)>,
 }
 
@@ -61,7 +61,7 @@ impl SeenKeys {
         }
     }
 
-    pub(super) fn find(&mut self, key: &IdempotencyKey, now: Instant) -> Option<Arc<[Placed]>> {
+    pub(super) fn find(&mut self, key: &IdempotencyKey, now: Instant) -> Option<Placement> {
         self.expire(now);
         self.answers.get(key).cloned()
     }
@@ -70,9 +70,9 @@ impl SeenKeys {
         if self.answers.len() < self.limit { Ok(()) } else { Err(PublishError::TooManyKeys { limit: self.limit }) }
     }
 
-    pub(super) fn remember(&mut self, key: IdempotencyKey, placed: Arc<[Placed]>, now: Instant) {
+    pub(super) fn remember(&mut self, key: IdempotencyKey, placement: Placement, now: Instant) {
         self.by_age.push_back((now, key.clone()));
-        self.answers.insert(key, placed);
+        self.answers.insert(key, placement);
     }
 }
 
@@ -84,7 +84,10 @@ mod tests {
     async fn a_key_is_remembered_for_two_minutes() {
         let mut keys = SeenKeys::new(1);
         let key: IdempotencyKey = "k".parse().unwrap();
-        keys.remember(key.clone(), Arc::new([]), Instant::now());
+        let first = crate::cursor::Cursor { epoch: crate::cursor::Epoch::new(1), offset: 1 };
+        let at = crate::timestamp::Timestamp::now();
+        let placement = Placement { first, count: 1, topic: crate::topic::Topic::default(), at };
+        keys.remember(key.clone(), placement, Instant::now());
         assert!(keys.check_room().is_err());
         tokio::time::advance(IDEMPOTENCY_WINDOW - std::time::Duration::from_millis(1)).await;
         assert!(keys.find(&key, Instant::now()).is_some());

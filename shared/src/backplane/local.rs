@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::idempotency::SeenKeys;
-use super::{Backplane, Placed, Publication, PublishError, Receipt};
+use super::{Backplane, Placement, Publication, PublishError, Receipt};
 use crate::cursor::{Cursor, Epoch};
 use crate::hub::{Encode, Feed, HistoryLimits, Hub};
 use crate::message::Message;
@@ -42,8 +42,8 @@ impl Local {
     fn append(&self, Publication { topic, drafts, key }: Publication) -> Result<Receipt, PublishError> {
         let mut state = self.state.lock();
         if let Some(key) = &key {
-            if let Some(placed) = state.keys.find(key, Instant::now()) {
-                return Ok(Receipt { placed, repeated: true });
+            if let Some(placement) = state.keys.find(key, Instant::now()) {
+                return Ok(Receipt { placement, repeated: true });
             }
             state.keys.check_room()?;
         }
@@ -52,22 +52,19 @@ impl Local {
         // A clock that is set back must not make a later message look older.
         let at = Timestamp::now().max(state.last_at);
         state.last_at = at;
-        let messages: Vec<Message> = (first..)
-            .zip(drafts)
-            .map(|(offset, draft)| {
-                let id = Cursor { epoch, offset };
-                Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }
-            })
-            .collect();
-        let placed: Arc<[Placed]> =
-            messages.iter().map(|message| Placed { id: message.id, topic: message.topic.clone(), at }).collect();
+        let placement =
+            Placement { first: Cursor { epoch, offset: first }, count: drafts.len(), topic: topic.clone(), at };
+        let messages = (first..).zip(drafts).map(|(offset, draft)| {
+            let id = Cursor { epoch, offset };
+            Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }
+        });
         let wake = state.feed.append(messages);
         if let Some(key) = key {
-            state.keys.remember(key, Arc::clone(&placed), Instant::now());
+            state.keys.remember(key, placement.clone(), Instant::now());
         }
         drop(state);
         wake.wake();
-        Ok(Receipt { placed, repeated: false })
+        Ok(Receipt { placement, repeated: false })
     }
 }
 
@@ -86,9 +83,11 @@ impl Backplane for Local {
             sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 let now = sweep.tick().await;
-                let mut state = self.state.lock();
-                state.feed.evict_aged(Timestamp::now());
-                state.keys.expire(now);
+                self.state.lock().keys.expire(now);
+                // In slices, so that publishers get in between.
+                while self.state.lock().feed.evict_aged(Timestamp::now()) {
+                    tokio::task::yield_now().await;
+                }
             }
         }
         .boxed()

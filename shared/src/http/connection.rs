@@ -63,6 +63,8 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
     let mut draining = app.drain.is_draining();
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // Who has sent a whole request and closed its side still gets the answer.
+        .half_close(true)
         .header_read_timeout(config.connections.read_timeout)
         .max_header_size(config.input.max_head_bytes.as_u64() as usize)
         .keep_alive(!draining && room == Room::Taken)

@@ -52,7 +52,8 @@ async fn publish<B: Buf>(
 
     let receipt = app.publish(Publication { topic, drafts, key }).await?;
     let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(if many { json(status, &receipt.placed[..]) } else { json(status, &receipt.placed[0]) })
+    let mut placed: Vec<_> = receipt.placement.each().collect();
+    Ok(if many { json(status, placed) } else { json(status, placed.swap_remove(0)) })
 }
 
 /// Reads the whole body, within `--max-body-bytes` and `--read-timeout`.

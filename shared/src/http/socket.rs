@@ -53,6 +53,8 @@ impl Socket {
     /// Waits until the client has gone: it closed its side or the connection broke.
     pub async fn gone(&mut self, unread: Unread) {
         loop {
+            // A client that never stops sending must not keep this task, or a time-out around it, from anything else.
+            tokio::task::coop::consume_budget().await;
             if self.stream.readable().await.is_err() {
                 return;
             }

@@ -17,6 +17,9 @@ use crate::topic::TopicFilter;
 /// What a topic that holds messages costs beside them, in bytes: its part of the maps, lists and locks.
 const TOPIC_COST: usize = 512;
 
+/// How many messages are evicted by age at once.
+pub const SLICE: usize = 1000;
+
 /// How much history is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryLimits {
@@ -88,14 +91,16 @@ impl Feed {
         wake
     }
 
-    /// Evicts what is older than the limit.
-    pub fn evict_aged(&mut self, now: Timestamp) {
+    /// Evicts what is older than the limit, up to [`SLICE`] messages. Returns whether there may be more.
+    pub fn evict_aged(&mut self, now: Timestamp) -> bool {
         let limit = now.as_millis().saturating_sub(self.limits.age.as_millis() as u64);
-        while let Some((_, at)) = self.by_oldest.first_key_value().and_then(|(_, topic)| topic.oldest())
-            && at.as_millis() < limit
-        {
-            self.evict_oldest();
+        for _ in 0..SLICE {
+            match self.by_oldest.first_key_value().and_then(|(_, topic)| topic.oldest()) {
+                Some((_, at)) if at.as_millis() < limit => self.evict_oldest(),
+                _ => return false,
+            }
         }
+        true
     }
 
     fn push(&mut self, message: Message) -> Arc<TopicHistory> {

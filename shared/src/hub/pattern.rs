@@ -1,5 +1,6 @@
 //! The subscribers of one pattern with wildcards, and the topics that it matches.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,7 +8,7 @@ use parking_lot::RwLock;
 
 use super::history::{Loss, TopicHistory};
 use super::slots::Slots;
-use crate::topic::Pattern;
+use crate::topic::{Pattern, Topic};
 
 /// All that subscribers of the same pattern share.
 pub(crate) struct PatternGroup {
@@ -20,14 +21,14 @@ pub(crate) struct PatternGroup {
 
 /// The topics that a pattern matches, as far as they are kept.
 pub(crate) struct Matching {
-    pub(crate) topics: Vec<Arc<TopicHistory>>,
+    pub(crate) topics: HashMap<Topic, Arc<TopicHistory>>,
     /// Of matching topics that are kept no longer, every message up to this offset may be gone.
     pub(crate) loss: Loss,
 }
 
 impl PatternGroup {
-    pub(crate) fn new(pattern: Pattern, topics: Vec<Arc<TopicHistory>>, loss: Loss) -> Self {
-        let last = topics.iter().map(|topic| topic.last()).max().unwrap_or_default();
+    pub(crate) fn new(pattern: Pattern, topics: HashMap<Topic, Arc<TopicHistory>>, loss: Loss) -> Self {
+        let last = topics.values().map(|topic| topic.last()).max().unwrap_or_default();
         let matching = RwLock::new(Matching { topics, loss });
         Self { pattern, slots: Arc::default(), matching, last: AtomicU64::new(last) }
     }
@@ -43,7 +44,7 @@ impl PatternGroup {
     /// Takes a topic that is kept no longer off the list, and remembers what it has lost.
     pub(crate) fn forget(&self, topic: &Arc<TopicHistory>) {
         let mut matching = self.matching.write();
-        matching.topics.retain(|other| !Arc::ptr_eq(other, topic));
+        matching.topics.remove(&topic.topic);
         matching.loss = matching.loss.with(topic.loss());
     }
 }

@@ -48,16 +48,17 @@ impl Registry {
     fn open_topic(&mut self, name: &Topic) {
         let topic = Arc::new(TopicHistory::new(name.clone(), self.forgotten.loss(name)));
         for group in self.patterns.values().filter(|group| group.pattern.matches(name)) {
-            group.matching.write().topics.push(Arc::clone(&topic));
+            group.matching.write().topics.insert(name.clone(), Arc::clone(&topic));
             topic.patterns.write().push(Arc::clone(group));
         }
         self.topics.insert(name.clone(), topic);
     }
 
     fn open_pattern(&mut self, pattern: &Pattern) {
-        let matching: Vec<_> = self.topics.values().filter(|topic| pattern.matches(&topic.topic)).cloned().collect();
+        let matching = self.topics.iter().filter(|(name, _)| pattern.matches(name));
+        let matching = matching.map(|(name, topic)| (name.clone(), Arc::clone(topic))).collect();
         let group = Arc::new(PatternGroup::new(pattern.clone(), matching, self.forgotten.all()));
-        for topic in &group.matching.read().topics {
+        for topic in group.matching.read().topics.values() {
             topic.patterns.write().push(Arc::clone(&group));
         }
         self.patterns.insert(pattern.clone(), group);
@@ -77,7 +78,7 @@ impl Registry {
     pub(crate) fn close_pattern_if_unused(&mut self, pattern: &Pattern) {
         let Some(group) = self.patterns.get(pattern).filter(|group| group.slots.is_empty()).cloned() else { return };
         self.patterns.remove(pattern);
-        for topic in group.matching.write().topics.drain(..) {
+        for (_, topic) in group.matching.write().topics.drain() {
             topic.patterns.write().retain(|other| !Arc::ptr_eq(other, &group));
         }
     }

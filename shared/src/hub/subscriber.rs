@@ -93,7 +93,7 @@ impl Interest {
             Self::Topic(_, topic) => concerning(topic.loss()),
             Self::Pattern(_, group) => {
                 let matching = group.matching.read();
-                let lost = matching.topics.iter().map(|topic| concerning(topic.loss()));
+                let lost = matching.topics.values().map(|topic| concerning(topic.loss()));
                 lost.fold(concerning(matching.loss), u64::max)
             }
         }
@@ -103,7 +103,7 @@ impl Interest {
         match self {
             Self::Topic(_, topic) => topic.oldest_after(after),
             Self::Pattern(_, group) => {
-                group.matching.read().topics.iter().filter_map(|topic| topic.oldest_after(after)).min()
+                group.matching.read().topics.values().filter_map(|topic| topic.oldest_after(after)).min()
             }
         }
     }
@@ -215,7 +215,7 @@ impl Subscriber {
                     if matching.loss.concerns(self.position, self.settled) {
                         return Err(Lost);
                     }
-                    for topic in matching.topics.iter().filter(|topic| topic.last() > self.position) {
+                    for topic in matching.topics.values().filter(|topic| topic.last() > self.position) {
                         topic.read(self.position, self.settled, head, most, into)?;
                     }
                 }

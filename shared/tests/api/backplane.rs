@@ -24,7 +24,7 @@ async fn a_repeat_under_the_same_key_appends_nothing_and_gets_the_first_answer()
     tokio::time::advance(IDEMPOTENCY_WINDOW - Duration::from_millis(1)).await;
     let again = publish(&local, Some("k"), &["1", "2"]).await.unwrap();
     assert!(again.repeated);
-    assert_eq!(first.placed, again.placed);
+    assert_eq!(first.placement, again.placement);
 
     let mut subscriber = hub.subscribe(&["a".parse().unwrap()], Position::Earliest);
     let batch = subscriber.read(BatchLimit { messages: 100, bytes: usize::MAX });
@@ -39,7 +39,7 @@ async fn a_key_is_free_again_after_two_minutes() {
     tokio::time::advance(IDEMPOTENCY_WINDOW).await;
     let second = publish(&local, Some("k"), &["1"]).await.unwrap();
     assert!(!second.repeated);
-    assert_ne!(first.placed, second.placed);
+    assert_ne!(first.placement, second.placement);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,6 +75,6 @@ async fn of_publications_at_the_same_time_under_one_key_one_is_appended() {
         receipts.push(testkit::soon(thread).await.unwrap());
     }
     assert_eq!(receipts.iter().filter(|receipt| !receipt.repeated).count(), 1);
-    assert!(receipts.iter().all(|receipt| receipt.placed == receipts[0].placed));
+    assert!(receipts.iter().all(|receipt| receipt.placement == receipts[0].placement));
     assert_eq!(hub.head().offset, 1);
 }
