@@ -5,6 +5,7 @@
 //! bounded as the history is.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -145,6 +146,12 @@ impl Turn {
     }
 }
 
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         // Left first, told then.
@@ -156,4 +163,61 @@ impl Drop for Turn {
 fn next(subscriber: &mut Subscriber) -> Option<(Bytes, Cursor)> {
     let entry = subscriber.read(ONE).entries.pop()?;
     Some((entry.wire.clone(), entry.message.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use futures_util::FutureExt;
+    use shared::backplane::Publication;
+    use shared::message::Draft;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        common: shared::config::CommonConfig,
+    }
+
+    fn queues() -> Arc<Queues> {
+        let flags = Flags::try_parse_from(["test"]).unwrap();
+        Arc::new(Queues::new(App::new(flags.common, |message| message.text.to_string().into()).unwrap()))
+    }
+
+    async fn publish(queues: &Queues, text: &str) {
+        let drafts = vec![Draft::text(text)];
+        queues.app.publish(Publication { topic: Topic::default(), drafts, key: None }).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_message_that_came_for_waiters_who_have_all_gone_is_queued() {
+        let (queues, topic) = (queues(), Topic::default());
+        let (one, two) = (queues.take(&topic).await.unwrap_err(), queues.take(&topic).await.unwrap_err());
+        publish(&queues, "m").await;
+        let newcomer = queues.take(&topic);
+        tokio::pin!(newcomer);
+        assert!(newcomer.as_mut().now_or_never().is_none(), "it is for those who wait");
+        drop(one);
+        assert!(newcomer.as_mut().now_or_never().is_none());
+        drop(two);
+        assert_eq!(newcomer.await.unwrap(), "m");
+    }
+
+    #[tokio::test]
+    async fn a_message_that_came_for_waiters_is_not_queued_once_one_has_it() {
+        let (queues, topic) = (queues(), Topic::default());
+        let mut one = queues.take(&topic).await.unwrap_err();
+        let two = queues.take(&topic).await.unwrap_err();
+        publish(&queues, "m").await;
+        let newcomer = queues.take(&topic);
+        tokio::pin!(newcomer);
+        assert!(newcomer.as_mut().now_or_never().is_none());
+        assert_eq!(one.arrives().await, "m");
+        drop(one);
+        let mut newcomer = newcomer.await.unwrap_err();
+        publish(&queues, "n").await;
+        assert_eq!(two.give_up().as_deref(), Some(&b"m"[..]), "who waited then gets it too");
+        assert_eq!(newcomer.arrives().await, "n");
+    }
 }

@@ -1,9 +1,11 @@
 //! `GET /feed`: what the service says, and what may be said to it.
 
 use serde_json::{Value, json};
+use testkit::RawClient;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::helpers::{Ws, publish, spawn_app};
+use crate::helpers::{Ws, publish, publish_array, spawn_app};
+use crate::raw::{FIN, TEXT, frame, handshake, read_frame};
 
 #[tokio::test]
 async fn it_begins_with_the_position_and_then_tells_messages_as_they_come() {
@@ -114,4 +116,53 @@ async fn the_ticker_tells_the_local_time_in_the_words_of_old() {
         let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
         assert_eq!(shape, "00:00:00", "{text}");
     }
+}
+
+#[tokio::test]
+async fn every_text_that_may_be_published_fits_into_a_frame() {
+    let server = spawn_app(&[]).await;
+    let (mut feed, _) = Ws::feed(&server, "/feed?topic=other").await;
+    // JSON has no shorter form for this character than six bytes.
+    let text = "\u{1}".repeat(64 * 1024);
+    let ack = feed.say(json!({ "type": "publish", "text": text, "key": "k" })).await;
+    assert_eq!((&ack["type"], &ack["key"]), (&json!("ack"), &json!("k")));
+    let error = feed.say(json!({ "type": "publish", "text": format!("{text}x"), "key": "l" })).await;
+    assert_eq!((&error["error"], &error["key"]), (&json!("too_large"), &json!("l")));
+}
+
+#[tokio::test]
+async fn an_error_names_the_key_of_the_frame_whatever_is_wrong_with_it() {
+    let server = spawn_app(&[]).await;
+    let (mut feed, _) = Ws::feed(&server, "/feed").await;
+    for wrong in [
+        json!({ "type": "publish", "text": 5, "key": "k" }),
+        json!({ "type": "publish", "text": "a", "event": "gap", "key": "k" }),
+        json!({ "type": "publish", "text": "a", "unknown": 1, "key": "k" }),
+        json!({ "type": "subscribe", "key": "k" }),
+    ] {
+        let error = feed.say(wrong).await;
+        assert_eq!(
+            (&error["type"], &error["error"], &error["key"]),
+            (&json!("error"), &json!("bad_frame"), &json!("k"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_lags_behind_is_listened_to_all_the_same() {
+    let server = spawn_app(&["--history", "10000"]).await;
+    let texts = vec!["x".repeat(1000); 500];
+    for _ in 0..4 {
+        publish_array(&server, "main", &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+    // In one packet, so that it is there before anything is delivered.
+    let publish = json!({ "type": "publish", "topic": "other", "text": "a" }).to_string();
+    let mut client = RawClient::connect(server.address()).await;
+    client.send([handshake("/feed?since=earliest").as_bytes(), &frame(FIN | TEXT, publish.as_bytes())].concat()).await;
+    client.read_until("\r\n\r\n").await;
+    let mut before = 0;
+    while !read_frame(&mut client).await.1.starts_with(br#"{"type":"ack""#) {
+        before += 1;
+    }
+    assert!(before < 2000, "it was heard only after all that it had missed");
 }

@@ -1,5 +1,7 @@
 //! Signs of life, and what becomes of those who give none.
 
+use std::time::{Duration, Instant};
+
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::helpers::{HUGE, HUGE_ALLOWED, Ws, publish, spawn_app};
@@ -26,9 +28,11 @@ async fn wait_for_pings(ws: &mut Ws, count: usize) {
 async fn a_client_that_gives_no_sign_of_life_is_closed_with_1008() {
     let server = spawn_app(&["--heartbeat", "200ms"]).await;
     for path in ["/", "/feed?topic=quiet"] {
+        let asked = Instant::now();
         let mut client = open(server.address(), path).await;
         let (code, before) = read_close(&mut client).await;
         assert_eq!(code, 1008);
+        assert!(asked.elapsed() >= Duration::from_millis(400), "it has two heartbeats");
         assert!(before.iter().any(|(first, _)| *first == FIN | PING), "it was asked first");
         assert_eq!(client.read_to_end().await, "", "and the connection is closed");
     }
