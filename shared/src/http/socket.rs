@@ -159,3 +159,24 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_never_stops_sending_does_not_keep_the_task() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut socket = Socket::new(listener.accept().await.unwrap().0, Duration::from_secs(1));
+        // As much as the system takes.
+        while client.writable().now_or_never().is_some() && client.try_write(&[b'x'; 64 * 1024]).is_ok() {}
+
+        socket.stream.readable().await.unwrap();
+        assert!(socket.gone(Unread::Discard).now_or_never().is_none());
+        assert!(socket.stream.try_read(&mut [0]).is_ok(), "everything was read in one go");
+    }
+}

@@ -31,22 +31,3 @@ async fn a_client_that_is_slow_and_reads_on_gets_everything() {
         assert_eq!(block.len(), format!("id: {id}\ndata: \n\n").len() + length);
     }
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_never_stop_sending_keep_nobody_from_anything() {
-    let server = spawn_app(&["--drain", "1s"]).await;
-    let mut flooding = Vec::new();
-    for _ in 0..4 {
-        let (mut client, _) = open_raw(&server, "/events").await;
-        flooding.push(std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async { while client.try_send([b'x'; 64 * 1024]).await {} });
-        }));
-    }
-    for _ in 0..50 {
-        assert!(testkit::get(server.address(), "/livez").await.starts_with("HTTP/1.1 200 "));
-    }
-    // Ends within the window, and the floods with it.
-    server.stopped().await;
-    drop(flooding);
-}
