@@ -1,15 +1,18 @@
 //! What the tests of several crates need: a service on a port of its own, in this process or as one of its own, and a
 //! client that speaks to it byte by byte.
 //!
-//! Nothing here knows the services; a test hands in their `run`.
+//! Nothing here depends on the services; a test hands in their `run`, or their program.
 
 mod process;
 mod raw;
 mod server;
+mod service_process;
 
+pub use nix::sys::signal::Signal;
 pub use process::{Exit, Process};
 pub use raw::{RawClient, get};
 pub use server::{Server, Stop};
+pub use service_process::{ServiceProgram, signal};
 
 use std::future::Future;
 use std::time::Duration;
