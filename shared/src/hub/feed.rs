@@ -79,7 +79,7 @@ impl Feed {
             }
         }
         self.hub.head.store(last, Ordering::Release);
-        // Before anything is evicted: a topic that is dropped knows no longer who follows it.
+        // Before anything is evicted: a topic that is dropped no longer knows who follows it.
         let wake = Wake::of(&topics);
         // After the messages are visible: a reader can only be told of the loss of what it could have seen.
         for topic in &topics {
@@ -168,7 +168,6 @@ impl fmt::Debug for Feed {
 
 /// Subscribers that have something to read and do not know it yet.
 #[must_use = "subscribers wait until they are woken"]
-#[derive(Default)]
 pub struct Wake {
     waiting: Vec<Arc<Slots>>,
 }

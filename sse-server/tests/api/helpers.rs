@@ -9,6 +9,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use sse_server::Config;
 use testkit::{RawClient, Server, soon};
+pub(crate) use testkit::{publish, publish_each};
 
 /// A text that does not fit between a server and a client that reads nothing, whatever the system buffers.
 pub(crate) const HUGE: usize = 6 << 20;
@@ -27,22 +28,6 @@ pub(crate) async fn spawn_app(args: &[&str]) -> Server {
     }
     let config = Config::try_parse_from([&quiet, args].concat()).unwrap();
     Server::start(|listener, stop| sse_server::run(listener, config, stop)).await
-}
-
-/// Publishes a text and returns its id.
-pub(crate) async fn publish(server: &Server, topic: &str, text: impl Into<String>) -> String {
-    let request = Client::new().post(server.url(&format!("/messages?topic={topic}"))).body(text.into());
-    let answer: Value = soon(async { request.send().await?.error_for_status()?.json().await }).await.unwrap();
-    answer["id"].as_str().unwrap().to_owned()
-}
-
-/// Publishes texts one after the other and returns their ids.
-pub(crate) async fn publish_each(server: &Server, topic: &str, texts: &[&str]) -> Vec<String> {
-    let mut ids = Vec::new();
-    for &text in texts {
-        ids.push(publish(server, topic, text).await);
-    }
-    ids
 }
 
 /// Publishes messages, appended together, and returns their ids.

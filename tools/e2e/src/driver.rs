@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -49,6 +49,7 @@ const ATTEMPTS: usize = 20;
 pub struct Driver {
     process: Child,
     port: u16,
+    said: Receiver<Said>,
 }
 
 impl Driver {
@@ -62,16 +63,16 @@ impl Driver {
     pub fn start() -> anyhow::Result<Self> {
         let program = program("CHROMEDRIVER", &DRIVER);
         for _ in 0..ATTEMPTS {
-            let process = Command::new(&program)
+            let mut process = Command::new(&program)
                 .arg("--port=0")
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .spawn()
                 .with_context(|| format!("starting {}", program.display()))?;
-            let mut driver = Self { process, port: 0 };
-            let output = driver.process.stdout.take().context("the driver's output is piped")?;
-            match said(output).recv_timeout(PATIENCE).context("the driver says nothing of its port")? {
+            let output = process.stdout.take().context("the driver's output is piped")?;
+            let mut driver = Self { process, port: 0, said: said(output) };
+            match driver.said.recv_timeout(PATIENCE).context("the driver says nothing of its port")? {
                 Said::Port(port) => {
                     driver.port = port;
                     return Ok(driver);
@@ -95,25 +96,23 @@ impl Driver {
         write!(stream, "GET /shutdown HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\r\n", self.port)?;
         // It answers, and ends; what it says does not matter.
         let _ = stream.read_to_end(&mut Vec::new());
-        let deadline = Instant::now() + CLOSING;
-        while self.process.try_wait()?.is_none() {
-            if Instant::now() > deadline {
-                bail!("the driver does not end");
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        // Its output ends with it and its browsers.
+        self.said.recv_timeout(CLOSING).context("the driver does not end")?;
+        self.process.wait()?;
         Ok(())
     }
 }
 
 /// What the driver says about its start.
+#[derive(Debug)]
 enum Said {
     Port(u16),
     Taken,
     Else(String),
 }
 
-/// Reads the driver's output to the end, or it would wait for room to write, and sends what it says about its start.
+/// Reads the driver's output to the end, or it would wait for room to write; sends what it says about its start, and once
+/// more at the end.
 fn said(output: ChildStdout) -> Receiver<Said> {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {

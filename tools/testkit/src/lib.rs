@@ -4,12 +4,14 @@
 //! Nothing here depends on the services; a test hands in their `run`, or their program.
 
 mod process;
+mod publish;
 mod raw;
 mod server;
 mod service_process;
 
 pub use nix::sys::signal::Signal;
 pub use process::{Exit, Process};
+pub use publish::{publish, publish_each};
 pub use raw::{RawClient, get};
 pub use server::{Server, Stop};
 pub use service_process::{ServiceProgram, signal};
