@@ -28,7 +28,7 @@ use shared::app::App;
 /// # Errors
 /// When the flags contradict each other or the system leaves no room to serve.
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let app = App::new(config.common, poll::encode)?;
+    let app = App::new(config.common, poll::encode, poll::GATHER)?;
     let poll = Arc::new(poll::Poll::new(Arc::clone(&app), config.hold));
     let routes = routes::routes(&app, &poll);
     shared::http::serve(listener, app, routes, config.tick_text, stop).await

@@ -1,18 +1,16 @@
 //! `GET /poll`: answered at once if there is something, else held until there is.
 
-use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use shared::app::App;
 use shared::cursor::Position;
-use shared::http::{ApiError, Ended, Request, Responder, Socket, Unread};
+use shared::http::{ApiError, Ended, Event, Request, Responder, Socket, Unread};
 use shared::hub::{Batch, BatchLimit, Subscriber};
 use shared::message::Message;
 use shared::page;
-use tokio::time::sleep;
+use tokio::time::Instant;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use warp::http::{self, HeaderValue, StatusCode};
 use warp::reply::Response;
@@ -23,7 +21,7 @@ use crate::queue::{Queues, Turn};
 const MAX_WAIT: Duration = Duration::from_secs(55);
 
 /// How long more messages of a burst are waited for once there is one.
-const GATHER: Duration = Duration::from_millis(2);
+pub(crate) const GATHER: Duration = Duration::from_millis(2);
 
 /// A message as the JSON that a page holds.
 pub(crate) fn encode(message: &Message) -> Bytes {
@@ -100,13 +98,13 @@ struct HeldPage {
 
 impl HeldPage {
     async fn run(mut self, mut socket: Socket, app: Arc<App>, wait: Duration) -> Ended {
-        let released = pin!(app.drain.released());
-        tokio::select! {
-            biased;
-            () = socket.gone(Unread::Keep) => return Ended::Gone,
-            () = self.subscriber.changed() => sleep(GATHER).await,
-            () = released => {}
-            () = sleep(wait) => {}
+        socket.set_due(Instant::now() + wait);
+        loop {
+            match socket.next(&mut self.subscriber).await {
+                Event::News | Event::Due | Event::Released => break,
+                Event::Readable if socket.take_in(Unread::Keep).is_err() => return Ended::Gone,
+                Event::Readable | Event::Draining => {}
+            }
         }
         let batch = self.subscriber.read(self.limit);
         let answer = self.answer(&batch);
@@ -131,15 +129,17 @@ struct HeldTurn {
 impl HeldTurn {
     async fn run(self, mut socket: Socket, app: Arc<App>, wait: Duration) -> Ended {
         let Self { mut turn, responder } = self;
-        let released = pin!(app.drain.released());
-        let arrived = tokio::select! {
-            biased;
-            // First, so that a message is not taken for a client that has gone.
-            () = socket.gone(Unread::Keep) => return Ended::Gone,
-            message = turn.arrives() => Some(message),
-            () = released => None,
-            () = sleep(wait) => None,
-        };
+        socket.set_due(Instant::now() + wait);
+        let mut arrived = None;
+        loop {
+            let event = socket.next_or(|cx| turn.poll_arrives(cx).map(|message| arrived = Some(message)));
+            match event.await {
+                Event::News | Event::Due | Event::Released => break,
+                // Looked at first, so that a message is not taken for a client that has gone.
+                Event::Readable if socket.take_in(Unread::Keep).is_err() => return Ended::Gone,
+                Event::Readable | Event::Draining => {}
+            }
+        }
         let answer = match arrived.or_else(|| turn.give_up()) {
             Some(message) => answer_with(StatusCode::OK, message.to_vec()),
             None => answer_with(StatusCode::NO_CONTENT, Vec::new()),
@@ -150,19 +150,11 @@ impl HeldTurn {
 
 /// Writes an answer and leaves the connection ready for the next request, if the client wants that and the service goes
 /// on.
-async fn respond(mut socket: Socket, app: &App, mut responder: Responder, answer: &http::Response<Vec<u8>>) -> Ended {
+async fn respond(socket: Socket, app: &App, mut responder: Responder, answer: &http::Response<Vec<u8>>) -> Ended {
     if app.drain.is_draining() {
         responder.close();
     }
-    let written: io::Result<()> = socket.write_parts([&responder.whole(answer)[..]]).await;
-    match written {
-        Ok(()) if responder.keep_alive() => Ended::KeepAlive(socket),
-        Ok(()) => Ended::Close(socket),
-        Err(error) => {
-            tracing::debug!(%error, "poll ended");
-            Ended::Gone
-        }
-    }
+    socket.answer(&responder, &responder.whole(answer)).await
 }
 
 fn answer_with(status: StatusCode, json: Vec<u8>) -> http::Response<Vec<u8>> {

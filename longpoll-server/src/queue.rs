@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -115,13 +116,13 @@ impl Queue {
 }
 
 impl Turn {
-    /// Waits for the message.
-    pub(crate) async fn arrives(&mut self) -> Bytes {
+    /// Takes the message once it is there.
+    pub(crate) fn poll_arrives(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        let queues = Arc::clone(&self.queues);
         loop {
-            self.subscriber.changed().await;
-            let queues = Arc::clone(&self.queues);
+            ready!(self.subscriber.poll_changed(cx));
             if let Some(message) = self.take(&mut queues.by_topic.lock()) {
-                return message;
+                return Poll::Ready(message);
             }
         }
     }
@@ -167,6 +168,10 @@ fn next(subscriber: &mut Subscriber) -> Option<(Bytes, Cursor)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use std::future::poll_fn;
+
     use clap::Parser;
     use futures_util::FutureExt;
     use shared::backplane::Publication;
@@ -182,7 +187,9 @@ mod tests {
 
     fn queues() -> Arc<Queues> {
         let flags = Flags::try_parse_from(["test"]).unwrap();
-        Arc::new(Queues::new(App::new(flags.common, |message| message.text.to_string().into()).unwrap()))
+        Arc::new(Queues::new(
+            App::new(flags.common, |message| message.text.to_string().into(), Duration::ZERO).unwrap(),
+        ))
     }
 
     async fn publish(queues: &Queues, text: &str) {
@@ -213,11 +220,11 @@ mod tests {
         let newcomer = queues.take(&topic);
         tokio::pin!(newcomer);
         assert!(newcomer.as_mut().now_or_never().is_none());
-        assert_eq!(one.arrives().await, "m");
+        assert_eq!(poll_fn(|cx| one.poll_arrives(cx)).await, "m");
         drop(one);
         let mut newcomer = newcomer.await.unwrap_err();
         publish(&queues, "n").await;
         assert_eq!(two.give_up().as_deref(), Some(&b"m"[..]), "who waited then gets it too");
-        assert_eq!(newcomer.arrives().await, "n");
+        assert_eq!(poll_fn(|cx| newcomer.poll_arrives(cx)).await, "n");
     }
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use shared::app::App;
-use shared::http::{Asset, Upgrade, answer, common_routes, route};
-use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
+use shared::http::{Asset, DirectRoute, Routes, Upgrade};
 
 use crate::poll::Poll;
 
@@ -15,11 +12,13 @@ const ASSETS: &[Asset] = &[
     Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
 ];
 
-pub(crate) fn routes(app: &Arc<App>, poll: &Arc<Poll>) -> BoxedFilter<(Response,)> {
-    let poll = Arc::clone(poll);
-    let polls = route("/poll", "GET", Upgrade::Refused).then(move |request| {
-        let poll = Arc::clone(&poll);
-        async move { answer(poll.answer(request).await) }
-    });
-    polls.or(common_routes(app, ASSETS)).unify().boxed()
+pub(crate) fn routes(app: &Arc<App>, poll: &Arc<Poll>) -> Routes {
+    let polls = {
+        let poll = Arc::clone(poll);
+        DirectRoute::new("/poll", Upgrade::Refused, move |request| {
+            let poll = Arc::clone(&poll);
+            async move { poll.answer(request).await }
+        })
+    };
+    Routes::new(app, vec![polls], ASSETS)
 }

@@ -1,6 +1,7 @@
 //! What the handlers of a service share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backplane::{Backplane, Local, Publication, PublishError, Receipt};
 use crate::config::CommonConfig;
@@ -38,11 +39,12 @@ pub enum Refusal {
 }
 
 impl App {
-    /// With an empty history of its own. `encode` makes the bytes that the service sends for a message.
+    /// With an empty history of its own. `encode` makes the bytes that the service sends for a message; messages that come
+    /// within `gather` of the first are delivered together with it.
     ///
     /// # Errors
     /// When flags contradict each other.
-    pub fn new(config: CommonConfig, encode: Encode) -> anyhow::Result<Arc<Self>> {
+    pub fn new(config: CommonConfig, encode: Encode, gather: Duration) -> anyhow::Result<Arc<Self>> {
         let (message, history) = (config.input.max_message_bytes, config.history.history_bytes);
         // A message is held as it was published and as it is sent; both have to fit.
         if history.as_u64() / 4 < message.as_u64() {
@@ -53,7 +55,7 @@ impl App {
         }
         let (local, hub) = Local::new(config.history.limits(), config.history.idempotency_keys, encode);
         let drain = Drain::new(config.connections.drain);
-        Ok(Arc::new(Self { config, drain, hub, backplane: Arc::new(local) }))
+        Ok(Arc::new(Self { config, drain, hub, backplane: Arc::new(local.gather_for(gather)) }))
     }
 
     /// The backplane, for those who feed it or wait for it.

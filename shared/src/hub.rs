@@ -19,6 +19,7 @@ mod subscriber;
 mod sync {
     pub(super) use futures_util::task::AtomicWaker;
     pub(super) use parking_lot::Mutex;
+    pub(super) use std::sync::atomic::AtomicBool;
 }
 
 use std::fmt;

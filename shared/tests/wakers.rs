@@ -11,6 +11,8 @@ mod slots;
 mod sync {
     use std::task::Waker;
 
+    pub(super) use loom::sync::atomic::AtomicBool;
+
     #[derive(Default)]
     pub(super) struct AtomicWaker(loom::future::AtomicWaker);
 
@@ -61,7 +63,9 @@ impl Hub {
     /// As a feed appends: visible first, then woken.
     fn publish(&self) {
         self.head.fetch_add(1, Ordering::AcqRel);
-        self.slots.wake_all();
+        if self.slots.claim() {
+            self.slots.wake_all();
+        }
     }
 
     /// As a subscriber follows, from before the first message to the last. Hangs if a wake-up is lost, which loom
@@ -97,6 +101,19 @@ fn a_subscriber_that_comes_while_publishing_is_woken() {
         });
         hub.follow(2);
         publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn two_publishers_that_leave_the_waking_to_each_other_wake() {
+    model(|| {
+        let hub = Hub::new();
+        let publishers = [(); 2].map(|()| {
+            let hub = hub.clone();
+            thread::spawn(move || hub.publish())
+        });
+        hub.follow(2);
+        publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
     });
 }
 

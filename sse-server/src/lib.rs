@@ -13,6 +13,7 @@ mod routes;
 mod stream;
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -24,7 +25,7 @@ use shared::app::App;
 /// # Errors
 /// When the flags contradict each other or the system leaves no room to serve.
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let app = App::new(config.common, stream::encode)?;
+    let app = App::new(config.common, stream::encode, Duration::ZERO)?;
     let routes = routes::routes(&app);
     shared::http::serve(listener, app, routes, config.tick_text, stop).await
 }

@@ -1,7 +1,6 @@
 //! `GET /events`: a stream of Server-Sent Events, written straight to the socket.
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +8,10 @@ use bytes::Bytes;
 use shared::app::App;
 use shared::cursor::{Cursor, Position};
 use shared::gap::Gap;
-use shared::http::{ApiError, Ended, Request, Socket, Unread};
+use shared::http::{ApiError, Ended, Event, Request, Socket, Unread};
 use shared::hub::{Batch, BatchLimit, Subscriber};
 use shared::message::Message;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::Instant;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use warp::reply::Response;
@@ -88,48 +87,41 @@ impl Stream {
         socket.write_parts([&head[..]]).await?;
         drop(head);
 
-        let app = Arc::clone(&self.app);
-        let mut released = pin!(app.drain.released());
         // The first beat at random, so that clients who came together do not beat together.
-        let period = app.config.connections.heartbeat;
-        let mut heartbeat = interval_at(Instant::now() + period.mul_f64(fastrand::f64()), period);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let period = self.app.config.connections.heartbeat;
+        socket.set_due(Instant::now() + period.mul_f64(fastrand::f64()));
         let mut told = self.subscriber.cursor();
         loop {
-            if self.deliver(socket).await? {
-                told = self.subscriber.cursor();
-            }
-            tokio::select! {
-                biased;
-                () = socket.gone(Unread::Discard) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                () = &mut released => break,
-                _ = heartbeat.tick() => {
+            match socket.next(&mut self.subscriber).await {
+                Event::News => {
+                    self.deliver(socket).await?;
+                    told = self.subscriber.cursor();
+                }
+                Event::Readable => socket.take_in(Unread::Discard)?,
+                Event::Due => {
+                    socket.set_due(Instant::now() + period);
                     self.deliver(socket).await?;
                     let reached = self.subscriber.cursor();
                     socket.write_parts([beat(reached, told).as_bytes()]).await?;
                     told = reached;
                 }
-                () = self.subscriber.changed() => {}
+                Event::Draining => {}
+                Event::Released => break,
             }
         }
         self.deliver(socket).await?;
         socket.write_parts([retry().as_bytes(), b"\n"]).await
     }
 
-    /// Writes everything that waits. Returns whether there was anything.
-    async fn deliver(&mut self, socket: &mut Socket) -> io::Result<bool> {
-        let mut any = false;
+    /// Writes everything that waits.
+    async fn deliver(&mut self, socket: &mut Socket) -> io::Result<()> {
         loop {
             let Batch { gap, entries, more } = self.subscriber.read(BATCH);
             let gap = gap.map(|gap| encode_gap(&gap)).unwrap_or_default();
-            any |= !gap.is_empty() || !entries.is_empty();
-            if !any {
-                return Ok(false);
-            }
             let messages = entries.iter().map(|entry| &entry.wire[..]);
             socket.write_parts(std::iter::once(gap.as_bytes()).chain(messages)).await?;
             if !more {
-                return Ok(true);
+                return Ok(());
             }
         }
     }

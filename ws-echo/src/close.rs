@@ -2,8 +2,6 @@
 
 use std::io;
 
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// Why a WebSocket ends.
@@ -28,8 +26,8 @@ pub(crate) enum Close {
 }
 
 impl Close {
-    /// The frame that tells the client, if there is one to be told.
-    pub(crate) fn frame(&self) -> Option<CloseFrame> {
+    /// What tells the client, if there is one to be told.
+    pub(crate) fn code(&self) -> Option<(CloseCode, &str)> {
         let (code, reason) = match self {
             Self::ByClient | Self::Gone(_) => return None,
             Self::Protocol(what) => (CloseCode::Protocol, what.as_str()),
@@ -41,20 +39,12 @@ impl Close {
         };
         // A control frame holds 125 bytes, two of them the code.
         let reason = &reason[..reason.floor_char_boundary(123)];
-        Some(CloseFrame { code, reason: reason.into() })
+        Some((code, reason))
     }
-}
 
-impl From<Error> for Close {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Utf8(_) => Self::InvalidUtf8,
-            Error::Capacity(error) => Self::TooLarge(error.to_string()),
-            Error::Protocol(error) => Self::Protocol(error.to_string()),
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::ByClient,
-            Error::Io(error) => Self::Gone(error),
-            other => Self::Gone(io::Error::other(other)),
-        }
+    /// Whether the client can be understood when it answers.
+    pub(crate) fn is_answered(&self) -> bool {
+        !matches!(self, Self::Protocol(_) | Self::InvalidUtf8 | Self::TooLarge(_))
     }
 }
 

@@ -1,20 +1,23 @@
 //! `GET /`, upgraded: every message comes back, a text with a prefix.
 
-use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use futures_util::SinkExt;
 use shared::app::App;
 use shared::http::{ApiError, Request};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tracing::info;
 use warp::reply::Response;
 
 use crate::close::Close;
-use crate::session::{self, Conversation, Session};
+use crate::frame;
+use crate::session::{self, Conversation, Message, Next, Session};
 
 /// How many characters of a message are logged.
 const LOGGED: usize = 200;
+
+/// How many bytes of answers are written at once.
+const ANSWERS: usize = 64 * 1024;
 
 /// Answers a request for the echo. Returns only if there is none to be had.
 pub(crate) async fn open(app: Arc<App>, request: Request, prefix: Arc<str>) -> Result<Response, ApiError> {
@@ -36,29 +39,44 @@ impl Conversation for Echo {
 }
 
 async fn run(session: &mut Session, prefix: &str) -> Close {
-    let app = Arc::clone(&session.app);
-    let mut released = pin!(app.drain.released());
     loop {
-        let message = tokio::select! {
-            biased;
-            () = &mut released => return Close::Restart,
-            message = session.receive() => message,
-        };
-        let sent = match message {
-            Ok(Message::Text(text)) => {
-                info!("接收到消息：{}", loggable(&text));
-                session.send(format!("{prefix}{text}")).await
-            }
-            Ok(binary) => {
-                info!("接收到消息：{} 字节", binary.len());
-                session.websocket.send(binary).await.map_err(Close::from)
-            }
+        let result = match session.next(|_| Poll::Pending).await {
+            Ok(Next::Message(message)) => answer(session, prefix, message).await,
+            Ok(Next::Released) => return Close::Restart,
+            Ok(Next::News) => continue,
             Err(close) => return close,
         };
-        if let Err(close) = sent {
+        if let Err(close) = result {
             return close;
         }
     }
+}
+
+/// Answers a message, and in the same write those that came with it.
+async fn answer(session: &mut Session, prefix: &str, first: Message) -> Result<(), Close> {
+    let mut answers = Vec::new();
+    let mut message = Some(first);
+    let mut end = Ok(());
+    while let Some(received) = message.take() {
+        match received {
+            Message::Text(text) => {
+                info!("接收到消息：{}", loggable(&text));
+                frame::put(&mut answers, OpCode::Data(Data::Text), &[prefix.as_bytes(), text.as_bytes()]);
+            }
+            Message::Binary(bytes) => {
+                info!("接收到消息：{} 字节", bytes.len());
+                frame::put(&mut answers, OpCode::Data(Data::Binary), &[&bytes]);
+            }
+        }
+        if answers.len() < ANSWERS {
+            match session.received(&mut answers) {
+                Ok(next) => message = next,
+                Err(close) => end = Err(close),
+            }
+        }
+    }
+    session.send_frames([&answers[..]]).await?;
+    end
 }
 
 /// The beginning of a text, such that it stays on its line of the log.

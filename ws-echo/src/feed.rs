@@ -1,7 +1,5 @@
 //! `GET /feed`: messages as they come, each a text frame of JSON; and publishing over the same connection.
 
-use std::future::ready;
-use std::pin::pin;
 use std::sync::Arc;
 
 use shared::app::App;
@@ -10,12 +8,11 @@ use shared::cursor::{Cursor, Position};
 use shared::http::{ApiError, Request};
 use shared::hub::{Batch, BatchLimit, Subscriber};
 use shared::message::Draft;
-use tokio_tungstenite::tungstenite::Message;
 use warp::reply::Response;
 
 use crate::close::Close;
 use crate::frame::{self, Said, Told};
-use crate::session::{self, Conversation, Session};
+use crate::session::{self, Conversation, Message, Next, Session};
 
 /// What is written at once: more messages than this are read from the history only when these are on their way.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
@@ -50,18 +47,14 @@ impl Conversation for Feed {
 
 /// Delivers and takes publications until the connection is released.
 async fn run(session: &mut Session, mut subscriber: Subscriber) -> Result<(), Close> {
-    session.send(Told::Welcome { cursor: subscriber.cursor() }.json()).await?;
-    let app = Arc::clone(&session.app);
-    let mut released = pin!(app.drain.released());
+    session.send(&Told::Welcome { cursor: subscriber.cursor() }.json()).await?;
     loop {
-        let more = deliver(session, &mut subscriber).await?;
-        tokio::select! {
-            biased;
-            () = &mut released => break,
-            message = session.receive() => answer(session, message?).await?,
-            () = subscriber.changed(), if !more => {}
-            // The client was listened to between two batches.
-            () = ready(()), if more => {}
+        deliver(session, &mut subscriber).await?;
+        // The client is listened to between two batches.
+        match session.next(|cx| subscriber.poll_changed(cx)).await? {
+            Next::Message(message) => answer(session, message).await?,
+            Next::News => {}
+            Next::Released => break,
         }
     }
     while deliver(session, &mut subscriber).await? {}
@@ -82,7 +75,7 @@ async fn deliver(session: &mut Session, subscriber: &mut Subscriber) -> Result<b
 async fn answer(session: &mut Session, message: Message) -> Result<(), Close> {
     let said = match &message {
         Message::Text(text) => Said::parse(text),
-        _ => Err((None, ApiError::BadFrame("the frame is binary".to_owned()))),
+        Message::Binary(_) => Err((None, ApiError::BadFrame("the frame is binary".to_owned()))),
     };
     let (key, published) = match said {
         Ok(Said::Publish { topic, text, event, key }) => {
@@ -96,7 +89,7 @@ async fn answer(session: &mut Session, message: Message) -> Result<(), Close> {
         Ok(id) => Told::Ack { key, id }.json(),
         Err(error) => Told::Error { key, error: error.code(), message: &error.to_string() }.json(),
     };
-    session.send(answer).await
+    session.send(&answer).await
 }
 
 async fn publish(

@@ -7,7 +7,7 @@ use shared::gap::Gap;
 use shared::http::ApiError;
 use shared::message::{EventName, Message};
 use shared::topic::Topic;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 /// What the service says, as JSON: `{"type":"welcome","cursor":"…"}` and so on.
@@ -31,13 +31,22 @@ impl Told<'_> {
         serde_json::to_string(self).expect("what the service says is always valid JSON")
     }
 
-    /// As a whole frame: a server's frames are not masked, so that all clients can be sent the same bytes.
+    /// As a whole frame.
     pub(crate) fn frame(&self) -> Bytes {
-        let frame = Frame::message(self.json(), OpCode::Data(Data::Text), true);
-        let mut bytes = Vec::with_capacity(frame.len());
-        frame.format(&mut bytes).expect("writing to memory does not fail");
-        bytes.into()
+        let mut frame = Vec::new();
+        put(&mut frame, OpCode::Data(Data::Text), &[self.json().as_bytes()]);
+        frame.into()
     }
+}
+
+/// Adds a frame to `into`, its payload in parts. A server's frames are not masked (RFC 6455, section 5.1), so that all
+/// clients can be sent the same bytes.
+pub(crate) fn put(into: &mut Vec<u8>, opcode: OpCode, payload: &[&[u8]]) {
+    let length = payload.iter().map(|part| part.len()).sum::<usize>() as u64;
+    let header = FrameHeader { opcode, ..FrameHeader::default() };
+    into.reserve(header.len(length) + length as usize);
+    header.format(length, into).expect("writing to memory does not fail");
+    payload.iter().for_each(|part| into.extend_from_slice(part));
 }
 
 pub(crate) fn encode_message(message: &Message) -> Bytes {

@@ -8,17 +8,20 @@
 //! | `/messages`, `/livez`, `/readyz` | as on every service: see [`shared::http`] |
 //!
 //! In reading order: `main` (the process), [`run`], `config` (flags), `routes` (who answers what), `session` (a
-//! WebSocket from handshake to close), `feed` and `echo` (what is said on it), `close` (the close codes).
+//! WebSocket from handshake to close), `feed` and `echo` (what is said on it), `reader` and `frame` (the frames, in and
+//! out), `close` (the close codes).
 
 mod close;
 mod config;
 mod echo;
 mod feed;
 mod frame;
+mod reader;
 mod routes;
 mod session;
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -30,7 +33,7 @@ use shared::app::App;
 /// # Errors
 /// When the flags contradict each other or the system leaves no room to serve.
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let app = App::new(config.common, frame::encode_message)?;
+    let app = App::new(config.common, frame::encode_message, Duration::ZERO)?;
     let routes = routes::routes(&app, config.reply_prefix.into());
     shared::http::serve(listener, app, routes, config.tick_text, stop).await
 }

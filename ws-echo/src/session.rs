@@ -2,24 +2,22 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use shared::app::App;
-use shared::http::{ApiError, Ended, Request, Socket};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
-use tokio_tungstenite::WebSocketStream;
+use shared::http::{ApiError, Ended, Event, Request, Socket};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use warp::http;
 use warp::reply::Response;
 
 use crate::close::Close;
-
-/// What is kept for reading on each connection, in bytes. A message that is larger is read in more steps.
-const READ_BUFFER: usize = 1024;
+use crate::frame;
+use crate::reader::{Incoming, Reader};
 
 /// How long the client has to answer a close.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
@@ -27,10 +25,29 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// A WebSocket after its handshake.
 pub(crate) struct Session {
     pub(crate) app: Arc<App>,
-    pub(crate) websocket: WebSocketStream<Socket>,
-    heartbeat: Interval,
+    socket: Socket,
+    reader: Reader,
+    /// When the next beat is due.
+    beat: Instant,
     /// When the client last gave a sign of life.
     heard: Instant,
+}
+
+/// A message of the client.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+/// What a conversation goes on with.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Message(Message),
+    /// What was waited for beside the client.
+    News,
+    /// The service is shutting down and it is this client's turn to go.
+    Released,
 }
 
 /// What is said on a WebSocket.
@@ -49,10 +66,6 @@ pub(crate) async fn open(
 ) -> Result<Response, ApiError> {
     let head = handshake(&request)?;
     let full = request.finds_no_room();
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .max_message_size(Some(max_message_bytes))
-        .max_frame_size(Some(max_message_bytes));
     let session_app = Arc::clone(&app);
     let run = async move |mut socket: Socket| {
         if let Err(error) = socket.write_parts([&head[..]]).await {
@@ -60,8 +73,7 @@ pub(crate) async fn open(
             return Ended::Gone;
         }
         drop(head);
-        let websocket = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-        let mut session = Session::new(session_app, websocket);
+        let mut session = Session::new(session_app, socket, max_message_bytes);
         let close = if full { Close::Full } else { conversation.run(&mut session).await };
         session.close(close).await
     };
@@ -72,7 +84,7 @@ pub(crate) async fn open(
 fn handshake(request: &Request) -> Result<Vec<u8>, ApiError> {
     let mut head = http::Request::new(());
     *head.headers_mut() = request.headers.clone();
-    *head.version_mut() = request.version;
+    *head.version_mut() = request.version();
     let response = create_response(&head).map_err(|error| match error {
         Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => ApiError::UpgradeRequired,
         error => ApiError::BadHandshake(error.to_string()),
@@ -81,61 +93,92 @@ fn handshake(request: &Request) -> Result<Vec<u8>, ApiError> {
 }
 
 impl Session {
-    fn new(app: Arc<App>, websocket: WebSocketStream<Socket>) -> Self {
+    fn new(app: Arc<App>, mut socket: Socket, max_message_bytes: usize) -> Self {
+        let now = Instant::now();
         // The first beat at random, so that clients who came together do not beat together.
-        let period = app.config.connections.heartbeat;
-        let mut heartbeat = interval_at(Instant::now() + period.mul_f64(fastrand::f64()), period);
-        // After a write that had to wait, the client has its time to answer.
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { app, websocket, heartbeat, heard: Instant::now() }
+        let beat = now + app.config.connections.heartbeat.mul_f64(fastrand::f64());
+        socket.set_due(beat);
+        // The client may have spoken before it had the answer to its handshake.
+        let reader = Reader::new(max_message_bytes, socket.take_unread());
+        Self { app, socket, reader, beat, heard: now }
     }
 
-    /// Waits for the client's next message. Beats while it waits.
-    pub(crate) async fn receive(&mut self) -> Result<Message, Close> {
+    /// Waits for the client's next message, for news, or to be released. Beats and answers pings while it waits.
+    pub(crate) async fn next(&mut self, mut news: impl FnMut(&mut Context<'_>) -> Poll<()>) -> Result<Next, Close> {
         loop {
-            tokio::select! {
-                biased;
-                message = self.websocket.next() => {
+            let mut answers = Vec::new();
+            let received = self.received(&mut answers);
+            self.send_frames([&answers[..]]).await?;
+            if let Some(message) = received? {
+                return Ok(Next::Message(message));
+            }
+            match self.socket.next_or(&mut news).await {
+                Event::Readable => {
                     self.heard = Instant::now();
-                    match message {
-                        None => return Err(Close::ByClient),
-                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                        Some(Ok(Message::Close(_))) => {
-                            self.websocket.flush().await?;
-                            return Err(Close::ByClient);
-                        }
-                        Some(message) => return Ok(message?),
-                    }
+                    self.socket.read(|bytes| self.reader.push(bytes))?;
                 }
-                due = self.heartbeat.tick() => {
-                    let (now, period) = (Instant::now(), self.heartbeat.period());
-                    if now - due > period / 4 {
-                        // Late, because a write had to wait. Since it went on, the client lives; it has its time to say so.
-                        self.heard = now;
-                    }
-                    let silent_at = self.heard + 2 * period;
-                    if now >= silent_at {
-                        return Err(Close::Silent);
-                    }
-                    if silent_at < now + period {
-                        self.heartbeat.reset_at(silent_at);
-                    }
-                    self.websocket.send(Message::Ping(Default::default())).await?;
-                }
+                Event::News => return Ok(Next::News),
+                Event::Due => self.beat().await?,
+                Event::Draining => {}
+                Event::Released => return Ok(Next::Released),
             }
         }
     }
 
+    /// The next message that has been read already. Adds to `answers` what the protocol asks for; to be sent even if
+    /// this is the end.
+    pub(crate) fn received(&mut self, answers: &mut Vec<u8>) -> Result<Option<Message>, Close> {
+        while let Some(incoming) = self.reader.next()? {
+            match incoming {
+                Incoming::Text(text) => return Ok(Some(Message::Text(text))),
+                Incoming::Binary(bytes) => return Ok(Some(Message::Binary(bytes))),
+                Incoming::Ping(payload) => frame::put(answers, OpCode::Control(Control::Pong), &[&payload]),
+                Incoming::Pong => {}
+                Incoming::Close(code) => {
+                    let code = code.map(|code| u16::from(code).to_be_bytes());
+                    frame::put(
+                        answers,
+                        OpCode::Control(Control::Close),
+                        &[code.as_ref().map_or(&[], |code| &code[..])],
+                    );
+                    return Err(Close::ByClient);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn beat(&mut self) -> Result<(), Close> {
+        let (now, period) = (Instant::now(), self.app.config.connections.heartbeat);
+        if now - self.beat > period / 4 {
+            // Late, because a write had to wait. Since it went on, the client lives; it has its time to say so.
+            self.heard = now;
+        }
+        let silent_at = self.heard + 2 * period;
+        if now >= silent_at {
+            return Err(Close::Silent);
+        }
+        self.beat = silent_at.min(now + period);
+        self.socket.set_due(self.beat);
+        self.control(Control::Ping, &[]).await
+    }
+
+    async fn control(&mut self, control: Control, payload: &[u8]) -> Result<(), Close> {
+        let mut frame = Vec::new();
+        frame::put(&mut frame, OpCode::Control(control), &[payload]);
+        self.send_frames([&frame[..]]).await
+    }
+
     /// Sends a text.
-    pub(crate) async fn send(&mut self, text: impl Into<Utf8Bytes>) -> Result<(), Close> {
-        Ok(self.websocket.send(Message::Text(text.into())).await?)
+    pub(crate) async fn send(&mut self, text: &str) -> Result<(), Close> {
+        let mut frame = Vec::new();
+        frame::put(&mut frame, OpCode::Data(Data::Text), &[text.as_bytes()]);
+        self.send_frames([&frame[..]]).await
     }
 
     /// Writes frames that are encoded already, in as few system calls as the client allows.
     pub(crate) async fn send_frames<'a>(&mut self, frames: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Close> {
-        // What the protocol library holds, an answer to a ping for instance, goes first and whole.
-        self.websocket.flush().await?;
-        Ok(self.websocket.get_mut().write_parts(frames).await?)
+        Ok(self.socket.write_parts(frames).await?)
     }
 
     /// Tells the client why this is the end and waits a little for its answer.
@@ -145,15 +188,31 @@ impl Session {
             return Ended::Gone;
         }
         tracing::debug!(?close, "closing");
-        if let Some(frame) = close.frame() {
-            let farewell = async {
-                if self.websocket.close(Some(frame)).await.is_ok() {
-                    while let Some(Ok(_)) = self.websocket.next().await {}
-                }
-            };
-            // Whether the client answers or not, the connection is closed next.
-            let _ = timeout(CLOSE_PATIENCE, farewell).await;
+        if let Some((code, reason)) = close.code() {
+            let payload = [&u16::from(code).to_be_bytes(), reason.as_bytes()].concat();
+            let told = self.control(Control::Close, &payload).await;
+            if told.is_ok() && close.is_answered() {
+                self.socket.set_due(Instant::now() + CLOSE_PATIENCE);
+                // Whether the client answers or not, the connection is closed next.
+                let _ = self.closed().await;
+            }
         }
-        Ended::Close(self.websocket.into_inner())
+        Ended::Close(self.socket)
+    }
+
+    /// Waits until the client has closed too, up to the time that is set.
+    async fn closed(&mut self) -> Result<(), Close> {
+        loop {
+            while let Some(incoming) = self.reader.next()? {
+                if matches!(incoming, Incoming::Close(_)) {
+                    return Ok(());
+                }
+            }
+            match self.socket.next_or(|_| Poll::Pending).await {
+                Event::Readable => self.socket.read(|bytes| self.reader.push(bytes))?,
+                Event::Due => return Ok(()),
+                _ => {}
+            }
+        }
     }
 }

@@ -22,6 +22,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Local {
     state: Mutex<State>,
+    gather: Duration,
 }
 
 #[derive(Debug)]
@@ -36,7 +37,12 @@ impl Local {
     pub fn new(limits: HistoryLimits, keys: usize, encode: Encode) -> (Self, Hub) {
         let (hub, feed) = Hub::new(Epoch::born_now(), limits, encode);
         let state = State { feed, keys: SeenKeys::new(keys), last_at: Timestamp::from_millis(0) };
-        (Self { state: Mutex::new(state) }, hub)
+        (Self { state: Mutex::new(state), gather: Duration::ZERO }, hub)
+    }
+
+    /// Has subscribers woken only when more messages had this long to come.
+    pub fn gather_for(self, gather: Duration) -> Self {
+        Self { gather, ..self }
     }
 
     fn append(&self, Publication { topic, drafts, key }: Publication) -> Result<Receipt, PublishError> {
@@ -63,7 +69,7 @@ impl Local {
             state.keys.remember(key, placement.clone(), Instant::now());
         }
         drop(state);
-        wake.wake();
+        wake.wake_after(self.gather);
         Ok(Receipt { placement, repeated: false })
     }
 }

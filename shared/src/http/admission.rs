@@ -5,7 +5,6 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
@@ -23,26 +22,32 @@ pub(super) enum Room {
 }
 
 /// The headers that every answer to a request carries, and the answer itself if the request is not let in.
-pub(super) fn admit(app: &App, head: &Parts, room: Room) -> (HeaderMap, Option<Response>) {
+pub(super) fn admit(
+    app: &App,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    room: Room,
+) -> (HeaderMap, Option<Response>) {
     let mut shared = HeaderMap::new();
     shared.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !any_origin(app) {
         // Even where there is none, so that no cache takes this answer for one to another origin.
         shared.insert(VARY, HeaderValue::from_static("origin"));
     }
-    if let Some(origin) = head.headers.get(ORIGIN) {
+    if let Some(origin) = headers.get(ORIGIN) {
         let Some(allowed) = allowed_origin(app, origin) else {
             return (shared, Some(ApiError::OriginNotAllowed.response()));
         };
         shared.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         shared.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
-        if head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        if *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return (shared, Some(preflight()));
         }
     }
     // A health check asks about the process, which is well when it is full. A WebSocket client is told after the
     // handshake, since a page cannot read the status of one that failed.
-    let told_elsewhere = matches!(head.uri.path(), "/livez" | "/readyz") || is_websocket_upgrade(&head.headers);
+    let told_elsewhere = matches!(path, "/livez" | "/readyz") || is_websocket_upgrade(headers);
     let full = room == Room::None && !told_elsewhere;
     (shared, full.then(|| ApiError::Full.response()))
 }

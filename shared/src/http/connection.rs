@@ -10,44 +10,84 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Response, Version};
+use http::{HeaderMap, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 use tracing::debug;
 use warp::filters::BoxedFilter;
 
+use super::Routes;
 use super::admission::{Room, admit};
+use super::direct::{self, DirectRequest};
 use super::error::ApiError;
 use super::handover::{Ended, Handover, Responder, Session};
 use super::request::Context;
-use super::socket::Socket;
+use super::socket::{Socket, Unread};
+use super::watch::Event;
 use crate::app::App;
-
-/// A service's routes, which answer everything.
-pub(super) type Routes = BoxedFilter<(warp::reply::Response,)>;
 
 /// How long a client may take to close its side after the last answer.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end.
 pub(super) async fn serve(mut socket: Socket, app: Arc<App>, routes: Routes, room: Room) {
+    let late = app.drain.is_draining();
     loop {
         // Boxed, so that the task of a long session does not keep the room that requests need.
-        let ended = match Box::pin(serve_requests(socket, &app, &routes, room)).await {
+        let next = match await_request(&mut socket, &app, &routes, late).await {
+            Begun::Direct(request) => Box::pin(request.answer(socket, &app, room)).await,
+            Begun::Other => Box::pin(serve_requests(socket, &app, &routes, room)).await,
+            Begun::Close => Next::Ended(Ended::Close(socket)),
+            Begun::Gone => return,
+        };
+        let ended = match next {
             Next::Session(session, socket) => session(socket).await,
             Next::Ended(ended) => ended,
         };
         match ended {
             Ended::KeepAlive(given_back) => socket = given_back,
-            Ended::Close(socket) => return socket.close(CLOSE_PATIENCE).await,
+            Ended::Close(socket) => return Box::pin(socket.close(CLOSE_PATIENCE)).await,
             Ended::Gone => return,
         }
     }
 }
 
-enum Next {
+enum Begun {
+    Direct(DirectRequest),
+    Other,
+    /// Nothing was asked for, and the service is shutting down.
+    Close,
+    /// Nothing was asked for within `--read-timeout`, or the client has gone.
+    Gone,
+}
+
+/// Waits for the beginning of a request. `late` is a client who came when the service was shutting down already.
+async fn await_request(socket: &mut Socket, app: &App, routes: &Routes, late: bool) -> Begun {
+    let max_head = app.config.input.max_head_bytes.as_u64() as usize;
+    if socket.has_unread() {
+        let request = DirectRequest::take(socket, &routes.direct, max_head);
+        return request.map_or(Begun::Other, Begun::Direct);
+    }
+    socket.set_due(Instant::now() + app.config.connections.read_timeout);
+    loop {
+        match socket.next_or(|_| Poll::Pending).await {
+            Event::Readable if socket.take_in(Unread::Keep).is_err() => return Begun::Gone,
+            Event::Readable if !socket.has_unread() => {}
+            Event::Readable => {
+                let request = DirectRequest::take(socket, &routes.direct, max_head);
+                return request.map_or(Begun::Other, Begun::Direct);
+            }
+            Event::Due => return Begun::Gone,
+            Event::Draining | Event::Released if !late => return Begun::Close,
+            Event::Draining | Event::Released | Event::News => {}
+        }
+    }
+}
+
+pub(super) enum Next {
     Session(Session, Socket),
     Ended(Ended),
 }
@@ -57,7 +97,7 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
     let handover = Handover::default();
     let io = TokioIo::new(Watched { socket, handover: handover.clone() });
     let service = hyper::service::service_fn(|request| {
-        respond(request, Arc::clone(app), routes.clone(), Handover::clone(&handover), room)
+        respond(request, Arc::clone(app), routes.all.clone(), Handover::clone(&handover), room)
     });
     let config = &app.config;
     let mut draining = app.drain.is_draining();
@@ -90,17 +130,18 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
     let unread = parts.read_buf;
     match ended {
         Ok(Some(session)) => {
-            socket.unread(unread);
+            socket.unread(unread.into());
             Next::Session(session, socket)
         }
         Ok(None) => Next::Ended(Ended::Close(socket)),
         Err(error) => match answer_to_bad_head(&error, app, unread.len()) {
             Some(answer) => {
                 debug!(%error, "bad request");
-                match write_last(&mut socket, answer).await {
-                    Ok(()) => Next::Ended(Ended::Close(socket)),
-                    Err(_) => Next::Ended(Ended::Gone),
-                }
+                let responder =
+                    Responder { keep_alive: false, version: Version::HTTP_11, shared_headers: HeaderMap::new() };
+                let mut answer = answer.response();
+                answer.headers_mut().remove(http::header::CONNECTION);
+                Next::Ended(direct::respond(socket, responder, answer).await)
             }
             None => {
                 debug!(%error, "connection ended");
@@ -114,13 +155,13 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
 fn respond(
     request: http::Request<Incoming>,
     app: Arc<App>,
-    routes: Routes,
+    routes: BoxedFilter<(warp::reply::Response,)>,
     handover: Handover,
     room: Room,
 ) -> BoxFuture<'static, Result<warp::reply::Response, Infallible>> {
     async move {
         let (mut head, body) = request.into_parts();
-        let (shared_headers, refusal) = admit(&app, &head, room);
+        let (shared_headers, refusal) = admit(&app, &head.method, head.uri.path(), &head.headers, room);
         let mut response = match refusal {
             Some(response) => response,
             // Of CONNECT; warp takes for granted that there is a path.
@@ -154,14 +195,6 @@ fn answer_to_bad_head(error: &hyper::Error, app: &App, unread: usize) -> Option<
     } else {
         None
     }
-}
-
-async fn write_last(socket: &mut Socket, error: ApiError) -> io::Result<()> {
-    let responder = Responder { keep_alive: false, version: Version::HTTP_11, shared_headers: HeaderMap::new() };
-    let (mut head, body) = error.response().into_parts();
-    let body = http_body_util::BodyExt::collect(body).await.map_err(io::Error::other)?.to_bytes().to_vec();
-    head.headers.remove(http::header::CONNECTION);
-    socket.write_all(&responder.whole(&Response::from_parts(head, body))).await
 }
 
 /// Watches what hyper writes: whether it has to wait, and whether it answers a bad head by itself, without a body. That

@@ -44,8 +44,6 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The parameters.
     pub query: Query,
-    /// HTTP/1.1 or HTTP/1.0.
-    pub version: Version,
     context: Context,
 }
 
@@ -96,7 +94,6 @@ pub fn route(path: &'static str, allow: &'static str, upgrade: Upgrade) -> Boxed
             method,
             headers,
             query: Query::parse(&query),
-            version: context.version,
             context,
         })
         .boxed()
@@ -117,6 +114,15 @@ fn has_token(headers: &HeaderMap, name: http::HeaderName, token: &str) -> bool {
 }
 
 impl Request {
+    pub(super) fn new(method: Method, headers: HeaderMap, query: Query, context: Context) -> Self {
+        Self { method, headers, query, context }
+    }
+
+    /// HTTP/1.1 or HTTP/1.0.
+    pub fn version(&self) -> Version {
+        self.context.version
+    }
+
     /// A header's value, if it is there and text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -129,11 +135,12 @@ impl Request {
 
     /// Writes the head of this request's answer after [`Request::hand_over`].
     pub fn responder(&self) -> Responder {
-        let keep_alive = match self.version {
+        let version = self.version();
+        let keep_alive = match version {
             Version::HTTP_10 => has_token(&self.headers, CONNECTION, "keep-alive"),
             _ => !has_token(&self.headers, CONNECTION, "close"),
         };
-        Responder { keep_alive, version: self.version, shared_headers: self.context.shared_headers.clone() }
+        Responder { keep_alive, version, shared_headers: self.context.shared_headers.clone() }
     }
 
     /// Hands the connection to a session, which answers the request by writing to the socket. Returns only if the
@@ -160,7 +167,7 @@ impl Request {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    fn parse(query: &str) -> Self {
+    pub(super) fn parse(query: &str) -> Self {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 

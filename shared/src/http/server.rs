@@ -15,12 +15,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
-use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
 
+use super::Routes;
 use super::admission::Room;
-use super::connection::{self, Routes};
+use super::connection;
 use super::socket::Socket;
 use crate::app::App;
 use crate::ticker;
@@ -84,7 +82,7 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
-    routes: BoxedFilter<(Response,)>,
+    routes: Routes,
     tick_text: String,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -98,7 +96,6 @@ pub async fn serve(
     let ticker = background.spawn(ticker::run(app.backplane(), app.config.tick.tick, tick_text));
 
     let connections = TaskTracker::new();
-    let routes = routes.recover(super::recover).unify().boxed();
     let mut accepting = pin!(accept(listener, Arc::clone(&app), routes, limit, connections.clone()));
     tokio::select! {
         () = &mut accepting => {}
@@ -180,7 +177,7 @@ fn prepare(stream: TcpStream, app: &App) -> Socket {
     if let Err(error) = notice_dead_peers(&stream, config.heartbeat, config.write_timeout) {
         debug!(%error, "a client that vanishes will be noticed late");
     }
-    Socket::new(stream, config.write_timeout)
+    Socket::new(stream, config.write_timeout, app.drain.clone())
 }
 
 /// Has the system break a connection whose peer has vanished without a word: it is probed when nothing was said for a

@@ -1,23 +1,40 @@
 //! The client's end of a connection.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::handover::{Ended, Responder};
+use super::watch::{Event, Watch};
+use crate::drain::Drain;
+use crate::hub::Subscriber;
 
 /// The most that is kept of what a client sends while its request is being held.
 const MAX_UNREAD: usize = 64 * 1024;
+
+/// How much is read at once.
+const READ: usize = 16 * 1024;
+
+thread_local! {
+    /// What is read lies here until it is taken in, so that no connection needs a buffer while it waits.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
 
 /// A client's connection. Writing fails with [`io::ErrorKind::TimedOut`] once the client has taken no byte for the write
 /// time-out.
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
+    watch: Watch,
     /// What has been taken off the stream and not been read.
     unread: BytesMut,
     write_timeout: Duration,
@@ -35,40 +52,77 @@ pub enum Unread {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, write_timeout: Duration) -> Self {
-        Self { stream, unread: BytesMut::new(), write_timeout, stalled: None }
+    pub(super) fn new(stream: TcpStream, write_timeout: Duration, drain: Drain) -> Self {
+        let watch = Watch::new(drain, Instant::now());
+        Self { stream, watch, unread: BytesMut::new(), write_timeout, stalled: None }
     }
 
     /// Puts back what was read too far.
-    pub(super) fn unread(&mut self, bytes: Bytes) {
-        if self.unread.is_empty() {
-            self.unread = BytesMut::from(bytes);
-        } else {
-            let later = self.unread.split();
-            self.unread.extend_from_slice(&bytes);
-            self.unread.extend_from_slice(&later);
-        }
+    pub(super) fn unread(&mut self, mut bytes: BytesMut) {
+        bytes.extend_from_slice(&self.unread);
+        // An empty one may have room that nobody needs.
+        self.unread = if bytes.is_empty() { BytesMut::new() } else { bytes };
     }
 
-    /// Waits until the client has gone: it closed its side or the connection broke.
-    pub async fn gone(&mut self, unread: Unread) {
-        loop {
-            // A client that never stops sending must not keep this task, or a time-out around it, from anything else.
-            tokio::task::coop::consume_budget().await;
-            if self.stream.readable().await.is_err() {
-                return;
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Takes what has been read and put back.
+    pub fn take_unread(&mut self) -> BytesMut {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// Sets when [`Event::Due`] comes next, in place of the last time set.
+    pub fn set_due(&mut self, due: Instant) {
+        self.watch.set_due(due);
+    }
+
+    /// Has no [`Event::Due`] come until a time is set again.
+    pub fn never_due(&mut self) {
+        const FAR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+        self.set_due(Instant::now() + FAR);
+    }
+
+    /// Waits for what happens next on the connection, or for the subscriber to have something to read.
+    pub async fn next(&mut self, subscriber: &mut Subscriber) -> Event {
+        self.next_or(|cx| subscriber.poll_changed(cx)).await
+    }
+
+    /// Waits for what happens next on the connection, or for something else to become ready.
+    pub async fn next_or(&mut self, mut news: impl FnMut(&mut Context<'_>) -> Poll<()>) -> Event {
+        poll_fn(|cx| self.watch.poll_next(cx, &self.stream, &mut news)).await
+    }
+
+    /// Reads what the client has sent, as far as it is here: nothing may be. `Err` once the client has gone.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when the client has closed its side, or what broke the connection.
+    pub fn read(&mut self, take: impl FnOnce(&[u8])) -> io::Result<()> {
+        BUFFER.with_borrow_mut(|buffer| match self.stream.try_read(buffer) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                take(&buffer[..n]);
+                Ok(())
             }
-            // After the wait, so that no waiting connection holds it.
-            let mut buffer = [0; 1024];
-            match self.stream.try_read(&mut buffer) {
-                Ok(0) => return,
-                Ok(_) if unread == Unread::Discard => {}
-                Ok(n) if self.unread.len() + n > MAX_UNREAD => return,
-                Ok(n) => self.unread.extend_from_slice(&buffer[..n]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
-        }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Takes in what the client sends while it is owed something.
+    ///
+    /// # Errors
+    /// As [`Socket::read`], and when it has sent more than is kept.
+    pub fn take_in(&mut self, unread: Unread) -> io::Result<()> {
+        let mut kept = std::mem::take(&mut self.unread);
+        let read = self.read(|bytes| match unread {
+            Unread::Keep => kept.extend_from_slice(bytes),
+            Unread::Discard => {}
+        });
+        self.unread = kept;
+        read?;
+        if self.unread.len() > MAX_UNREAD { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
     /// Writes the parts one after the other, in as few system calls as the client allows.
@@ -76,11 +130,15 @@ impl Socket {
     /// # Errors
     /// When the connection broke, or the client took nothing for the write time-out.
     pub async fn write_parts<'a>(&mut self, parts: impl IntoIterator<Item = &'a [u8]>) -> io::Result<()> {
-        let mut slices: Vec<IoSlice<'a>> = parts.into_iter().map(IoSlice::new).collect();
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        let mut slices: SmallVec<[IoSlice<'a>; 4]> = parts.map(IoSlice::new).collect();
         let mut rest = &mut slices[..];
-        IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
-            let written = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_write_vectored(cx, rest)).await?;
+            let written = match &rest[..] {
+                // The simpler call is the faster one.
+                [part] => poll_fn(|cx| Pin::new(&mut *self).poll_write(cx, part)).await?,
+                parts => poll_fn(|cx| Pin::new(&mut *self).poll_write_vectored(cx, parts)).await?,
+            };
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
@@ -89,11 +147,30 @@ impl Socket {
         Ok(())
     }
 
+    /// Writes an answer, whose head the responder has made.
+    pub async fn answer(mut self, responder: &Responder, answer: &[u8]) -> Ended {
+        match self.write_parts([answer]).await {
+            Ok(()) if responder.keep_alive() => Ended::KeepAlive(self),
+            Ok(()) => Ended::Close(self),
+            Err(error) => {
+                tracing::debug!(%error, "answer lost");
+                Ended::Gone
+            }
+        }
+    }
+
     /// Closes so that the client can still read what it was sent: a socket that is closed with bytes unread is reset.
     pub(super) async fn close(mut self, patience: Duration) {
-        if self.shutdown().await.is_ok() {
-            // An error is the time being over, and either way this is the end.
-            let _ = tokio::time::timeout(patience, self.gone(Unread::Discard)).await;
+        if self.shutdown().await.is_err() {
+            return;
+        }
+        self.set_due(Instant::now() + patience);
+        loop {
+            match self.next_or(|_| Poll::Pending).await {
+                Event::Readable if self.take_in(Unread::Discard).is_err() => return,
+                Event::Due => return,
+                _ => {}
+            }
         }
     }
 
@@ -168,15 +245,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_never_stops_sending_does_not_keep_the_task() {
+    async fn a_client_that_never_stops_sending_does_not_keep_the_session_from_its_time() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut socket = Socket::new(listener.accept().await.unwrap().0, Duration::from_secs(1));
-        // As much as the system takes.
-        while client.writable().now_or_never().is_some() && client.try_write(&[b'x'; 64 * 1024]).is_ok() {}
-
-        socket.stream.readable().await.unwrap();
-        assert!(socket.gone(Unread::Discard).now_or_never().is_none());
-        assert!(socket.stream.try_read(&mut [0]).is_ok(), "everything was read in one go");
+        let stream = listener.accept().await.unwrap().0;
+        let mut socket = Socket::new(stream, Duration::from_secs(1), Drain::new(Duration::ZERO));
+        let send =
+            || while client.writable().now_or_never().is_some() && client.try_write(&[b'x'; 64 * 1024]).is_ok() {};
+        socket.set_due(Instant::now() + Duration::from_millis(20));
+        let mut reads = 0;
+        loop {
+            send();
+            match socket.next_or(|_| Poll::Pending).await {
+                Event::Readable => reads += 1,
+                event => break assert_eq!(event, Event::Due),
+            }
+            socket.take_in(Unread::Discard).unwrap();
+        }
+        assert!(reads > 1, "it was sending");
     }
 }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::time::sleep;
+
 use super::history::TopicHistory;
 use super::slots::Slots;
 use super::{Entry, Inner};
@@ -19,6 +22,9 @@ const TOPIC_COST: usize = 512;
 
 /// How many messages are evicted by age at once.
 pub const SLICE: usize = 1000;
+
+/// So many subscribers are woken by whoever has news for them; more, by a task of their own.
+const FEW: usize = 16;
 
 /// How much history is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,8 +188,29 @@ impl Wake {
         Self { waiting }
     }
 
-    /// Wakes them.
+    /// Wakes them, without keeping the caller where they are many.
     pub fn wake(self) {
+        self.wake_after(Duration::ZERO);
+    }
+
+    /// Wakes them once more news had `gather` to come, all for one waking.
+    pub fn wake_after(mut self, gather: Duration) {
+        self.waiting.retain(|slots| slots.claim());
+        let few = || self.waiting.iter().map(|slots| slots.len()).sum::<usize>() <= FEW;
+        match Handle::try_current() {
+            Ok(runtime) if !self.waiting.is_empty() && (!gather.is_zero() || !few()) => {
+                runtime.spawn(async move {
+                    if !gather.is_zero() {
+                        sleep(gather).await;
+                    }
+                    self.wake_here();
+                });
+            }
+            _ => self.wake_here(),
+        }
+    }
+
+    fn wake_here(&self) {
         self.waiting.iter().for_each(|slots| slots.wake_all());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 // Named this way because a test puts a model checker's types in their place.
-use super::sync::{AtomicWaker, Mutex};
+use super::sync::{AtomicBool, AtomicWaker, Mutex};
 
 /// One slot a subscriber, each with a place for its waker.
 ///
@@ -13,6 +13,8 @@ use super::sync::{AtomicWaker, Mutex};
 #[derive(Default)]
 pub(crate) struct Slots {
     list: Mutex<Arc<Vec<Arc<Slot>>>>,
+    /// Somebody is about to wake them.
+    claimed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -41,8 +43,21 @@ impl Slots {
         Seat { slots: Arc::clone(self), slot }
     }
 
-    /// Wakes every subscriber that has a waker registered. No lock is held while waking.
+    /// Whether the caller is the one to wake them. If not, who is about to has not begun: it will wake them for the
+    /// caller's news too.
+    pub(crate) fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.lock().len()
+    }
+
+    /// Wakes every subscriber that has a waker registered, after a claim. No lock is held while waking.
     pub(crate) fn wake_all(&self) {
+        // Before the first is woken: news that come from now on need a claim of their own.
+        self.claimed.swap(false, Ordering::AcqRel);
         let snapshot = Arc::clone(&self.list.lock());
         for slot in snapshot.iter() {
             slot.waker.wake();

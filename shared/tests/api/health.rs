@@ -76,7 +76,12 @@ async fn a_port_that_is_taken_is_told_with_the_flag_to_choose_another() {
 #[test]
 fn flags_that_contradict_each_other_are_told() {
     let flags = ["--history-bytes", "100 KiB", "--max-message-bytes", "64 KiB"];
-    let error = shared::app::App::new(crate::service::config(&flags), |message| message.to_json().into()).unwrap_err();
+    let error = shared::app::App::new(
+        crate::service::config(&flags),
+        |message| message.to_json().into(),
+        std::time::Duration::ZERO,
+    )
+    .unwrap_err();
     let message = error.to_string();
     assert!(message.contains("--history-bytes") && message.contains("--max-message-bytes"), "{message}");
 }

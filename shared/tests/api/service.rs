@@ -7,7 +7,7 @@ use clap::Parser;
 use shared::app::App;
 use shared::config::CommonConfig;
 use shared::cursor::Position;
-use shared::http::{common_routes, serve};
+use shared::http::{Routes, serve};
 use shared::hub::BatchLimit;
 use testkit::{RawClient, Server, soon};
 
@@ -33,8 +33,8 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(flags: &[&str]) -> Self {
-        let app = App::new(config(flags), |message| message.to_json().into()).unwrap();
-        let (served, routes) = (Arc::clone(&app), common_routes(&app, &[]));
+        let app = App::new(config(flags), |message| message.to_json().into(), std::time::Duration::ZERO).unwrap();
+        let (served, routes) = (Arc::clone(&app), Routes::new(&app, vec![], &[]));
         let server = Server::start(|listener, stop| serve(listener, served, routes, String::new(), stop)).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { server, app, client }

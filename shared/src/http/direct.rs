@@ -1,0 +1,181 @@
+//! The routes of a service's own method, and the short way to them.
+//!
+//! Their clients come back again and again, a long poll for each message. A head that has arrived whole and is for one of
+//! these routes is therefore read here and answered at once. Everything else is left to hyper and warp, which know the
+//! same routes: whatever is unusual about a request has one place where it is dealt with.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Buf;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Version};
+use http_body_util::BodyExt;
+use httparse::{EMPTY_HEADER, Status};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+
+use super::admission::{Room, admit};
+use super::answer;
+use super::connection::Next;
+use super::error::ApiError;
+use super::handover::{Ended, Handover, Responder};
+use super::request::{Context, Query, Request, Upgrade, is_websocket_upgrade, route};
+use super::socket::{Socket, Unread};
+use super::watch::Event;
+use crate::app::App;
+
+/// A head with more headers is left to hyper.
+const MAX_HEADERS: usize = 32;
+
+type Answered = Result<warp::reply::Response, ApiError>;
+type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Answered> + Send + Sync>;
+
+/// A route that holds, streams or upgrades: GET on one path.
+#[derive(Clone)]
+pub struct DirectRoute {
+    path: &'static str,
+    upgrade: Upgrade,
+    handler: Handler,
+}
+
+impl DirectRoute {
+    /// Who asks for `path` by GET is answered by `handler`.
+    pub fn new<F, Fut>(path: &'static str, upgrade: Upgrade, handler: F) -> Self
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answered> + Send + 'static,
+    {
+        Self { path, upgrade, handler: Arc::new(move |request| handler(request).boxed()) }
+    }
+
+    /// The same route for warp.
+    pub(super) fn filter(&self) -> BoxedFilter<(warp::reply::Response,)> {
+        let handler = Arc::clone(&self.handler);
+        route(self.path, "GET", self.upgrade).then(move |request| handler(request).map(answer)).boxed()
+    }
+
+    fn takes(&self, path: &str, headers: &HeaderMap) -> bool {
+        let upgrades = is_websocket_upgrade(headers);
+        path == self.path && upgrades != (self.upgrade == Upgrade::Refused)
+    }
+}
+
+/// A request for a direct route.
+pub(super) struct DirectRequest {
+    handler: Handler,
+    target: PathAndQuery,
+    headers: HeaderMap,
+    version: Version,
+}
+
+impl DirectRequest {
+    /// Takes the request that the socket has read, if it is one for a direct route and nothing about it is unusual.
+    pub(super) fn take(socket: &mut Socket, routes: &[DirectRoute], max_head: usize) -> Option<Self> {
+        let mut bytes = socket.take_unread();
+        let parsed = Self::parse(&bytes, routes, max_head);
+        if let Some((_, length)) = &parsed {
+            bytes.advance(*length);
+        }
+        socket.unread(bytes);
+        parsed.map(|(request, _)| request)
+    }
+
+    /// The request at the beginning of `bytes`, and where its head ends.
+    fn parse(bytes: &[u8], routes: &[DirectRoute], max_head: usize) -> Option<(Self, usize)> {
+        let mut fields = [EMPTY_HEADER; MAX_HEADERS];
+        let mut head = httparse::Request::new(&mut fields);
+        let Ok(Status::Complete(length)) = head.parse(bytes) else { return None };
+        let target = head.path.filter(|target| target.starts_with('/'))?;
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        if head.method != Some("GET") || length > max_head || !routes.iter().any(|route| route.path == path) {
+            return None;
+        }
+        let mut headers = HeaderMap::with_capacity(head.headers.len());
+        for field in head.headers.iter() {
+            let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+            headers.append(name, HeaderValue::from_bytes(field.value).ok()?);
+        }
+        let has_body = [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].iter().any(|name| headers.contains_key(name));
+        let route = routes.iter().find(|route| route.takes(path, &headers)).filter(|_| !has_body)?;
+        let version = if head.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+        let handler = Arc::clone(&route.handler);
+        Some((Self { handler, target: PathAndQuery::try_from(target).ok()?, headers, version }, length))
+    }
+
+    /// Lets it in and has it answered, at once or by the session that takes the connection over.
+    pub(super) async fn answer(self, mut socket: Socket, app: &App, room: Room) -> Next {
+        let Self { handler, target, headers, version } = self;
+        let handover = Handover::default();
+        let (shared_headers, refusal) = admit(app, &Method::GET, target.path(), &headers, room);
+        let query = Query::parse(target.query().unwrap_or_default());
+        let context = Context { handover: handover.clone(), room, version, shared_headers };
+        let request = Request::new(Method::GET, headers, query, context);
+        let mut responder = request.responder();
+        let response = match refusal {
+            Some(refusal) => refusal,
+            None => match handle(handler(request), &handover, &mut socket).await {
+                Handled::Session(session) => return Next::Session(session, socket),
+                Handled::Response(response) => response,
+                Handled::Gone => return Next::Ended(Ended::Gone),
+            },
+        };
+        if app.drain.is_draining() || room == Room::None {
+            responder.close();
+        }
+        Next::Ended(respond(socket, responder, response).await)
+    }
+}
+
+enum Handled {
+    Session(super::handover::Session),
+    Response(warp::reply::Response),
+    Gone,
+}
+
+/// Waits for the handler, as long as the client does.
+async fn handle(mut handler: BoxFuture<'static, Answered>, handover: &Handover, socket: &mut Socket) -> Handled {
+    loop {
+        let mut handled = None;
+        let event = socket.next_or(|cx| {
+            handled = match handler.as_mut().poll(cx) {
+                Poll::Ready(result) => Some(Handled::Response(answer(result))),
+                Poll::Pending => handover.ready_session().map(Handled::Session),
+            };
+            if handled.is_some() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        match (event.await, handled) {
+            (_, Some(handled)) => return handled,
+            (Event::Readable, None) if socket.take_in(Unread::Keep).is_err() => return Handled::Gone,
+            (Event::Due, None) => socket.never_due(),
+            _ => {}
+        }
+    }
+}
+
+/// Writes a whole answer.
+pub(super) async fn respond(socket: Socket, responder: Responder, response: warp::reply::Response) -> Ended {
+    let (head, body) = response.into_parts();
+    // The body is in memory already.
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes().to_vec(),
+        Err(error) => {
+            tracing::debug!(%error, "answer lost");
+            return Ended::Gone;
+        }
+    };
+    let answer = responder.whole(&Response::from_parts(head, body));
+    socket.answer(&responder, &answer).await
+}
+
+impl fmt::Debug for DirectRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, upgrade, .. } = self;
+        f.debug_struct("DirectRoute").field("path", path).field("upgrade", upgrade).finish_non_exhaustive()
+    }
+}
