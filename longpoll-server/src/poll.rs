@@ -106,12 +106,15 @@ impl HeldPage {
                 Event::Readable | Event::Draining => {}
             }
         }
+        let (answer, responder) = self.finish(&app);
+        socket.answer(&responder, &answer).await
+    }
+
+    /// What is written. The subscriber is not needed while the answer is on its way.
+    fn finish(mut self, app: &App) -> (Vec<u8>, Responder) {
         let batch = self.subscriber.read(self.limit);
         let answer = self.answer(&batch);
-        // The subscriber is not needed while the answer is on its way.
-        let Self { subscriber, responder, .. } = self;
-        drop(subscriber);
-        respond(socket, &app, responder, &answer).await
+        finish(self.responder, app, &answer)
     }
 
     fn answer(&self, batch: &Batch) -> http::Response<Vec<u8>> {
@@ -140,21 +143,23 @@ impl HeldTurn {
                 Event::Readable | Event::Draining => {}
             }
         }
-        let answer = match arrived.or_else(|| turn.give_up()) {
-            Some(message) => answer_with(StatusCode::OK, message.to_vec()),
-            None => answer_with(StatusCode::NO_CONTENT, Vec::new()),
+        let (answer, responder) = {
+            let answer = match arrived.or_else(|| turn.give_up()) {
+                Some(message) => answer_with(StatusCode::OK, message.to_vec()),
+                None => answer_with(StatusCode::NO_CONTENT, Vec::new()),
+            };
+            finish(responder, &app, &answer)
         };
-        respond(socket, &app, responder, &answer).await
+        socket.answer(&responder, &answer).await
     }
 }
 
-/// Writes an answer and leaves the connection ready for the next request, if the client wants that and the service goes
-/// on.
-async fn respond(socket: Socket, app: &App, mut responder: Responder, answer: &http::Response<Vec<u8>>) -> Ended {
+/// What is written for an answer. It is the last one on the connection if the service is shutting down.
+fn finish(mut responder: Responder, app: &App, answer: &http::Response<Vec<u8>>) -> (Vec<u8>, Responder) {
     if app.drain.is_draining() {
         responder.close();
     }
-    socket.answer(&responder, &responder.whole(answer)).await
+    (responder.whole(answer), responder)
 }
 
 fn answer_with(status: StatusCode, json: Vec<u8>) -> http::Response<Vec<u8>> {

@@ -6,6 +6,11 @@ use clap::Parser;
 use shared::config::Command;
 use shared::{healthcheck, http, logging};
 use sse_server::Config;
+use tikv_jemallocator::Jemalloc;
+
+// Waiting connections are many small allocations, and bursts come and go: it packs the one and gives back the other.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

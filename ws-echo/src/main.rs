@@ -5,7 +5,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use shared::config::Command;
 use shared::{healthcheck, http, logging};
+use tikv_jemallocator::Jemalloc;
 use ws_echo::Config;
+
+// Waiting connections are many small allocations, and bursts come and go: it packs the one and gives back the other.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

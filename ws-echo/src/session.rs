@@ -75,7 +75,8 @@ pub(crate) async fn open(
         drop(head);
         let mut session = Session::new(session_app, socket, max_message_bytes);
         let close = if full { Close::Full } else { conversation.run(&mut session).await };
-        session.close(close).await
+        // Boxed, as everything that most connections never come to, so that it takes no room before.
+        Box::pin(session.close(close)).await
     };
     match request.hand_over(&app, run).await? {}
 }

@@ -137,8 +137,7 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
         Err(error) => match answer_to_bad_head(&error, app, unread.len()) {
             Some(answer) => {
                 debug!(%error, "bad request");
-                let responder =
-                    Responder { keep_alive: false, version: Version::HTTP_11, shared_headers: HeaderMap::new() };
+                let responder = Responder::new(false, Version::HTTP_11, &HeaderMap::new());
                 let mut answer = answer.response();
                 answer.headers_mut().remove(http::header::CONNECTION);
                 Next::Ended(direct::respond(socket, responder, answer).await)

@@ -65,12 +65,19 @@ impl Handover {
 /// Writes the head of an answer for a connection that was taken over.
 #[derive(Debug, Clone)]
 pub struct Responder {
-    pub(super) keep_alive: bool,
-    pub(super) version: Version,
-    pub(super) shared_headers: HeaderMap,
+    keep_alive: bool,
+    version: Version,
+    /// The headers that every answer to the request carries, as they are written.
+    shared_headers: Box<[u8]>,
 }
 
 impl Responder {
+    pub(super) fn new(keep_alive: bool, version: Version, shared_headers: &HeaderMap) -> Self {
+        let mut shared = Vec::new();
+        shared_headers.iter().for_each(|(name, value)| put(&mut shared, name.as_str(), value));
+        Self { keep_alive, version, shared_headers: shared.into() }
+    }
+
     /// Whether the connection serves further requests after an answer with a length.
     pub fn keep_alive(&self) -> bool {
         self.keep_alive
@@ -115,9 +122,8 @@ impl Responder {
         let _ = write!(line, "HTTP/1.1 {} {reason}\r\n", status.as_u16());
         let _ = write!(line, "{DATE}: {}\r\n", httpdate::fmt_http_date(SystemTime::now()));
         let mut head = line.into_bytes();
-        for (name, value) in headers.iter().chain(&self.shared_headers) {
-            put(&mut head, name.as_str(), value);
-        }
+        headers.iter().for_each(|(name, value)| put(&mut head, name.as_str(), value));
+        head.extend_from_slice(&self.shared_headers);
         head
     }
 }

@@ -140,7 +140,7 @@ impl Request {
             Version::HTTP_10 => has_token(&self.headers, CONNECTION, "keep-alive"),
             _ => !has_token(&self.headers, CONNECTION, "close"),
         };
-        Responder { keep_alive, version, shared_headers: self.context.shared_headers.clone() }
+        Responder::new(keep_alive, version, &self.context.shared_headers)
     }
 
     /// Hands the connection to a session, which answers the request by writing to the socket. Returns only if the

@@ -31,8 +31,13 @@ thread_local! {
 
 /// A client's connection. Writing fails with [`io::ErrorKind::TimedOut`] once the client has taken no byte for the write
 /// time-out.
+///
+/// It goes from hand to hand, so it is no more than a pointer.
 #[derive(Debug)]
-pub struct Socket {
+pub struct Socket(Box<Connection>);
+
+#[derive(Debug)]
+struct Connection {
     stream: TcpStream,
     watch: Watch,
     /// What has been taken off the stream and not been read.
@@ -54,28 +59,28 @@ pub enum Unread {
 impl Socket {
     pub(super) fn new(stream: TcpStream, write_timeout: Duration, drain: Drain) -> Self {
         let watch = Watch::new(drain, Instant::now());
-        Self { stream, watch, unread: BytesMut::new(), write_timeout, stalled: None }
+        Self(Box::new(Connection { stream, watch, unread: BytesMut::new(), write_timeout, stalled: None }))
     }
 
     /// Puts back what was read too far.
     pub(super) fn unread(&mut self, mut bytes: BytesMut) {
-        bytes.extend_from_slice(&self.unread);
+        bytes.extend_from_slice(&self.0.unread);
         // An empty one may have room that nobody needs.
-        self.unread = if bytes.is_empty() { BytesMut::new() } else { bytes };
+        self.0.unread = if bytes.is_empty() { BytesMut::new() } else { bytes };
     }
 
     pub(super) fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
+        !self.0.unread.is_empty()
     }
 
     /// Takes what has been read and put back.
     pub fn take_unread(&mut self) -> BytesMut {
-        std::mem::take(&mut self.unread)
+        std::mem::take(&mut self.0.unread)
     }
 
     /// Sets when [`Event::Due`] comes next, in place of the last time set.
     pub fn set_due(&mut self, due: Instant) {
-        self.watch.set_due(due);
+        self.0.watch.set_due(due);
     }
 
     /// Has no [`Event::Due`] come until a time is set again.
@@ -91,7 +96,8 @@ impl Socket {
 
     /// Waits for what happens next on the connection, or for something else to become ready.
     pub async fn next_or(&mut self, mut news: impl FnMut(&mut Context<'_>) -> Poll<()>) -> Event {
-        poll_fn(|cx| self.watch.poll_next(cx, &self.stream, &mut news)).await
+        let Connection { watch, stream, .. } = &mut *self.0;
+        poll_fn(|cx| watch.poll_next(cx, stream, &mut news)).await
     }
 
     /// Reads what the client has sent, as far as it is here: nothing may be. `Err` once the client has gone.
@@ -99,7 +105,7 @@ impl Socket {
     /// # Errors
     /// [`io::ErrorKind::UnexpectedEof`] when the client has closed its side, or what broke the connection.
     pub fn read(&mut self, take: impl FnOnce(&[u8])) -> io::Result<()> {
-        BUFFER.with_borrow_mut(|buffer| match self.stream.try_read(buffer) {
+        BUFFER.with_borrow_mut(|buffer| match self.0.stream.try_read(buffer) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(n) => {
                 take(&buffer[..n]);
@@ -115,14 +121,14 @@ impl Socket {
     /// # Errors
     /// As [`Socket::read`], and when it has sent more than is kept.
     pub fn take_in(&mut self, unread: Unread) -> io::Result<()> {
-        let mut kept = std::mem::take(&mut self.unread);
+        let mut kept = std::mem::take(&mut self.0.unread);
         let read = self.read(|bytes| match unread {
             Unread::Keep => kept.extend_from_slice(bytes),
             Unread::Discard => {}
         });
-        self.unread = kept;
+        self.0.unread = kept;
         read?;
-        if self.unread.len() > MAX_UNREAD { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+        if self.0.unread.len() > MAX_UNREAD { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
     /// Writes the parts one after the other, in as few system calls as the client allows.
@@ -176,8 +182,8 @@ impl Socket {
 
     /// Ends the wait of a write that made no progress for too long.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let timeout = self.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let timeout = self.0.write_timeout;
+        let stalled = self.0.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
     }
@@ -185,14 +191,14 @@ impl Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.unread.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        if self.0.unread.is_empty() {
+            return Pin::new(&mut self.0.stream).poll_read(cx, buf);
         }
-        let n = self.unread.len().min(buf.remaining());
-        buf.put_slice(&self.unread[..n]);
-        self.unread.advance(n);
-        if self.unread.is_empty() {
-            self.unread = BytesMut::new();
+        let n = self.0.unread.len().min(buf.remaining());
+        buf.put_slice(&self.0.unread[..n]);
+        self.0.unread.advance(n);
+        if self.0.unread.is_empty() {
+            self.0.unread = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -200,10 +206,10 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write(cx, buf) {
+        match Pin::new(&mut self.0.stream).poll_write(cx, buf) {
             Poll::Pending => self.poll_stalled(cx),
             ready => {
-                self.stalled = None;
+                self.0.stalled = None;
                 ready
             }
         }
@@ -214,10 +220,10 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write_vectored(cx, bufs) {
+        match Pin::new(&mut self.0.stream).poll_write_vectored(cx, bufs) {
             Poll::Pending => self.poll_stalled(cx),
             ready => {
-                self.stalled = None;
+                self.0.stalled = None;
                 ready
             }
         }
@@ -233,7 +239,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.0.stream).poll_shutdown(cx)
     }
 }
 
