@@ -1,6 +1,8 @@
 //! Shutting down without losing anything: clients are released one after the other, so that those who take over are not
 //! overrun by all of them at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,23 +16,26 @@ const RELEASE: std::ops::Range<f64> = 0.05..0.8;
 #[derive(Debug, Clone)]
 pub struct Drain {
     begun: CancellationToken,
+    /// The same, at the cost of a look: every answer asks.
+    draining: Arc<AtomicBool>,
     window: Duration,
 }
 
 impl Drain {
     /// Connections will be released over `window`.
     pub fn new(window: Duration) -> Self {
-        Self { begun: CancellationToken::new(), window }
+        Self { begun: CancellationToken::new(), draining: Arc::default(), window }
     }
 
     /// Begins to shut down.
     pub fn begin(&self) {
+        self.draining.store(true, Ordering::Release);
         self.begun.cancel();
     }
 
     /// Whether it has begun.
     pub fn is_draining(&self) -> bool {
-        self.begun.is_cancelled()
+        self.draining.load(Ordering::Acquire)
     }
 
     /// Waits until it begins.

@@ -105,14 +105,19 @@ impl Socket {
     /// # Errors
     /// [`io::ErrorKind::UnexpectedEof`] when the client has closed its side, or what broke the connection.
     pub fn read(&mut self, take: impl FnOnce(&[u8])) -> io::Result<()> {
-        BUFFER.with_borrow_mut(|buffer| match self.0.stream.try_read(buffer) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(n) => {
-                take(&buffer[..n]);
-                Ok(())
+        let Connection { stream, watch, .. } = &mut *self.0;
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            // Unlike `try_read`, this knows after a short read that there is no more.
+            match Pin::new(stream).poll_read(&mut Context::from_waker(watch.waker()), &mut buffer) {
+                Poll::Pending => Ok(()),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Ok(())) => {
+                    take(buffer.filled());
+                    Ok(())
+                }
+                Poll::Ready(Err(error)) => Err(error),
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
         })
     }
 

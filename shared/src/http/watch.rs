@@ -38,14 +38,18 @@ pub(super) struct Watch {
     /// What the session has asked for.
     due: Instant,
     turn: Turn,
+    /// The clock has been set and not been looked at since.
+    set: bool,
     bell: Option<Bell>,
 }
 
 /// When it is the connection's turn to go.
 #[derive(Debug, Clone, Copy)]
 enum Turn {
-    /// Not yet: the service is not shutting down.
-    Unknown,
+    /// Not yet: the service is not shutting down. Whether the bell is rung when it begins to.
+    Unknown {
+        heard: bool,
+    },
     At(Instant),
     Told,
 }
@@ -62,7 +66,7 @@ pin_project! {
 impl Watch {
     pub(super) fn new(drain: Drain, due: Instant) -> Self {
         let clock = Box::pin(Clock { sleep: sleep_until(due), begun: drain.begun() });
-        Self { drain, clock, due, turn: Turn::Unknown, bell: None }
+        Self { drain, clock, due, turn: Turn::Unknown { heard: false }, set: true, bell: None }
     }
 
     /// Sets the time of the next [`Event::Due`], in place of the last one set.
@@ -74,7 +78,12 @@ impl Watch {
     fn set_clock(&mut self) {
         let next = if let Turn::At(release) = self.turn { release.min(self.due) } else { self.due };
         self.clock.as_mut().project().sleep.reset(next);
-        self.look_again();
+        self.set = true;
+    }
+
+    /// Wakes the task, and has the next wait look at more than news.
+    pub(super) fn waker(&self) -> &Waker {
+        self.bell.as_ref().map_or(Waker::noop(), |bell| &bell.waker)
     }
 
     /// Has everything polled the next time.
@@ -92,6 +101,9 @@ impl Watch {
     ) -> Poll<Event> {
         if self.bell.as_ref().is_none_or(|bell| !bell.mark.task.will_wake(cx.waker())) {
             self.bell = Some(Bell::new(cx.waker()));
+            if let Turn::Unknown { heard } = &mut self.turn {
+                *heard = false;
+            }
         }
         if let Some(bell) = self.bell.as_ref().filter(|bell| bell.mark.take()) {
             let waker = bell.waker.clone();
@@ -100,17 +112,38 @@ impl Watch {
                 self.look_again();
                 return Poll::Ready(event);
             }
+        } else if self.set
+            && let Some(bell) = &self.bell
+        {
+            let waker = bell.waker.clone();
+            if let Poll::Ready(event) = self.poll_clock(&mut Context::from_waker(&waker)) {
+                return Poll::Ready(event);
+            }
         }
         news(cx).map(|()| Event::News)
     }
 
     fn poll_rare(&mut self, cx: &mut Context<'_>, stream: &TcpStream) -> Poll<Event> {
-        if matches!(self.turn, Turn::Unknown) && self.clock.as_mut().project().begun.poll(cx).is_ready() {
-            self.turn = Turn::At(self.drain.release());
-            self.set_clock();
-            return Poll::Ready(Event::Draining);
+        if let Turn::Unknown { heard } = &mut self.turn
+            && (!*heard || self.drain.is_draining())
+        {
+            *heard = true;
+            if self.clock.as_mut().project().begun.poll(cx).is_ready() {
+                self.turn = Turn::At(self.drain.release());
+                self.set_clock();
+                return Poll::Ready(Event::Draining);
+            }
         }
         // Before the client, so that one which never stops sending does not keep the session from anything else.
+        if let Poll::Ready(event) = self.poll_clock(cx) {
+            return Poll::Ready(event);
+        }
+        // An error is found by whoever reads.
+        stream.poll_read_ready(cx).map(|_| Event::Readable)
+    }
+
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        self.set = false;
         if self.clock.as_mut().project().sleep.poll(cx).is_ready() {
             return Poll::Ready(match self.turn {
                 Turn::At(release) if release <= Instant::now() => {
@@ -121,8 +154,7 @@ impl Watch {
                 _ => Event::Due,
             });
         }
-        // An error is found by whoever reads.
-        stream.poll_read_ready(cx).map(|_| Event::Readable)
+        Poll::Pending
     }
 }
 
