@@ -6,13 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use shared::app::App;
 use shared::cursor::Position;
-use shared::http::{ApiError, Ended, Event, Request, Responder, Socket, Unread};
+use shared::http::{Answer, ApiError, Ended, Event, Request, Responder, Socket, Unread};
 use shared::hub::{Batch, BatchLimit, Subscriber};
 use shared::message::Message;
 use shared::page;
 use tokio::time::Instant;
-use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use warp::http::{self, HeaderValue, StatusCode};
+use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
 use crate::queue::{Queues, Turn};
@@ -42,7 +41,7 @@ impl Poll {
     }
 
     /// Answers at once, or hands the connection over to be held.
-    pub(crate) async fn answer(&self, request: Request) -> Result<Response, ApiError> {
+    pub(crate) async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         match request.query.since()? {
             Some(since) => self.page(request, since).await,
             None => self.one(request).await,
@@ -50,7 +49,7 @@ impl Poll {
     }
 
     /// What comes after a cursor.
-    async fn page(&self, request: Request, since: Position) -> Result<Response, ApiError> {
+    async fn page(&self, request: Request, since: Position) -> Result<Answer, ApiError> {
         let topics = request.query.topics()?;
         let messages = request.query.number("limit", 1..=page::MAX_LIMIT)?.unwrap_or(page::DEFAULT_LIMIT);
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or_else(|| {
@@ -64,14 +63,14 @@ impl Poll {
         };
         let batch = held.subscriber.read(held.limit);
         if !batch.is_empty() || wait.is_zero() {
-            return Ok(whole(held.answer(&batch)));
+            return Ok(response(StatusCode::OK, held.page(&batch)));
         }
         let app = Arc::clone(&self.app);
-        match request.hand_over(&self.app, move |socket| held.run(socket, app, wait)).await? {}
+        request.hand_over(&self.app, move |socket| held.run(socket, app, wait))
     }
 
     /// The next message of the topic's queue.
-    async fn one(&self, request: Request) -> Result<Response, ApiError> {
+    async fn one(&self, request: Request) -> Result<Answer, ApiError> {
         let topic = request.query.one_topic()?;
         if request.query.get("limit").is_some() {
             let reason = "goes with `since`; without, one message is answered".to_owned();
@@ -79,13 +78,13 @@ impl Poll {
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
         let turn = match self.queues.take(&topic).await {
-            Ok(message) => return Ok(whole(answer_with(StatusCode::OK, message.to_vec()))),
-            Err(_) if wait.is_zero() => return Ok(whole(answer_with(StatusCode::NO_CONTENT, Vec::new()))),
+            Ok(message) => return Ok(response(StatusCode::OK, message)),
+            Err(_) if wait.is_zero() => return Ok(response(StatusCode::NO_CONTENT, "")),
             Err(turn) => turn,
         };
         let held = HeldTurn { turn, responder: request.responder() };
         let app = Arc::clone(&self.app);
-        match request.hand_over(&self.app, move |socket| held.run(socket, app, wait)).await? {}
+        request.hand_over(&self.app, move |socket| held.run(socket, app, wait))
     }
 }
 
@@ -106,20 +105,19 @@ impl HeldPage {
                 Event::Readable | Event::Draining => {}
             }
         }
-        let (answer, responder) = self.finish(&app);
+        let (answer, responder) = self.answer(&app);
         socket.answer(&responder, &answer).await
     }
 
-    /// What is written. The subscriber is not needed while the answer is on its way.
-    fn finish(mut self, app: &App) -> (Vec<u8>, Responder) {
+    /// What is written. The subscriber is not needed while it is on its way.
+    fn answer(mut self, app: &App) -> (Vec<u8>, Responder) {
         let batch = self.subscriber.read(self.limit);
-        let answer = self.answer(&batch);
-        finish(self.responder, app, &answer)
+        let page = self.page(&batch);
+        whole(self.responder, app, StatusCode::OK, &page)
     }
 
-    fn answer(&self, batch: &Batch) -> http::Response<Vec<u8>> {
-        let page = page::encode(batch, self.subscriber.cursor(), |entry| entry.wire.clone());
-        answer_with(StatusCode::OK, page)
+    fn page(&self, batch: &Batch) -> Vec<u8> {
+        page::encode(batch, self.subscriber.cursor(), |entry| entry.wire.clone())
     }
 }
 
@@ -143,36 +141,34 @@ impl HeldTurn {
                 Event::Readable | Event::Draining => {}
             }
         }
-        let (answer, responder) = {
-            let answer = match arrived.or_else(|| turn.give_up()) {
-                Some(message) => answer_with(StatusCode::OK, message.to_vec()),
-                None => answer_with(StatusCode::NO_CONTENT, Vec::new()),
-            };
-            finish(responder, &app, &answer)
+        let (answer, responder) = match arrived.or_else(|| turn.give_up()) {
+            Some(message) => whole(responder, &app, StatusCode::OK, &message),
+            None => whole(responder, &app, StatusCode::NO_CONTENT, &[]),
         };
         socket.answer(&responder, &answer).await
     }
 }
 
 /// What is written for an answer. It is the last one on the connection if the service is shutting down.
-fn finish(mut responder: Responder, app: &App, answer: &http::Response<Vec<u8>>) -> (Vec<u8>, Responder) {
+fn whole(mut responder: Responder, app: &App, status: StatusCode, json: &[u8]) -> (Vec<u8>, Responder) {
     if app.drain.is_draining() {
         responder.close();
     }
-    (responder.whole(answer), responder)
+    let headers = headers(status).iter().map(|(name, value)| (*name, value.as_bytes()));
+    (responder.whole(status, headers, json), responder)
 }
 
-fn answer_with(status: StatusCode, json: Vec<u8>) -> http::Response<Vec<u8>> {
-    let mut response = http::Response::new(json);
+/// The same for a request that is not held.
+fn response(status: StatusCode, json: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(json.into().into());
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::OK {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in headers(status) {
+        response.headers_mut().insert(*name, HeaderValue::from_static(value));
     }
-    response
+    Answer::Response(response)
 }
 
-fn whole(answer: http::Response<Vec<u8>>) -> Response {
-    answer.map(Into::into)
+fn headers(status: StatusCode) -> &'static [(&'static str, &'static str)] {
+    const HEADERS: &[(&str, &str)] = &[("cache-control", "no-store"), ("content-type", "application/json")];
+    if status == StatusCode::OK { HEADERS } else { &HEADERS[..1] }
 }

@@ -30,7 +30,7 @@ mod watch;
 
 pub use direct::DirectRoute;
 pub use error::{ApiError, RETRY_AFTER_SECONDS};
-pub use handover::{Ended, Responder};
+pub use handover::{Answer, Ended, Responder, TakeOver};
 pub use pages::Asset;
 pub use request::{Query, Request, Upgrade, route};
 pub use server::{listen, serve, stop_signal};

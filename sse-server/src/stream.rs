@@ -8,19 +8,24 @@ use bytes::Bytes;
 use shared::app::App;
 use shared::cursor::{Cursor, Position};
 use shared::gap::Gap;
-use shared::http::{ApiError, Ended, Event, Request, Socket, Unread};
+use shared::http::{Answer, ApiError, Ended, Event, Request, Socket, Unread};
 use shared::hub::{Batch, BatchLimit, Subscriber};
 use shared::message::Message;
 use tokio::time::Instant;
-use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use warp::reply::Response;
+use warp::http::{HeaderValue, StatusCode};
 
 /// What is written at once: more messages than this are read from the history only when these are on their way.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
 
 /// How long a client waits before it connects again, at random within this range, in milliseconds.
 const RETRY_MILLIS: std::ops::Range<u32> = 1_000..3_000;
+
+const HEADERS: [(&str, &str); 3] = [
+    ("content-type", "text/event-stream"),
+    ("cache-control", "no-cache, no-transform"),
+    // Nginx holds answers back otherwise.
+    ("x-accel-buffering", "no"),
+];
 
 /// A message as an event: its cursor as `id`, its `event` where it has one, and a `data` line for each line of its text.
 pub(crate) fn encode(message: &Message) -> Bytes {
@@ -40,8 +45,8 @@ pub(crate) fn encode(message: &Message) -> Bytes {
     event.into()
 }
 
-/// Answers a request for the stream. Returns only if there is none to be had.
-pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+/// Answers a request for the stream.
+pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     let topics = request.query.topics()?;
     // A browser that reconnects repeats the query of its first request, so what it has seen since then counts.
     let last_event_id = match request.headers.get("last-event-id").map(HeaderValue::as_bytes) {
@@ -51,18 +56,9 @@ pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Response, 
     let since = request.query.since()?;
     let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now));
 
-    let head = request.responder().stream_head(StatusCode::OK, &headers());
+    let head = request.responder().stream_head(StatusCode::OK, HEADERS);
     let stream = Stream { app: Arc::clone(&app), subscriber };
-    match request.hand_over(&app, move |socket| stream.run(socket, head)).await? {}
-}
-
-fn headers() -> HeaderMap {
-    HeaderMap::from_iter([
-        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
-        // Nginx holds answers back otherwise.
-        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-    ])
+    request.hand_over(&app, move |socket| stream.run(socket, head))
 }
 
 /// One client's stream.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use shared::app::App;
-use shared::http::{ApiError, Request};
+use shared::http::{Answer, ApiError, Request};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tracing::info;
-use warp::reply::Response;
 
 use crate::close::Close;
 use crate::frame;
@@ -19,8 +18,8 @@ const LOGGED: usize = 200;
 /// How many bytes of answers are written at once.
 const ANSWERS: usize = 64 * 1024;
 
-/// Answers a request for the echo. Returns only if there is none to be had.
-pub(crate) async fn open(app: Arc<App>, request: Request, prefix: Arc<str>) -> Result<Response, ApiError> {
+/// Answers a request for the echo.
+pub(crate) async fn open(app: Arc<App>, request: Request, prefix: Arc<str>) -> Result<Answer, ApiError> {
     let limit = app.max_message_bytes();
     session::open(app, request, limit, Echo { prefix }).await
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use shared::app::App;
 use shared::backplane::Publication;
 use shared::cursor::{Cursor, Position};
-use shared::http::{ApiError, Request};
+use shared::http::{Answer, ApiError, Request};
 use shared::hub::{Batch, BatchLimit, Subscriber};
 use shared::message::Draft;
-use warp::reply::Response;
 
 use crate::close::Close;
 use crate::frame::{self, Said, Told};
@@ -23,8 +22,8 @@ const ESCAPED: usize = 6;
 /// What a frame of a client may hold beside the text.
 const ENVELOPE: usize = 4 * 1024;
 
-/// Answers a request for the feed. Returns only if there is none to be had.
-pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Response, ApiError> {
+/// Answers a request for the feed.
+pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Now);
     let subscriber = app.subscribe(&topics, since);

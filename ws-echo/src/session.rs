@@ -6,14 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use shared::app::App;
-use shared::http::{ApiError, Ended, Event, Request, Socket};
+use shared::http::{Answer, ApiError, Ended, Event, Request, Socket};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use warp::http;
-use warp::reply::Response;
 
 use crate::close::Close;
 use crate::frame;
@@ -56,14 +55,13 @@ pub(crate) trait Conversation: Send + 'static {
     fn run(self, session: &mut Session) -> impl Future<Output = Close> + Send;
 }
 
-/// Answers the handshake and hands the connection to a conversation. Returns only if there is no WebSocket to be
-/// had.
+/// Answers the handshake and hands the connection to a conversation.
 pub(crate) async fn open(
     app: Arc<App>,
     request: Request,
     max_message_bytes: usize,
     conversation: impl Conversation,
-) -> Result<Response, ApiError> {
+) -> Result<Answer, ApiError> {
     let head = handshake(&request)?;
     let full = request.finds_no_room();
     let session_app = Arc::clone(&app);
@@ -78,7 +76,7 @@ pub(crate) async fn open(
         // Boxed, as everything that most connections never come to, so that it takes no room before.
         Box::pin(session.close(close)).await
     };
-    match request.hand_over(&app, run).await? {}
+    request.hand_over(&app, run)
 }
 
 /// The head of the answer that makes the connection a WebSocket (RFC 6455, section 4.2.2).
@@ -90,7 +88,8 @@ fn handshake(request: &Request) -> Result<Vec<u8>, ApiError> {
         Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => ApiError::UpgradeRequired,
         error => ApiError::BadHandshake(error.to_string()),
     })?;
-    Ok(request.responder().stream_head(response.status(), response.headers()))
+    let headers = response.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    Ok(request.responder().stream_head(response.status(), headers))
 }
 
 impl Session {

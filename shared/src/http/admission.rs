@@ -5,7 +5,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
 use super::error::ApiError;
@@ -21,6 +21,29 @@ pub(super) enum Room {
     None,
 }
 
+/// The headers that every answer to a request carries.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SharedHeaders {
+    /// The answer differs from origin to origin.
+    varies: bool,
+    /// The origin, or `*`, whose pages may read the answer.
+    allowed: Option<HeaderValue>,
+}
+
+impl SharedHeaders {
+    pub(super) fn each(&self, mut put: impl FnMut(HeaderName, HeaderValue)) {
+        put(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.varies {
+            // Even where there is no origin, so that no cache takes this answer for one to another.
+            put(VARY, HeaderValue::from_static("origin"));
+        }
+        if let Some(allowed) = &self.allowed {
+            put(ACCESS_CONTROL_ALLOW_ORIGIN, allowed.clone());
+            put(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+        }
+    }
+}
+
 /// The headers that every answer to a request carries, and the answer itself if the request is not let in.
 pub(super) fn admit(
     app: &App,
@@ -28,27 +51,20 @@ pub(super) fn admit(
     path: &str,
     headers: &HeaderMap,
     room: Room,
-) -> (HeaderMap, Option<Response>) {
-    let mut shared = HeaderMap::new();
-    shared.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if !any_origin(app) {
-        // Even where there is none, so that no cache takes this answer for one to another origin.
-        shared.insert(VARY, HeaderValue::from_static("origin"));
-    }
+) -> (SharedHeaders, Option<Response>) {
+    let mut shared = SharedHeaders { varies: !any_origin(app), allowed: None };
     if let Some(origin) = headers.get(ORIGIN) {
-        let Some(allowed) = allowed_origin(app, origin) else {
+        shared.allowed = allowed_origin(app, origin);
+        if shared.allowed.is_none() {
             return (shared, Some(ApiError::OriginNotAllowed.response()));
-        };
-        shared.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        shared.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+        }
         if *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return (shared, Some(preflight()));
         }
     }
     // A health check asks about the process, which is well when it is full. A WebSocket client is told after the
     // handshake, since a page cannot read the status of one that failed.
-    let told_elsewhere = matches!(path, "/livez" | "/readyz") || is_websocket_upgrade(headers);
-    let full = room == Room::None && !told_elsewhere;
+    let full = room == Room::None && !matches!(path, "/livez" | "/readyz") && !is_websocket_upgrade(headers);
     (shared, full.then(|| ApiError::Full.response()))
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Version};
+use http::Version;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,7 +20,7 @@ use tracing::debug;
 use warp::filters::BoxedFilter;
 
 use super::Routes;
-use super::admission::{Room, admit};
+use super::admission::{Room, SharedHeaders, admit};
 use super::direct::{self, DirectRequest};
 use super::error::ApiError;
 use super::handover::{Ended, Handover, Responder, Session};
@@ -130,14 +130,14 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
     let unread = parts.read_buf;
     match ended {
         Ok(Some(session)) => {
-            socket.unread(unread.into());
+            socket.unread(unread);
             Next::Session(session, socket)
         }
         Ok(None) => Next::Ended(Ended::Close(socket)),
         Err(error) => match answer_to_bad_head(&error, app, unread.len()) {
             Some(answer) => {
                 debug!(%error, "bad request");
-                let responder = Responder::new(false, Version::HTTP_11, &HeaderMap::new());
+                let responder = Responder::new(false, Version::HTTP_11, SharedHeaders::default());
                 let mut answer = answer.response();
                 answer.headers_mut().remove(http::header::CONNECTION);
                 Next::Ended(direct::respond(socket, responder, answer).await)
@@ -167,12 +167,13 @@ fn respond(
             None if head.uri.path().is_empty() => ApiError::NotFound.response(),
             None => {
                 let shared_headers = shared_headers.clone();
-                head.extensions.insert(Context { handover, room, version: head.version, shared_headers });
+                head.extensions.insert(Context { room, version: head.version, shared_headers });
+                head.extensions.insert(handover);
                 let request = http::Request::from_parts(head, body);
                 tower_service::Service::call(&mut warp::service(routes), request).await?
             }
         };
-        response.headers_mut().extend(shared_headers);
+        shared_headers.each(|name, value| drop(response.headers_mut().insert(name, value)));
         Ok(response)
     }
     .boxed()

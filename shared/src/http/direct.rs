@@ -7,24 +7,22 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use http_body_util::BodyExt;
 use httparse::{EMPTY_HEADER, Status};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::admission::{Room, admit};
-use super::answer;
 use super::connection::Next;
 use super::error::ApiError;
-use super::handover::{Ended, Handover, Responder};
+use super::handover::{Answer, Ended, Handover, Responder};
 use super::request::{Context, Query, Request, Upgrade, is_websocket_upgrade, route};
 use super::socket::{Socket, Unread};
 use super::watch::Event;
@@ -33,7 +31,7 @@ use crate::app::App;
 /// A head with more headers is left to hyper.
 const MAX_HEADERS: usize = 32;
 
-type Answered = Result<warp::reply::Response, ApiError>;
+type Answered = Result<Answer, ApiError>;
 type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Answered> + Send + Sync>;
 
 /// A route that holds, streams or upgrades: GET on one path.
@@ -57,7 +55,17 @@ impl DirectRoute {
     /// The same route for warp.
     pub(super) fn filter(&self) -> BoxedFilter<(warp::reply::Response,)> {
         let handler = Arc::clone(&self.handler);
-        route(self.path, "GET", self.upgrade).then(move |request| handler(request).map(answer)).boxed()
+        let respond = move |request, handover: Handover| {
+            let answered = handler(request);
+            async move {
+                match answered.await {
+                    Ok(Answer::Response(response)) => response,
+                    Ok(Answer::Session(session)) => match handover.take_over(session).await {},
+                    Err(error) => error.response(),
+                }
+            }
+        };
+        route(self.path, "GET", self.upgrade).and(warp::ext::get()).then(respond).boxed()
     }
 
     fn takes(&self, path: &str, headers: &HeaderMap) -> bool {
@@ -77,17 +85,17 @@ pub(super) struct DirectRequest {
 impl DirectRequest {
     /// Takes the request that the socket has read, if it is one for a direct route and nothing about it is unusual.
     pub(super) fn take(socket: &mut Socket, routes: &[DirectRoute], max_head: usize) -> Option<Self> {
-        let mut bytes = socket.take_unread();
-        let parsed = Self::parse(&bytes, routes, max_head);
+        let mut unread = socket.take_unread().freeze();
+        let parsed = Self::parse(&unread, routes, max_head);
         if let Some((_, length)) = &parsed {
-            bytes.advance(*length);
+            unread.advance(*length);
         }
-        socket.unread(bytes);
+        socket.unread(unread);
         parsed.map(|(request, _)| request)
     }
 
     /// The request at the beginning of `bytes`, and where its head ends.
-    fn parse(bytes: &[u8], routes: &[DirectRoute], max_head: usize) -> Option<(Self, usize)> {
+    fn parse(bytes: &Bytes, routes: &[DirectRoute], max_head: usize) -> Option<(Self, usize)> {
         let mut fields = [EMPTY_HEADER; MAX_HEADERS];
         let mut head = httparse::Request::new(&mut fields);
         let Ok(Status::Complete(length)) = head.parse(bytes) else { return None };
@@ -99,30 +107,31 @@ impl DirectRequest {
         let mut headers = HeaderMap::with_capacity(head.headers.len());
         for field in head.headers.iter() {
             let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-            headers.append(name, HeaderValue::from_bytes(field.value).ok()?);
+            headers.append(name, HeaderValue::from_maybe_shared(bytes.slice_ref(field.value)).ok()?);
         }
         let has_body = [CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].iter().any(|name| headers.contains_key(name));
         let route = routes.iter().find(|route| route.takes(path, &headers)).filter(|_| !has_body)?;
         let version = if head.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
         let handler = Arc::clone(&route.handler);
-        Some((Self { handler, target: PathAndQuery::try_from(target).ok()?, headers, version }, length))
+        let target = PathAndQuery::from_maybe_shared(bytes.slice_ref(target.as_bytes())).ok()?;
+        Some((Self { handler, target, headers, version }, length))
     }
 
     /// Lets it in and has it answered, at once or by the session that takes the connection over.
     pub(super) async fn answer(self, mut socket: Socket, app: &App, room: Room) -> Next {
         let Self { handler, target, headers, version } = self;
-        let handover = Handover::default();
         let (shared_headers, refusal) = admit(app, &Method::GET, target.path(), &headers, room);
-        let query = Query::parse(target.query().unwrap_or_default());
-        let context = Context { handover: handover.clone(), room, version, shared_headers };
+        let query = Query::new(target.query().unwrap_or_default().to_owned());
+        let context = Context { room, version, shared_headers };
         let request = Request::new(Method::GET, headers, query, context);
         let mut responder = request.responder();
         let response = match refusal {
             Some(refusal) => refusal,
-            None => match handle(handler(request), &handover, &mut socket).await {
-                Handled::Session(session) => return Next::Session(session, socket),
-                Handled::Response(response) => response,
-                Handled::Gone => return Next::Ended(Ended::Gone),
+            None => match await_answer(handler(request), &mut socket).await {
+                None => return Next::Ended(Ended::Gone),
+                Some(Ok(Answer::Session(session))) => return Next::Session(session.0, socket),
+                Some(Ok(Answer::Response(response))) => response,
+                Some(Err(error)) => error.response(),
             },
         };
         if app.drain.is_draining() || room == Room::None {
@@ -132,28 +141,16 @@ impl DirectRequest {
     }
 }
 
-enum Handled {
-    Session(super::handover::Session),
-    Response(warp::reply::Response),
-    Gone,
-}
-
 /// Waits for the handler, as long as the client does.
-async fn handle(mut handler: BoxFuture<'static, Answered>, handover: &Handover, socket: &mut Socket) -> Handled {
+async fn await_answer(mut answered: BoxFuture<'static, Answered>, socket: &mut Socket) -> Option<Answered> {
     loop {
-        let mut handled = None;
-        let event = socket.next_or(|cx| {
-            handled = match handler.as_mut().poll(cx) {
-                Poll::Ready(result) => Some(Handled::Response(answer(result))),
-                Poll::Pending => handover.ready_session().map(Handled::Session),
-            };
-            if handled.is_some() { Poll::Ready(()) } else { Poll::Pending }
-        });
-        match (event.await, handled) {
-            (_, Some(handled)) => return handled,
-            (Event::Readable, None) if socket.take_in(Unread::Keep).is_err() => return Handled::Gone,
-            (Event::Due, None) => socket.never_due(),
-            _ => {}
+        let mut answer = None;
+        let event = socket.next_or(|cx| answered.as_mut().poll(cx).map(|answered| answer = Some(answered))).await;
+        match event {
+            Event::News => return answer,
+            Event::Readable if socket.take_in(Unread::Keep).is_err() => return None,
+            Event::Due => socket.never_due(),
+            Event::Readable | Event::Draining | Event::Released => {}
         }
     }
 }
@@ -163,13 +160,14 @@ pub(super) async fn respond(socket: Socket, responder: Responder, response: warp
     let (head, body) = response.into_parts();
     // The body is in memory already.
     let body = match body.collect().await {
-        Ok(body) => body.to_bytes().to_vec(),
+        Ok(body) => body.to_bytes(),
         Err(error) => {
             tracing::debug!(%error, "answer lost");
             return Ended::Gone;
         }
     };
-    let answer = responder.whole(&Response::from_parts(head, body));
+    let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let answer = responder.whole(head.status, headers, &body);
     socket.answer(&responder, &answer).await
 }
 

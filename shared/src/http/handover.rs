@@ -1,7 +1,8 @@
-//! How a handler takes a connection out of the HTTP library's hands.
+//! How a handler takes a connection out of the hands of those who read its requests.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
-use std::fmt::Write;
+use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,13 +10,35 @@ use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
+use http::{StatusCode, Version};
 use parking_lot::Mutex;
 
+use super::admission::SharedHeaders;
 use super::socket::Socket;
 
 /// What is done with a connection that was taken over.
 pub(super) type Session = Box<dyn FnOnce(Socket) -> BoxFuture<'static, Ended> + Send>;
+
+/// What a handler answers: a response, or a session that writes it.
+pub enum Answer {
+    /// A whole response.
+    Response(warp::reply::Response),
+    /// Made by [`super::Request::hand_over`].
+    Session(TakeOver),
+}
+
+/// A session that takes a connection over.
+pub struct TakeOver(pub(super) Session);
+
+impl TakeOver {
+    pub(super) fn new<F, Fut>(session: F) -> Self
+    where
+        F: FnOnce(Socket) -> Fut + Send + 'static,
+        Fut: Future<Output = Ended> + Send + 'static,
+    {
+        Self(Box::new(|socket| Box::pin(session(socket))))
+    }
+}
 
 /// How a session leaves its connection.
 #[derive(Debug)]
@@ -42,12 +65,8 @@ struct State {
 
 impl Handover {
     /// Leaves a session for the connection's task and waits to be dropped: the request has no other answer.
-    pub(super) async fn take_over<F, Fut>(&self, session: F) -> Infallible
-    where
-        F: FnOnce(Socket) -> Fut + Send + 'static,
-        Fut: Future<Output = Ended> + Send + 'static,
-    {
-        *self.state.session.lock() = Some(Box::new(|socket| Box::pin(session(socket))));
+    pub(super) async fn take_over(&self, session: TakeOver) -> Infallible {
+        *self.state.session.lock() = Some(session.0);
         pending().await
     }
 
@@ -67,15 +86,12 @@ impl Handover {
 pub struct Responder {
     keep_alive: bool,
     version: Version,
-    /// The headers that every answer to the request carries, as they are written.
-    shared_headers: Box<[u8]>,
+    shared_headers: SharedHeaders,
 }
 
 impl Responder {
-    pub(super) fn new(keep_alive: bool, version: Version, shared_headers: &HeaderMap) -> Self {
-        let mut shared = Vec::new();
-        shared_headers.iter().for_each(|(name, value)| put(&mut shared, name.as_str(), value));
-        Self { keep_alive, version, shared_headers: shared.into() }
+    pub(super) fn new(keep_alive: bool, version: Version, shared_headers: SharedHeaders) -> Self {
+        Self { keep_alive, version, shared_headers }
     }
 
     /// Whether the connection serves further requests after an answer with a length.
@@ -89,48 +105,93 @@ impl Responder {
     }
 
     /// The head of an answer that ends with the connection, or of an upgrade.
-    pub fn stream_head(&self, status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
-        let mut head = self.head(status, headers);
+    pub fn stream_head<'a>(
+        &self,
+        status: StatusCode,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<u8> {
+        let mut head = self.head(status, 0);
+        headers.into_iter().for_each(|(name, value)| put(&mut head, name, value.as_bytes()));
         if status != StatusCode::SWITCHING_PROTOCOLS {
-            put(&mut head, CONNECTION.as_str(), &HeaderValue::from_static("close"));
+            put(&mut head, CONNECTION.as_str(), b"close");
         }
         head.extend_from_slice(b"\r\n");
         head
     }
 
     /// A whole answer.
-    pub fn whole(&self, response: &Response<Vec<u8>>) -> Vec<u8> {
-        let mut answer = self.head(response.status(), response.headers());
-        if response.status() != StatusCode::NO_CONTENT {
-            put(&mut answer, CONTENT_LENGTH.as_str(), &response.body().len().into());
+    pub fn whole<'a>(
+        &self,
+        status: StatusCode,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        body: &[u8],
+    ) -> Vec<u8> {
+        let mut answer = self.head(status, body.len());
+        headers.into_iter().for_each(|(name, value)| put(&mut answer, name, value));
+        if status != StatusCode::NO_CONTENT {
+            let mut digits = itoa::Buffer::new();
+            put(&mut answer, CONTENT_LENGTH.as_str(), digits.format(body.len()).as_bytes());
         }
         if !self.keep_alive {
-            put(&mut answer, CONNECTION.as_str(), &HeaderValue::from_static("close"));
+            put(&mut answer, CONNECTION.as_str(), b"close");
         } else if self.version == Version::HTTP_10 {
-            put(&mut answer, CONNECTION.as_str(), &HeaderValue::from_static("keep-alive"));
+            put(&mut answer, CONNECTION.as_str(), b"keep-alive");
         }
         answer.extend_from_slice(b"\r\n");
-        answer.extend_from_slice(response.body());
+        answer.extend_from_slice(body);
         answer
     }
 
-    /// Status line and headers (RFC 9112, sections 4 and 5), without the empty line at the end.
-    fn head(&self, status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
-        let mut line = String::with_capacity(512);
-        let reason = status.canonical_reason().unwrap_or_default();
-        // Writing to a string cannot fail.
-        let _ = write!(line, "HTTP/1.1 {} {reason}\r\n", status.as_u16());
-        let _ = write!(line, "{DATE}: {}\r\n", httpdate::fmt_http_date(SystemTime::now()));
-        let mut head = line.into_bytes();
-        headers.iter().for_each(|(name, value)| put(&mut head, name.as_str(), value));
-        head.extend_from_slice(&self.shared_headers);
+    /// Status line and the headers of every answer (RFC 9112, sections 4 and 5), without the empty line at the end and
+    /// with room for the rest.
+    fn head(&self, status: StatusCode, body: usize) -> Vec<u8> {
+        const HEAD: usize = 512;
+        let mut head = Vec::with_capacity(HEAD + body);
+        head.extend_from_slice(b"HTTP/1.1 ");
+        head.extend_from_slice(status.as_str().as_bytes());
+        head.push(b' ');
+        head.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+        head.extend_from_slice(b"\r\n");
+        with_date(|date| put(&mut head, DATE.as_str(), date));
+        self.shared_headers.each(|name, value| put(&mut head, name.as_str(), value.as_bytes()));
         head
     }
 }
 
-fn put(head: &mut Vec<u8>, name: &str, value: &HeaderValue) {
+/// The present time as a header has it. Written once a second.
+fn with_date(take: impl FnOnce(&[u8])) {
+    thread_local! {
+        static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now = SystemTime::now();
+    let second = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with_borrow_mut(|(written, date)| {
+        if date.is_empty() || *written != second {
+            *written = second;
+            *date = httpdate::fmt_http_date(now);
+        }
+        take(date.as_bytes());
+    });
+}
+
+fn put(head: &mut Vec<u8>, name: &str, value: &[u8]) {
     head.extend_from_slice(name.as_bytes());
     head.extend_from_slice(b": ");
-    head.extend_from_slice(value.as_bytes());
+    head.extend_from_slice(value);
     head.extend_from_slice(b"\r\n");
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Response(_) => "Response",
+            Self::Session(_) => "Session",
+        })
+    }
+}
+
+impl fmt::Debug for TakeOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TakeOver")
+    }
 }

@@ -1,6 +1,6 @@
 //! A request as handlers see it, and how a route is declared.
 
-use std::convert::Infallible;
+use std::borrow::Cow;
 use std::future::{Future, ready};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -12,9 +12,9 @@ use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::{Filter, Rejection};
 
-use super::admission::Room;
+use super::admission::{Room, SharedHeaders};
 use super::error::ApiError;
-use super::handover::{Ended, Handover, Responder};
+use super::handover::{Answer, Ended, Responder, TakeOver};
 use super::socket::Socket;
 use crate::app::App;
 use crate::config::duration;
@@ -50,10 +50,9 @@ pub struct Request {
 /// What the connection adds to a request.
 #[derive(Clone)]
 pub(super) struct Context {
-    pub(super) handover: Handover,
     pub(super) room: Room,
     pub(super) version: Version,
-    pub(super) shared_headers: HeaderMap,
+    pub(super) shared_headers: SharedHeaders,
 }
 
 /// A request that a route knows and does not answer.
@@ -93,7 +92,7 @@ pub fn route(path: &'static str, allow: &'static str, upgrade: Upgrade) -> Boxed
         .map(|(method, headers), query: String, context: Context| Request {
             method,
             headers,
-            query: Query::parse(&query),
+            query: Query::new(query),
             context,
         })
         .boxed()
@@ -140,12 +139,14 @@ impl Request {
             Version::HTTP_10 => has_token(&self.headers, CONNECTION, "keep-alive"),
             _ => !has_token(&self.headers, CONNECTION, "close"),
         };
-        Responder::new(keep_alive, version, &self.context.shared_headers)
+        Responder::new(keep_alive, version, self.context.shared_headers.clone())
     }
 
-    /// Hands the connection to a session, which answers the request by writing to the socket. Returns only if the
-    /// connection cannot be handed over.
-    pub async fn hand_over<F, Fut>(&self, app: &App, session: F) -> Result<Infallible, ApiError>
+    /// Hands the connection to a session, which answers the request by writing to the socket.
+    ///
+    /// # Errors
+    /// When the connection cannot be handed over.
+    pub fn hand_over<F, Fut>(&self, app: &App, session: F) -> Result<Answer, ApiError>
     where
         F: FnOnce(Socket) -> Fut + Send + 'static,
         Fut: Future<Output = Ended> + Send + 'static,
@@ -158,26 +159,29 @@ impl Request {
         if self.headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0") {
             return Err(ApiError::UnexpectedBody);
         }
-        Ok(self.context.handover.take_over(session).await)
+        Ok(Answer::Session(TakeOver::new(session)))
     }
 }
 
 /// The parameters of a request.
+///
+/// Kept as they came: each look at one reads them anew, which costs less than taking them apart for good.
 #[derive(Debug, Clone, Default)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query(String);
 
 impl Query {
-    pub(super) fn parse(query: &str) -> Self {
-        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    pub(super) fn new(query: String) -> Self {
+        Self(query)
     }
 
     /// The first value of a parameter.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.values(name).next()
     }
 
-    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    fn values(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        let pairs = form_urlencoded::parse(self.0.as_bytes());
+        pairs.filter(move |(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// What `topic` names: up to 64 topics or patterns, `main` if none is named.
@@ -210,13 +214,13 @@ impl Query {
 
     /// Where `since` says to begin.
     pub fn since(&self) -> Result<Option<Position>, ApiError> {
-        Ok(self.get("since").map(str::parse).transpose()?)
+        Ok(self.get("since").map(|since| since.parse()).transpose()?)
     }
 
     /// A number within a range.
     pub fn number(&self, name: &'static str, range: RangeInclusive<usize>) -> Result<Option<usize>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        usize::from_str(text).ok().filter(|number| range.contains(number)).map(Some).ok_or_else(|| {
+        usize::from_str(&text).ok().filter(|number| range.contains(number)).map(Some).ok_or_else(|| {
             let reason = format!("write a number from {} to {}", range.start(), range.end());
             ApiError::BadParameter { parameter: name, reason }
         })
@@ -227,7 +231,7 @@ impl Query {
         let Some(text) = self.get(name) else { return Ok(None) };
         let parsed = match text.parse() {
             Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-            Err(_) => duration(text).ok(),
+            Err(_) => duration(&text).ok(),
         };
         parsed.filter(|time| *time <= most).map(Some).ok_or_else(|| {
             let reason = format!("write seconds from 0 to {}", most.as_secs());

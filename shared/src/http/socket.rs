@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -63,10 +63,12 @@ impl Socket {
     }
 
     /// Puts back what was read too far.
-    pub(super) fn unread(&mut self, mut bytes: BytesMut) {
-        bytes.extend_from_slice(&self.0.unread);
-        // An empty one may have room that nobody needs.
-        self.0.unread = if bytes.is_empty() { BytesMut::new() } else { bytes };
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            let mut bytes = BytesMut::from(bytes);
+            bytes.extend_from_slice(&self.0.unread);
+            self.0.unread = bytes;
+        }
     }
 
     pub(super) fn has_unread(&self) -> bool {
