@@ -28,6 +28,7 @@ mod stalled;
 mod storm;
 
 pub use args::Cuts;
+pub(crate) use args::{positive, version};
 pub use proxy::Injuries;
 pub use report::{Report, Results, Stalls};
 pub use run::{Outcome, Plan, Server, measure};

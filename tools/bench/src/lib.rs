@@ -1,16 +1,29 @@
 //! Measures push servers.
 //!
-//! `bench cuts`: what clients get when their connections are cut. A command is a module of its own; what several need lies
-//! beside them:
+//! A command is a module of its own, and what several need lies beside them:
 //!
-//! - [`cuts`]: the command, its parts below it
-//! - [`target`]: how a server is spoken to, from a description; `service`: a server's process
-//! - `http`: requests over one connection; `stats`: percentiles
+//! - [`cuts`]: what clients get when their connections are cut
+//! - [`fanout`], [`echo`], [`idle`], [`storm`], [`compare`]: speed and memory; [`measure`] is what they have in common, `load`
+//!   the connections
+//! - [`limit`]: a server to compare with, as fast as one thread can be; [`plot`]: drawings of what was measured
+//! - [`target`]: how a server is spoken to, from a description; `service`, [`process`]: a server's process
+//! - `http`: requests over one connection; `stats`, `histogram`: percentiles
 
+pub mod compare;
 pub mod cuts;
+pub mod echo;
+pub mod fanout;
+mod histogram;
 mod http;
+pub mod idle;
+pub mod limit;
+pub mod load;
+pub mod measure;
+pub mod plot;
+pub mod process;
 mod service;
 mod stats;
+pub mod storm;
 pub mod target;
 
 pub use service::Service;

@@ -2,7 +2,14 @@
 
 use std::process::ExitCode;
 
+use bench::compare::Compare;
 use bench::cuts::Cuts;
+use bench::echo::Echo;
+use bench::fanout::Fanout;
+use bench::idle::Idle;
+use bench::limit::Limit;
+use bench::plot::Plot;
+use bench::storm::Storm;
 use clap::{Parser, Subcommand};
 
 /// Measures push servers: these ones, and others by a description
@@ -15,13 +22,27 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Fanout(Fanout),
+    Compare(Compare),
+    Echo(Echo),
+    Idle(Idle),
+    Storm(Storm),
     Cuts(Cuts),
+    Plot(Plot),
+    Limit(Limit),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Fanout(fanout) => fanout.run().await,
+        Command::Compare(compare) => compare.run().await,
+        Command::Echo(echo) => echo.run().await,
+        Command::Idle(idle) => idle.run().await,
+        Command::Storm(storm) => storm.run().await,
         Command::Cuts(cuts) => cuts.run().await,
+        Command::Plot(plot) => plot.run(),
+        Command::Limit(limit) => limit.run(),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

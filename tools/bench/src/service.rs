@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use crate::process::Process;
 use crate::target::{Method, Target};
 
 /// How long a server may take to start.
@@ -35,6 +36,15 @@ pub struct Service {
     child: Child,
     address: SocketAddr,
     said: Lines,
+}
+
+/// What a server is told of time, where its description has a place for it. In whole seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Between signs of life.
+    pub heartbeat: Duration,
+    /// For which a poll is held.
+    pub hold: Duration,
 }
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
@@ -56,13 +66,11 @@ struct Listening {
 }
 
 impl Service {
-    /// Starts this repository's service for a method: the program beside this one, on a port that the system chooses.
+    /// Starts this repository's service for a method, on a port that the system chooses.
     ///
     /// # Errors
     /// When it is not built or does not start.
-    pub async fn own(method: Method, flags: &[String]) -> anyhow::Result<Self> {
-        let this = std::env::current_exe().context("the path of this program")?;
-        let folder = this.parent().context("this program lies in no folder")?;
+    pub async fn own(folder: &Path, method: Method, flags: &[String]) -> anyhow::Result<Self> {
         let program = folder.join(method.service());
         ensure!(
             program.is_file(),
@@ -73,21 +81,32 @@ impl Service {
         Self::begin(Start::Own { program, flags: flags.to_vec() }, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
 
-    /// Starts a server as its description says.
+    /// Starts a server as its description says. `own` is the command for the method, if it has one of its own.
     ///
     /// # Errors
     /// When it has no command to start it, or does not start.
-    pub async fn foreign(target: &Target, method: Method) -> anyhow::Result<Self> {
-        let own = &target.route(method)?.start;
-        let command = if own.is_empty() { &target.start } else { own };
+    pub async fn foreign(target: &Target, own: &[String], pace: Pace) -> anyhow::Result<Self> {
+        let command = if own.is_empty() { &target.start[..] } else { own };
         ensure!(!command.is_empty(), "{} says not how it is started: name its --url", target.name);
+        for needed in &target.needs {
+            ensure!(target.here().join(needed).exists(), "{} needs {needed}: {}", target.name, target.hint);
+        }
         // Another program could take the port before the server does, and it would say so.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?;
         let work = std::env::temp_dir().join(format!("bench-{}-{:08x}", std::process::id(), fastrand::u32(..)));
         fs::create_dir_all(&work).context("a folder for the server")?;
+        let bench = std::env::current_exe().context("the path of this program")?;
         let fill = |text: &str| {
-            let (here, work) = (target.here().to_string_lossy(), work.to_string_lossy());
-            text.replace("{port}", &address.port().to_string()).replace("{here}", &here).replace("{work}", &work)
+            [
+                ("{port}", address.port().to_string()),
+                ("{here}", target.here().to_string_lossy().into_owned()),
+                ("{work}", work.to_string_lossy().into_owned()),
+                ("{bench}", bench.to_string_lossy().into_owned()),
+                ("{heartbeat}", pace.heartbeat.as_secs().to_string()),
+                ("{hold}", pace.hold.as_secs().to_string()),
+            ]
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
         };
         for file in &target.files {
             let text = fs::read_to_string(target.here().join(file)).with_context(|| format!("reading {file}"))?;
@@ -101,7 +120,7 @@ impl Service {
         let mut command = match &start {
             Start::Own { program, flags } => {
                 let mut command = Command::new(program);
-                command.args(["--listen", &address.to_string(), "--log", "info", "--log-format", "json"]).args(flags);
+                command.args(["--listen", &address.to_string(), "--log-format", "json"]).args(flags);
                 command
             }
             Start::Foreign { command, .. } => {
@@ -138,6 +157,14 @@ impl Service {
             }
         });
         Ok(Self { start, child, address, said })
+    }
+
+    /// Its process.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn process(&self) -> anyhow::Result<Process> {
+        Ok(Process::new(self.child.id().context("the server has ended")?))
     }
 
     /// Where it listens.
@@ -179,6 +206,21 @@ impl Service {
         ensure!(foreign || status.success(), "{} ended with {}: {}", self.start, said_of(status), last(&self.said));
         Ok(())
     }
+}
+
+/// The folder of this program, where the services are when all were built together.
+pub(crate) fn beside() -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("the path of this program")?;
+    Ok(this.parent().context("this program lies in no folder")?.to_owned())
+}
+
+/// Flags for a service: what a command needs, unless the user says otherwise, and what the user says.
+pub(crate) fn with_defaults(flags: &[String], defaults: &[(&str, &str)]) -> Vec<String> {
+    let given = |name: &str| {
+        flags.iter().any(|flag| flag == name || flag.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+    };
+    let missing = defaults.iter().filter(|(name, _)| !given(name));
+    missing.map(|(name, value)| format!("{name}={value}")).chain(flags.iter().cloned()).collect()
 }
 
 impl std::fmt::Display for Start {

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// The description of this repository's services.
 const PUSH: &str = include_str!("../targets/push.toml");
 
+/// The description of the yardstick, which is a command of this program.
+const LIMIT: &str = include_str!("../targets/limit.toml");
+
 /// How messages reach a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -46,8 +49,9 @@ impl Method {
     }
 }
 
-/// A description of a server. `{topic}`, `{wait}`, `{port}`, `{here}` (the description's folder) and `{work}` (an empty
-/// folder for the run) are filled in.
+/// A description of a server. `{topic}` and `{wait}` are filled in in paths; `{port}`, `{here}` (the description's folder),
+/// `{work}` (an empty folder for the run), `{bench}` (this program), `{heartbeat}` and `{hold}` (in seconds) in commands and
+/// files.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -62,6 +66,12 @@ pub struct Target {
     /// Files beside the description that are copied to `{work}` before, with `{port}` and the like filled in.
     #[serde(default)]
     pub files: Vec<String>,
+    /// What has to lie beside the description, such as packages.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// What one does about it if it does not.
+    #[serde(default)]
+    pub hint: String,
     /// What stands for all topics of a run in `{topic}`; `{run}` is their common beginning. None: clients follow one.
     pub wildcard: Option<String>,
     /// How one publishes.
@@ -72,6 +82,8 @@ pub struct Target {
     pub poll: Option<Route>,
     /// Server-Sent Events.
     pub sse: Option<Route>,
+    /// A WebSocket that sends back what it is sent.
+    pub echo: Option<Route>,
     /// The folder of the description.
     #[serde(skip)]
     here: PathBuf,
@@ -102,9 +114,14 @@ pub struct Route {
     /// What messages look like.
     #[serde(default)]
     pub form: Form,
+    /// For a poll: the path, with its query, of one that is answered at once.
+    pub at_once: Option<String>,
     /// The command that starts the server for this method.
     #[serde(default)]
     pub start: Vec<String>,
+    /// Flags for the service, where it is one of this repository's.
+    #[serde(default)]
+    pub flags: Vec<String>,
 }
 
 /// How a client that comes back says where it was.
@@ -158,6 +175,14 @@ impl Target {
     /// When the description that is built in is not one.
     pub fn push() -> anyhow::Result<Self> {
         Self::parse(PUSH)
+    }
+
+    /// The yardstick.
+    ///
+    /// # Errors
+    /// When the description that is built in is not one.
+    pub fn limit() -> anyhow::Result<Self> {
+        Self::parse(LIMIT)
     }
 
     /// Reads a description.

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use super::report::{Report, Results, Stalls};
 use super::run::{Plan, Server, measure};
 use super::storm::storm;
-use crate::service::Service;
+use crate::service::{Pace, Service, beside, with_defaults};
 use crate::target::{Method, Target};
 
 /// Cut, reset, black-hole and slow down connections at random, and see whether a client loses a message untold
@@ -106,6 +106,9 @@ const OTHER_DESCRIPTORS: u64 = 200;
 /// Descriptors that a client takes: its own, two in the proxy, the proxy's listener; and some of connections that lead
 /// nowhere.
 const DESCRIPTORS_A_CLIENT: u64 = 10;
+
+/// How long another server holds a poll.
+const HOLD: Duration = Duration::from_secs(2);
 
 impl Cuts {
     /// Runs the command. Returns whether the promise was kept.
@@ -212,24 +215,21 @@ impl Cuts {
     async fn server(&self, target: &Target, method: Method) -> anyhow::Result<Server> {
         Ok(match (&self.url, &self.target) {
             (Some(url), _) => Server::At(address(url)?),
-            (None, Some(_)) => Server::Started(Box::new(Service::foreign(target, method).await?)),
-            (None, None) => Server::Started(Box::new(Service::own(method, &self.service_flags()).await?)),
+            (None, Some(_)) => {
+                let pace = Pace { heartbeat: Duration::from_secs_f64(self.heartbeat.max(1.0)), hold: HOLD };
+                Server::Started(Box::new(Service::foreign(target, &target.route(method)?.start, pace).await?))
+            }
+            (None, None) => Server::Started(Box::new(Service::own(&beside()?, method, &self.service_flags()).await?)),
         })
     }
 
     /// What this command needs, unless the user says otherwise, and what the user says.
     fn service_flags(&self) -> Vec<String> {
         let heartbeat = format!("{}ms", (self.heartbeat * 1e3).round());
-        let mut flags = Vec::new();
-        for (name, value) in [("--tick", "0"), ("--heartbeat", &heartbeat), ("--drain", "2s")] {
-            let given =
-                |flag: &String| flag == name || flag.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-            if !self.flags.iter().any(given) {
-                flags.extend([name.to_owned(), value.to_owned()]);
-            }
-        }
-        flags.extend(self.flags.iter().cloned());
-        flags
+        with_defaults(
+            &self.flags,
+            &[("--tick", "0"), ("--heartbeat", &heartbeat), ("--drain", "2s"), ("--log", "info")],
+        )
     }
 
     fn raise_descriptors(&self) -> anyhow::Result<()> {
@@ -246,7 +246,7 @@ impl Cuts {
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
         _ => Err("write a number above 0".to_owned()),
@@ -261,7 +261,7 @@ fn address(url: &str) -> anyhow::Result<SocketAddr> {
 }
 
 /// What a server says of itself; this repository's services have the version of this program.
-fn version(target: &Target) -> String {
+pub(crate) fn version(target: &Target) -> String {
     let Some((program, arguments)) = target.version.split_first() else { return env!("CARGO_PKG_VERSION").to_owned() };
     match Command::new(program).args(arguments).output() {
         Ok(output) => String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned(),

@@ -1,0 +1,246 @@
+//! `bench fanout`: one message to many.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::load::{Crowd, Faults, Manner, Pace, Setup, Tally};
+use crate::measure::figure::*;
+use crate::measure::{Comparison, Rounds, Sample, Speech, Subject};
+use crate::process::Process;
+use crate::target::Method;
+
+/// How many subscribers connect at the same time: fewer than any server's listen queue holds.
+pub(crate) const AT_A_TIME: usize = 64;
+
+/// How many publish where the rate decides, so that one slow answer does not hold up the next message.
+const LANES: usize = 8;
+
+/// Messages to everybody before the measurement begins.
+const WARM_UP: u64 = 3;
+
+/// Publish to many subscribers of one topic: deliveries a second, delay, CPU a delivery
+///
+/// The delay of a delivery is from the moment at which its publication begins until the subscriber has read it. Every message
+/// has a number, and every subscriber has to get every number once and in order.
+///
+/// Exit code 0: so it was. 1: it was not. 2: the run could not be made.
+#[derive(Debug, Args)]
+pub struct Fanout {
+    /// How messages reach subscribers
+    #[arg(long, value_name = "METHOD")]
+    method: Method,
+    #[command(flatten)]
+    work: WorkArgs,
+    #[command(flatten)]
+    rounds: Rounds,
+}
+
+/// How much is to do.
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// How many subscribers there are
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    subscribers: u32,
+    /// Messages published a second, whatever the server does [default: 20]
+    #[arg(long, value_name = "MSG/S", conflicts_with = "in_flight", value_parser = crate::cuts::positive)]
+    rate: Option<f64>,
+    /// Instead: so many publications under way, each until it is answered and every subscriber has it
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u16).range(1..1000))]
+    in_flight: Option<u16>,
+    /// How many messages are published [default: 100]
+    #[arg(long, value_name = "M", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
+    messages: Option<u64>,
+    /// Instead: for how long messages are published
+    #[arg(long, value_name = "S", value_parser = crate::cuts::positive)]
+    seconds: Option<f64>,
+    /// The length of a message
+    #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..))]
+    bytes: u32,
+}
+
+/// How much is to do, filled in.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// How many subscribers there are.
+    pub subscribers: usize,
+    /// When messages are published.
+    pub pace: Pace,
+    /// At most how many.
+    pub messages: u64,
+    /// At most for how long.
+    pub length: Option<Duration>,
+    /// The length of a message.
+    pub bytes: usize,
+    /// How long nothing may come before what is missing is given up.
+    pub patience: Duration,
+}
+
+impl WorkArgs {
+    pub(crate) fn work(&self) -> Work {
+        let pace = match (self.in_flight, self.rate) {
+            (Some(lanes), _) => Pace::InFlight(lanes.into()),
+            (None, rate) => Pace::Rate(rate.unwrap_or(20.0)),
+        };
+        Work {
+            subscribers: self.subscribers as usize,
+            pace,
+            messages: self.messages.unwrap_or(if self.seconds.is_some() { u64::MAX } else { 100 }),
+            length: self.seconds.map(Duration::from_secs_f64),
+            bytes: self.bytes as usize,
+            patience: crate::load::PATIENCE,
+        }
+    }
+}
+
+impl Work {
+    pub(crate) fn words(&self) -> String {
+        let pace = match self.pace {
+            Pace::Rate(rate) => format!("{rate} messages/s"),
+            Pace::InFlight(lanes) => format!("{lanes} publications in flight"),
+        };
+        let length = match self.length {
+            Some(length) => format!("{} s", length.as_secs_f64()),
+            None => format!("{} messages", self.messages),
+        };
+        format!("{} subscribers, {pace}, {length}, {} bytes each", self.subscribers, self.bytes)
+    }
+
+    fn lanes(&self) -> usize {
+        match self.pace {
+            Pace::Rate(_) => LANES,
+            Pace::InFlight(lanes) => lanes,
+        }
+    }
+
+    pub(crate) fn descriptors(&self) -> usize {
+        self.subscribers + self.lanes()
+    }
+}
+
+impl Fanout {
+    /// Runs the command. Returns whether everybody got everything.
+    ///
+    /// # Errors
+    /// When the run could not be made.
+    pub async fn run(self) -> anyhow::Result<bool> {
+        let work = self.work.work();
+        let report = self
+            .rounds
+            .run(&Comparison {
+                command: "fanout",
+                work: format!("{}, {}", self.method.name(), work.words()),
+                speeches: vec![Speech::Follow(self.method)],
+                descriptors: work.descriptors(),
+                round: &|subject, _| round(&work, subject, self.method),
+            })
+            .await?;
+        self.rounds.show(&report, &report.table())
+    }
+}
+
+/// A crowd for a server.
+pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method) -> anyhow::Result<Crowd> {
+    crowd_at(&subject.target.route(method)?.path, false, work, subject, method)
+}
+
+/// A crowd that follows at this path. With `once`, polls are not repeated.
+pub(crate) fn crowd_at(
+    path: &str,
+    once: bool,
+    work: &Work,
+    subject: &Subject<'_>,
+    method: Method,
+) -> anyhow::Result<Crowd> {
+    let route = subject.target.route(method)?;
+    let topic = format!("bench-{:08x}", fastrand::u32(..));
+    let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
+    let manner = Manner::new(method, route, fill(path), subject.address.to_string());
+    Crowd::new(Setup {
+        address: subject.address,
+        manner: if once { manner.once() } else { manner },
+        clients: work.subscribers,
+        lanes: work.lanes(),
+        publish: fill(&subject.target.publish.path),
+        bytes: work.bytes,
+        patience: work.patience,
+    })
+}
+
+/// One round: connect, warm up, publish.
+///
+/// # Errors
+/// When it cannot be made. Messages that are lost are no error.
+pub fn round(work: &Work, subject: &Subject<'_>, method: Method) -> anyhow::Result<Sample> {
+    let before = subject.process.memory()?;
+    let mut crowd = crowd(work, subject, method)?;
+    crowd.connect(AT_A_TIME, method != Method::Poll)?;
+    subject.settle(&mut crowd)?;
+    let idle = subject.process.memory()?;
+    crowd.connect_lanes()?;
+    // One after the other: a server may be slow the first time, and its queues empty.
+    let warm = crowd.publish(Pace::InFlight(1), WARM_UP, None)?;
+    if warm.deliveries < WARM_UP * work.subscribers as u64 {
+        return Ok(lost(&crowd, WARM_UP, warm.deliveries));
+    }
+    subject.settle(&mut crowd)?;
+
+    let this = Process::this();
+    let cpu = (subject.process.cpu()?, this.cpu()?);
+    let tally = crowd.publish(work.pace, work.messages, work.length)?;
+    let server = subject.process.cpu()?.saturating_sub(cpu.0);
+    let generator = this.cpu()?.saturating_sub(cpu.1);
+    let used = subject.process.memory()?;
+    // What comes although it has come already comes now.
+    subject.settle(&mut crowd)?;
+
+    let mut sample = Sample::default();
+    delivered(&mut sample, &tally, server);
+    let grown = idle.rss.saturating_sub(before.rss) as f64 / 1024.0 / work.subscribers as f64;
+    sample.add(&CONNECTION, grown);
+    sample.add(&RSS, used.rss as f64 / f64::from(1 << 20));
+    if let Pace::Rate(_) = work.pace {
+        sample.add(&BEHIND, tally.behind.as_secs_f64() * 1e3);
+    }
+    let percent = |cpu: Duration| 100.0 * cpu.as_secs_f64() / tally.wall.as_secs_f64();
+    sample.add(&SERVER_LOAD, percent(server));
+    sample.add(&GENERATOR, percent(generator));
+    judge(&mut sample, &crowd);
+    Ok(sample)
+}
+
+fn delivered(sample: &mut Sample, tally: &Tally, server: Duration) {
+    let deliveries = tally.deliveries as f64;
+    sample.add(&DELIVERIES, deliveries / tally.wall.as_secs_f64());
+    let micros = |delay: Duration| delay.as_secs_f64() * 1e6;
+    sample.add(&DELAY_P50, micros(tally.delays.percentile(50)));
+    sample.add(&DELAY_P99, micros(tally.delays.percentile(99)));
+    sample.add(&DELAY_MAX, micros(tally.delays.max()));
+    sample.add(&CPU_DELIVERY, micros(server) / deliveries);
+    sample.add(&CPU_MILLION, server.as_secs_f64() * 1e6 / deliveries);
+    sample.add(&WIRE, (tally.wire.received + tally.wire.sent) as f64 / deliveries);
+    sample.add(&REQUESTS, tally.wire.requests as f64 / deliveries);
+}
+
+/// Counts what went wrong.
+pub(crate) fn judge(sample: &mut Sample, crowd: &Crowd) {
+    let faults = crowd.faults();
+    sample.add(&MISSING, faults.missing as f64);
+    sample.add(&REPEATED, faults.repeated as f64);
+    sample.add(&DISORDER, faults.out_of_order as f64);
+    if !faults.none() {
+        let Faults { missing, repeated, out_of_order } = faults;
+        sample.faults.push(format!("{missing} messages missing, {repeated} repeated, {out_of_order} out of order"));
+    }
+    if let Some((why, count)) = &crowd.lost {
+        sample.faults.push(format!("{count} subscribers were lost: {why}"));
+    }
+}
+
+/// A round that ended with the first messages.
+pub(crate) fn lost(crowd: &Crowd, messages: u64, deliveries: u64) -> Sample {
+    let mut sample = Sample::default();
+    judge(&mut sample, crowd);
+    sample.faults.push(format!("of the first {messages} messages there were only {deliveries} deliveries"));
+    sample
+}

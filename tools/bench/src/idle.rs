@@ -1,0 +1,101 @@
+//! `bench idle`: memory a connection.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::fanout::{AT_A_TIME, Work, crowd, lost};
+use crate::load::{PATIENCE, Pace};
+use crate::measure::figure::*;
+use crate::measure::{Comparison, Rounds, Sample, Speech, Subject};
+use crate::process::Memory;
+use crate::target::Method;
+
+/// Memory that a server takes for each connection on which nothing happens, and once something has
+///
+/// The server's memory with N connections less its memory before, divided by N: once all are connected, and again after each has
+/// been sent one message. Memory that the kernel keeps for sockets is not in it.
+#[derive(Debug, Args)]
+pub struct Idle {
+    /// How clients connect
+    #[arg(long, value_name = "METHOD")]
+    method: Method,
+    /// How many connections there are
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+    /// How long the server is left alone before its memory is looked at
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = crate::cuts::positive)]
+    rest: f64,
+    /// The length of the message
+    #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..))]
+    bytes: u32,
+    #[command(flatten)]
+    rounds: Rounds,
+}
+
+impl Idle {
+    /// Runs the command. Returns whether everybody got the message.
+    ///
+    /// # Errors
+    /// When the run could not be made.
+    pub async fn run(self) -> anyhow::Result<bool> {
+        let work = self.work();
+        let rest = Duration::from_secs_f64(self.rest);
+        let report = self
+            .rounds
+            .run(&Comparison {
+                command: "idle",
+                work: format!("{}, {} connections", self.method.name(), self.connections),
+                speeches: vec![Speech::Follow(self.method)],
+                descriptors: work.descriptors(),
+                round: &|subject, _| round(&work, rest, subject, self.method),
+            })
+            .await?;
+        self.rounds.show(&report, &report.table())
+    }
+
+    fn work(&self) -> Work {
+        Work {
+            subscribers: self.connections as usize,
+            pace: Pace::InFlight(1),
+            messages: 1,
+            length: None,
+            bytes: self.bytes as usize,
+            patience: PATIENCE,
+        }
+    }
+}
+
+/// One round: connect, look, publish one message, look again.
+///
+/// # Errors
+/// When it cannot be made. A message that is lost is no error.
+pub fn round(work: &Work, rest: Duration, subject: &Subject<'_>, method: Method) -> anyhow::Result<Sample> {
+    let mut crowd = crowd(work, subject, method)?;
+    // The publisher is connected all the time, so that it does not count.
+    crowd.connect_lanes()?;
+    subject.settle(&mut crowd)?;
+    let before = subject.process.memory()?;
+    crowd.connect(AT_A_TIME, method != Method::Poll)?;
+    subject.settle(&mut crowd)?;
+    crowd.wait(rest)?;
+    let idle = subject.process.memory()?;
+    let tally = crowd.publish(work.pace, 1, None)?;
+    if tally.deliveries < work.subscribers as u64 {
+        return Ok(lost(&crowd, 1, tally.deliveries));
+    }
+    subject.settle(&mut crowd)?;
+    crowd.wait(rest)?;
+    let used = subject.process.memory()?;
+
+    let mut sample = Sample::default();
+    let each =
+        |of: fn(&Memory) -> u64, now: &Memory| (of(now) as f64 - of(&before) as f64) / 1024.0 / work.subscribers as f64;
+    sample.add(&CONNECTION, each(|memory| memory.rss, &idle));
+    sample.add(&CONNECTION_PSS, each(|memory| memory.pss, &idle));
+    sample.add(&USED, each(|memory| memory.rss, &used));
+    sample.add(&USED_PSS, each(|memory| memory.pss, &used));
+    sample.add(&RSS, used.rss as f64 / f64::from(1 << 20));
+    crate::fanout::judge(&mut sample, &crowd);
+    Ok(sample)
+}

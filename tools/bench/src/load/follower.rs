@@ -1,0 +1,261 @@
+//! A subscriber: its request, and how messages are taken out of what comes back.
+
+use std::fmt::Write;
+
+use anyhow::{Context, bail, ensure};
+use memchr::memmem;
+
+use super::answer::{Answer, Chunks, Head};
+use super::frames::{self, Frames, Piece};
+use super::link::{Link, Wire};
+use super::mark::{Mark, Scanner};
+use crate::target::{Form, Method, Resume, Route};
+
+/// What all subscribers of a crowd have in common.
+#[derive(Debug)]
+pub(crate) struct Manner {
+    pub(crate) method: Method,
+    host: String,
+    path: String,
+    resume: Resume,
+    first: Option<String>,
+    form: Form,
+    /// Whether a poll asks once only.
+    once: bool,
+}
+
+impl Manner {
+    /// `path` with everything filled in.
+    pub(crate) fn new(method: Method, route: &Route, path: String, host: String) -> Self {
+        let (resume, first) = (route.resume.clone(), route.first.clone());
+        Self { method, host, path, resume, first, form: route.form, once: false }
+    }
+
+    /// The same, but polls are not repeated.
+    pub(crate) fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
+    /// The first request of a subscriber.
+    fn first(&self) -> Vec<u8> {
+        let path = match (&self.resume, &self.first) {
+            (Resume::Query(name), Some(first)) => with_parameter(&self.path, name, first),
+            _ => self.path.clone(),
+        };
+        match self.method {
+            Method::Ws => frames::handshake(&path, &self.host),
+            Method::Sse => {
+                format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\r\n", self.host).into_bytes()
+            }
+            Method::Poll => format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host).into_bytes(),
+        }
+    }
+
+    /// The request of a poll after an answer.
+    fn next(&self, answer: &Answer<'_>, last: &mut Vec<u8>) -> anyhow::Result<()> {
+        match &self.resume {
+            Resume::Query(name) if answer.status == 200 => {
+                let cursor = match self.form {
+                    Form::Push => cursor(&answer.body).context("a page without a cursor")?,
+                    _ => bail!("only pages as in docs/protocol.md have a cursor for a parameter"),
+                };
+                *last =
+                    format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", with_parameter(&self.path, name, cursor), self.host)
+                        .into_bytes();
+            }
+            Resume::Validators => {
+                if let (Some(modified), Some(etag)) = (answer.header("last-modified"), answer.header("etag")) {
+                    let mut text = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.host);
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "If-Modified-Since: {modified}\r\nIf-None-Match: {etag}\r\n\r\n");
+                    *last = text.into_bytes();
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn with_parameter(path: &str, name: &str, value: &str) -> String {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{joint}{name}={value}")
+}
+
+/// The cursor of a page. What follows it holds no text of a publisher.
+fn cursor(body: &[u8]) -> Option<&str> {
+    const FIELD: &[u8] = b"\"cursor\":\"";
+    let rest = &body[memmem::rfind(body, FIELD)? + FIELD.len()..];
+    std::str::from_utf8(&rest[..rest.iter().position(|&byte| byte == b'"')?]).ok()
+}
+
+#[derive(Debug)]
+enum State {
+    Connecting,
+    /// The request is sent; of the head of its answer this has come.
+    Head(Vec<u8>),
+    Sse(Option<Chunks>),
+    Ws(Frames),
+    /// What of an answer has come.
+    Poll(Vec<u8>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Follower {
+    pub(crate) link: Link,
+    state: State,
+    scanner: Scanner,
+    /// A poll's last request.
+    request: Vec<u8>,
+    /// When it began to connect.
+    pub(crate) since: u64,
+    answered: bool,
+}
+
+/// What an event has brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing that others need to know.
+    Nothing,
+    /// The request is sent. A held poll says no more for now.
+    Asked,
+    /// Its first answer is there.
+    Answered,
+}
+
+impl Follower {
+    pub(crate) fn new(link: Link, since: u64) -> Self {
+        Self {
+            link,
+            state: State::Connecting,
+            scanner: Scanner::default(),
+            request: Vec::new(),
+            since,
+            answered: false,
+        }
+    }
+
+    /// The socket can be written to.
+    pub(crate) fn writable(&mut self, manner: &Manner, wire: &mut Wire) -> anyhow::Result<Step> {
+        if !matches!(self.state, State::Connecting) {
+            self.link.flush()?;
+            return Ok(Step::Nothing);
+        }
+        self.link.connected().context("connecting")?;
+        let request = manner.first();
+        self.link.send(&request, wire)?;
+        wire.requests += 1;
+        if manner.method == Method::Poll {
+            self.request = request;
+            self.state = State::Poll(Vec::new());
+        } else {
+            self.state = State::Head(Vec::new());
+        }
+        Ok(Step::Asked)
+    }
+
+    /// Something was read.
+    pub(crate) fn take(
+        &mut self,
+        bytes: &[u8],
+        manner: &Manner,
+        wire: &mut Wire,
+        found: &mut impl FnMut(Mark),
+    ) -> anyhow::Result<Step> {
+        match &mut self.state {
+            State::Connecting => bail!("the server speaks first"),
+            State::Sse(None) => self.scanner.scan(bytes, found),
+            State::Sse(Some(chunks)) => {
+                chunks.feed(bytes, |data| self.scanner.scan(data, &mut *found))?;
+                ensure!(!chunks.ended(), "the server ended the stream");
+            }
+            State::Ws(frames) => {
+                let (scanner, link) = (&mut self.scanner, &mut self.link);
+                frames.feed(bytes, |piece| {
+                    match piece {
+                        Piece::Data(data, _) => scanner.scan(data, &mut *found),
+                        Piece::Ping(payload) => link.send(&frames::frame(10, payload), wire)?,
+                        Piece::Close(code) => bail!("the server closed with {code}"),
+                    }
+                    Ok(())
+                })?;
+            }
+            State::Poll(partial) if partial.is_empty() => {
+                let taken = answers(bytes, &mut self.link, &mut self.request, manner, wire, found)?;
+                partial.extend_from_slice(&bytes[taken..]);
+                return Ok(self.step(taken > 0));
+            }
+            State::Poll(partial) => {
+                partial.extend_from_slice(bytes);
+                let taken = answers(partial, &mut self.link, &mut self.request, manner, wire, found)?;
+                partial.drain(..taken);
+                return Ok(self.step(taken > 0));
+            }
+            State::Head(partial) => {
+                partial.extend_from_slice(bytes);
+                let Some(head) = Head::parse(partial)? else { return Ok(Step::Nothing) };
+                let (wanted, next) = match manner.method {
+                    Method::Ws => (101, State::Ws(Frames::default())),
+                    _ => (200, State::Sse(head.is_chunked().then(Chunks::default))),
+                };
+                ensure!(head.status == wanted, "answered {}", head.status);
+                let rest = partial[head.length..].to_vec();
+                self.state = next;
+                self.take(&rest, manner, wire, found)?;
+                return Ok(self.step(true));
+            }
+        }
+        Ok(Step::Nothing)
+    }
+
+    fn step(&mut self, answered: bool) -> Step {
+        if answered && !std::mem::replace(&mut self.answered, true) { Step::Answered } else { Step::Nothing }
+    }
+}
+
+/// Takes whole answers to a poll and asks again. Returns how many bytes they took.
+fn answers(
+    bytes: &[u8],
+    link: &mut Link,
+    request: &mut Vec<u8>,
+    manner: &Manner,
+    wire: &mut Wire,
+    found: &mut impl FnMut(Mark),
+) -> anyhow::Result<usize> {
+    let mut taken = 0;
+    while taken < bytes.len() {
+        let Some(answer) = Answer::parse(&bytes[taken..])? else { break };
+        match answer.status {
+            200 => Scanner::default().scan(&answer.body, &mut *found),
+            // Nothing within the time.
+            204 | 304 | 408 => {}
+            other => bail!("answered {other}: {}", String::from_utf8_lossy(&answer.body)),
+        }
+        taken += answer.length;
+        if manner.once {
+            continue;
+        }
+        manner.next(&answer, request)?;
+        link.send(request, wire)?;
+        wire.requests += 1;
+    }
+    Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_of_a_page_is_its_own_and_not_one_within_a_text() {
+        let page = br#"{"messages":[{"id":"e-7","text":"\"cursor\":\"x\""}],"cursor":"e-8","more":false,"gap":null}"#;
+        assert_eq!(cursor(page), Some("e-8"));
+        assert_eq!(cursor(br#"{"messages":[]}"#), None);
+    }
+
+    #[test]
+    fn a_parameter_is_added_to_whatever_the_path_has() {
+        assert_eq!(with_parameter("/poll", "since", "now"), "/poll?since=now");
+        assert_eq!(with_parameter("/poll?topic=a", "since", "now"), "/poll?topic=a&since=now");
+    }
+}

@@ -1,0 +1,83 @@
+//! A publisher: one connection, one publication after the other.
+
+use anyhow::{Context, ensure};
+
+use super::answer::Answer;
+use super::link::{Link, Wire};
+use super::mark::{self, Mark};
+
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) link: Link,
+    connected: bool,
+    /// The request, ready but for the mark, which stands at the beginning of the body.
+    request: Vec<u8>,
+    body: usize,
+    /// The number of the last message.
+    pub(crate) last: u32,
+    /// Whether the last is not answered yet.
+    pub(crate) unanswered: bool,
+    /// How many clients have not got the last yet.
+    pub(crate) missing: usize,
+    partial: Vec<u8>,
+}
+
+impl Lane {
+    /// `bytes` is the length of a message.
+    pub(crate) fn new(link: Link, path: &str, host: &str, bytes: usize) -> Self {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n"
+        );
+        let body = head.len();
+        let mut request = head.into_bytes();
+        request.extend((0..bytes).map(|index| b'a' + (index % 26) as u8));
+        Self { link, connected: false, request, body, last: 0, unanswered: false, missing: 0, partial: Vec::new() }
+    }
+
+    pub(crate) fn reconnect(&mut self, link: Link) {
+        self.link = link;
+        self.connected = false;
+        self.partial.clear();
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Whether everything that it published is answered.
+    pub(crate) fn is_free(&self) -> bool {
+        self.connected && !self.unanswered
+    }
+
+    pub(crate) fn publish(&mut self, lane: u16, begun: u64, clients: usize) -> anyhow::Result<()> {
+        self.last += 1;
+        self.unanswered = true;
+        self.missing = clients;
+        Mark { lane, number: self.last, begun }.write(&mut self.request[self.body..self.body + mark::LENGTH]);
+        self.link.send(&self.request, &mut Wire::default()).context("publishing")
+    }
+
+    pub(crate) fn writable(&mut self) -> anyhow::Result<()> {
+        if !self.connected {
+            self.link.connected().context("connecting")?;
+            self.connected = true;
+        }
+        Ok(self.link.flush()?)
+    }
+
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.partial.extend_from_slice(bytes);
+        while let Some(answer) = Answer::parse(&self.partial)? {
+            let text = || String::from_utf8_lossy(&answer.body).into_owned();
+            ensure!((200..300).contains(&answer.status), "publishing was answered {}: {}", answer.status, text());
+            ensure!(self.unanswered, "an answer to nothing");
+            self.unanswered = false;
+            let length = answer.length;
+            self.partial.drain(..length);
+            if self.partial.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

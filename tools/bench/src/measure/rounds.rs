@@ -1,0 +1,103 @@
+//! Several rounds of several servers, in turn, so that what the machine does meanwhile meets all of them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+
+use super::figure::Sample;
+use super::peer::{Peer, Speech, Subject};
+use super::report::{Report, Row};
+use crate::process;
+
+/// What every measurement takes.
+#[derive(Debug, Args)]
+pub(crate) struct Rounds {
+    /// A server: `push` (this repository's), `push=DIR` (the same, built elsewhere), `limit` (one thread, epoll, one write a
+    /// message and client), or the path of a description, see tools/bench/targets. May be repeated; ratios are to the first
+    #[arg(long = "target", value_name = "TARGET", default_value = "push")]
+    targets: Vec<String>,
+    /// How often everything is measured; medians are shown, and the least and the most
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Write all numbers as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Flags for this repository's services, such as `-- --history 20`
+    #[arg(last = true, value_name = "FLAG")]
+    flags: Vec<String>,
+}
+
+/// What is measured in each round.
+pub(crate) struct Comparison<'a> {
+    /// The command.
+    pub(crate) command: &'static str,
+    /// What it was told, in words.
+    pub(crate) work: String,
+    /// How it is spoken to, one after the other.
+    pub(crate) speeches: Vec<Speech>,
+    /// How many descriptors this takes.
+    pub(crate) descriptors: usize,
+    /// One round.
+    pub(crate) round: &'a dyn Fn(&Subject<'_>, Speech) -> anyhow::Result<Sample>,
+}
+
+impl std::fmt::Debug for Comparison<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Comparison").field("command", &self.command).finish_non_exhaustive()
+    }
+}
+
+/// Descriptors beside those of connections.
+const OTHER_DESCRIPTORS: usize = 100;
+
+impl Rounds {
+    /// Measures. Servers that do not speak a method are left out of it.
+    pub(crate) async fn run(&self, comparison: &Comparison<'_>) -> anyhow::Result<Report> {
+        let peers =
+            self.targets.iter().map(|name| Peer::named(name, &self.flags)).collect::<anyhow::Result<Vec<_>>>()?;
+        let allowed = rlimit::increase_nofile_limit(u64::MAX).context("cannot read the descriptor limit")?;
+        let needed = (comparison.descriptors + OTHER_DESCRIPTORS) as u64;
+        ensure!(needed <= allowed, "this needs about {needed} open files and the system allows {allowed}");
+        println!("{}: {}, {} rounds", comparison.command, comparison.work, self.rounds);
+        println!("server CPU from {}\n", process::cpu_source());
+        let mut rows = Vec::new();
+        for &speech in &comparison.speeches {
+            for peer in &peers {
+                if peer.route(speech).is_ok() {
+                    rows.push((peer, speech, Row::new(peer, speech)));
+                }
+            }
+        }
+        ensure!(!rows.is_empty(), "none of the targets speaks this");
+        for _ in 0..self.rounds {
+            for (peer, speech, row) in &mut rows {
+                let service = peer.start(*speech).await?;
+                let subject = Subject { target: &peer.target, address: service.address(), process: service.process()? };
+                let name = format!("{} ({})", row.target, row.method);
+                let sample =
+                    tokio::task::block_in_place(|| (comparison.round)(&subject, *speech)).with_context(|| name)?;
+                service.stop().await?;
+                row.take(sample);
+            }
+        }
+        let rows = rows.into_iter().map(|(_, _, row)| row).collect();
+        Ok(Report::new(comparison.command, comparison.work.clone(), self.rounds, rows))
+    }
+
+    /// Shows a report and writes it down. Returns whether nothing went wrong.
+    pub(crate) fn show(&self, report: &Report, table: &str) -> anyhow::Result<bool> {
+        println!("{table}");
+        for row in &report.rows {
+            for fault in &row.faults {
+                println!("FAILED: {} ({}): {fault}", row.target, row.method);
+            }
+        }
+        if let Some(path) = &self.json {
+            let json = serde_json::to_string_pretty(report)?;
+            fs::write(path, json + "\n").with_context(|| format!("writing {}", path.display()))?;
+        }
+        Ok(report.rows.iter().all(|row| row.faults.is_empty()))
+    }
+}

@@ -1,0 +1,163 @@
+//! What a process has used, as the kernel accounts for it.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+/// The ticks of `/proc/PID/stat` a second, on every Linux.
+const TICKS: u64 = 100;
+
+/// A process and those that it started, if they are not left out.
+#[derive(Debug, Clone)]
+pub struct Process {
+    id: u32,
+    /// Whether those that it started are left out.
+    alone: bool,
+}
+
+/// Memory in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// What is resident.
+    pub rss: u64,
+    /// The same, where pages that are shared count in part.
+    pub pss: u64,
+}
+
+impl Process {
+    /// A process by its id.
+    pub fn new(id: u32) -> Self {
+        Self { id, alone: false }
+    }
+
+    /// This process alone: those that it started are what is measured.
+    pub fn this() -> Self {
+        Self { id: std::process::id(), alone: true }
+    }
+
+    /// The time on a processor since it began: in nanoseconds from the `schedstat` of its threads, or where the kernel
+    /// keeps none, in ticks from `stat`. Of threads that ended only the latter knows.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        self.family()?.into_iter().map(cpu).sum()
+    }
+
+    /// Its memory.
+    ///
+    /// # Errors
+    /// When there is no such process, or it is another user's.
+    pub fn memory(&self) -> anyhow::Result<Memory> {
+        let mut memory = Memory { rss: 0, pss: 0 };
+        for id in self.family()? {
+            let path = format!("/proc/{id}/smaps_rollup");
+            let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+            memory.rss += kibibytes(&text, "Rss:")? * 1024;
+            memory.pss += kibibytes(&text, "Pss:")? * 1024;
+        }
+        Ok(memory)
+    }
+
+    /// Its id and those of its descendants.
+    fn family(&self) -> anyhow::Result<Vec<u32>> {
+        if !fs::exists(format!("/proc/{}", self.id))? {
+            bail!("the server's process has ended");
+        }
+        if self.alone {
+            return Ok(vec![self.id]);
+        }
+        let mut parents = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            // One that ended meanwhile is nobody's child.
+            if let Ok(stat) = fs::read_to_string(format!("/proc/{id}/stat"))
+                && let Some(parent) = field(&stat, 4).and_then(|parent| u32::try_from(parent).ok())
+            {
+                parents.push((id, parent));
+            }
+        }
+        let mut family = vec![self.id];
+        let mut next = 0;
+        while let Some(&parent) = family.get(next) {
+            family.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(id, _)| *id));
+            next += 1;
+        }
+        Ok(family)
+    }
+}
+
+/// Where the figures of CPU come from on this system.
+pub fn cpu_source() -> &'static str {
+    if fs::exists("/proc/self/schedstat").unwrap_or(false) {
+        "/proc/PID/task/*/schedstat (ns)"
+    } else {
+        "/proc/PID/stat (10 ms)"
+    }
+}
+
+fn cpu(id: u32) -> anyhow::Result<Duration> {
+    let path = format!("/proc/{id}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    let ticks = field(&stat, 14).context("no utime")? + field(&stat, 15).context("no stime")?;
+    let coarse = Duration::from_millis(ticks * 1000 / TICKS);
+    // Threads that have ended are missing in the sum; then the ticks say more.
+    Ok(schedstat(id).map_or(coarse, |fine| if fine + Duration::from_millis(20) < coarse { coarse } else { fine }))
+}
+
+/// The time on a processor of all threads that live.
+fn schedstat(id: u32) -> Option<Duration> {
+    let mut nanos = 0;
+    for task in fs::read_dir(format!("/proc/{id}/task")).ok()? {
+        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        nanos += text.split(' ').next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(nanos))
+}
+
+/// A field of `stat` by its number in proc(5). The second is a name that may hold anything.
+fn field(stat: &str, number: usize) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(number - 3)?.parse().ok()
+}
+
+fn kibibytes(text: &str, name: &str) -> anyhow::Result<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_and_memory_of_this_process_are_seen() {
+        let this = Process::this();
+        let before = (this.cpu().unwrap(), this.memory().unwrap());
+        let full = vec![1_u8; 64 << 20];
+        let mut sum = 0_u64;
+        while this.cpu().unwrap() < before.0 + Duration::from_millis(30) {
+            sum += full.iter().map(|&byte| u64::from(byte)).sum::<u64>();
+        }
+        assert!(sum > 0);
+        let grown = this.memory().unwrap().rss - before.1.rss;
+        // Other tests in this process take and give back some.
+        assert!(grown > 48 << 20, "{grown}");
+    }
+
+    #[test]
+    fn a_child_belongs_to_the_family() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let family = Process::new(std::process::id()).family().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(family.contains(&child.id()));
+        assert!(Process::new(child.id()).cpu().is_err());
+    }
+
+    #[test]
+    fn a_name_with_spaces_does_not_shift_the_fields() {
+        assert_eq!(field("7 (a (b) c) S 3 7 7", 4), Some(3));
+    }
+}
