@@ -28,9 +28,9 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    pub(crate) fn feed<'a>(
+    pub(crate) fn feed(
         &mut self,
-        mut bytes: &'a [u8],
+        mut bytes: &[u8],
         mut piece: impl FnMut(Piece<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         loop {

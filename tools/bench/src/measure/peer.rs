@@ -54,7 +54,9 @@ impl Peer {
         };
         let flags = flags.to_vec();
         if own.is_some() {
-            return Ok(Self { target: Target { name: name.to_owned(), ..Target::push()? }, own, flags });
+            let mut target = Target::push()?;
+            name.clone_into(&mut target.name);
+            return Ok(Self { target, own, flags });
         }
         let target = match name {
             "limit" => Target::limit()?,
