@@ -47,6 +47,7 @@ impl Compare {
                 command: "compare",
                 work: work.words(),
                 speeches: [Method::Ws, Method::Sse, Method::Poll].map(Speech::Follow).to_vec(),
+                clients: work.subscribers,
                 descriptors: work.descriptors(),
                 round: &|subject, speech| match speech {
                     Speech::Follow(method) => fanout::round(&work, subject, method),

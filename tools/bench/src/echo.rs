@@ -82,6 +82,7 @@ impl Echo {
                     self.connections, self.in_flight, self.bytes, self.seconds
                 ),
                 speeches: vec![Speech::Echo],
+                clients: work.connections,
                 descriptors: work.connections,
                 round: &|subject, _| round(&work, subject),
             })

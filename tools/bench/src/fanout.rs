@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::load::{Crowd, Faults, Manner, Pace, Setup, Tally};
 use crate::measure::figure::*;
@@ -45,9 +45,12 @@ pub(crate) struct WorkArgs {
     /// Messages published a second, whatever the server does [default: 20]
     #[arg(long, value_name = "MSG/S", conflicts_with = "in_flight", value_parser = crate::cuts::positive)]
     rate: Option<f64>,
-    /// Instead: so many publications under way, each until it is answered and every subscriber has it
+    /// Instead: so many publications under way
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u16).range(1..1000))]
     in_flight: Option<u16>,
+    /// With --in-flight: until when a publication is under way
+    #[arg(long, value_name = "WHEN", default_value = "delivered", requires = "in_flight")]
+    until: Until,
     /// How many messages are published [default: 100]
     #[arg(long, value_name = "M", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     messages: Option<u64>,
@@ -57,6 +60,15 @@ pub(crate) struct WorkArgs {
     /// The length of a message
     #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..))]
     bytes: u32,
+}
+
+/// Until when a publication is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Until {
+    /// It is answered, and every subscriber has it
+    Delivered,
+    /// It is answered; subscribers may fall behind, and servers queue for them or let them fall out
+    Answered,
 }
 
 /// How much is to do, filled in.
@@ -79,6 +91,7 @@ pub struct Work {
 impl WorkArgs {
     pub(crate) fn work(&self) -> Work {
         let pace = match (self.in_flight, self.rate) {
+            (Some(lanes), _) if self.until == Until::Answered => Pace::Unanswered(lanes.into()),
             (Some(lanes), _) => Pace::InFlight(lanes.into()),
             (None, rate) => Pace::Rate(rate.unwrap_or(20.0)),
         };
@@ -97,7 +110,8 @@ impl Work {
     pub(crate) fn words(&self) -> String {
         let pace = match self.pace {
             Pace::Rate(rate) => format!("{rate} messages/s"),
-            Pace::InFlight(lanes) => format!("{lanes} publications in flight"),
+            Pace::InFlight(lanes) => format!("{lanes} publications in flight until delivered"),
+            Pace::Unanswered(lanes) => format!("{lanes} publications in flight until answered"),
         };
         let length = match self.length {
             Some(length) => format!("{} s", length.as_secs_f64()),
@@ -109,7 +123,7 @@ impl Work {
     fn lanes(&self) -> usize {
         match self.pace {
             Pace::Rate(_) => LANES,
-            Pace::InFlight(lanes) => lanes,
+            Pace::InFlight(lanes) | Pace::Unanswered(lanes) => lanes,
         }
     }
 
@@ -131,6 +145,7 @@ impl Fanout {
                 command: "fanout",
                 work: format!("{}, {}", self.method.name(), work.words()),
                 speeches: vec![Speech::Follow(self.method)],
+                clients: work.subscribers,
                 descriptors: work.descriptors(),
                 round: &|subject, _| round(&work, subject, self.method),
             })
@@ -140,22 +155,11 @@ impl Fanout {
 }
 
 /// A crowd for a server.
-pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method) -> anyhow::Result<Crowd> {
-    crowd_at(&subject.target.route(method)?.path, false, work, subject, method)
-}
-
-/// A crowd that follows at this path. With `once`, polls are not repeated.
-pub(crate) fn crowd_at(
-    path: &str,
-    once: bool,
-    work: &Work,
-    subject: &Subject<'_>,
-    method: Method,
-) -> anyhow::Result<Crowd> {
+pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method, once: bool) -> anyhow::Result<Crowd> {
     let route = subject.target.route(method)?;
     let topic = format!("bench-{:08x}", fastrand::u32(..));
     let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
-    let manner = Manner::new(method, route, fill(path), subject.address.to_string());
+    let manner = Manner::new(method, route, fill, subject.address.to_string());
     Crowd::new(Setup {
         address: subject.address,
         manner: if once { manner.once() } else { manner },
@@ -173,8 +177,8 @@ pub(crate) fn crowd_at(
 /// When it cannot be made. Messages that are lost are no error.
 pub fn round(work: &Work, subject: &Subject<'_>, method: Method) -> anyhow::Result<Sample> {
     let before = subject.process.memory()?;
-    let mut crowd = crowd(work, subject, method)?;
-    crowd.connect(AT_A_TIME, method != Method::Poll)?;
+    let mut crowd = crowd(work, subject, method, false)?;
+    crowd.connect(AT_A_TIME)?;
     subject.settle(&mut crowd)?;
     let idle = subject.process.memory()?;
     crowd.connect_lanes()?;

@@ -47,6 +47,7 @@ impl Idle {
                 command: "idle",
                 work: format!("{}, {} connections", self.method.name(), self.connections),
                 speeches: vec![Speech::Follow(self.method)],
+                clients: work.subscribers,
                 descriptors: work.descriptors(),
                 round: &|subject, _| round(&work, rest, subject, self.method),
             })
@@ -71,12 +72,12 @@ impl Idle {
 /// # Errors
 /// When it cannot be made. A message that is lost is no error.
 pub fn round(work: &Work, rest: Duration, subject: &Subject<'_>, method: Method) -> anyhow::Result<Sample> {
-    let mut crowd = crowd(work, subject, method)?;
+    let mut crowd = crowd(work, subject, method, false)?;
     // The publisher is connected all the time, so that it does not count.
     crowd.connect_lanes()?;
     subject.settle(&mut crowd)?;
     let before = subject.process.memory()?;
-    crowd.connect(AT_A_TIME, method != Method::Poll)?;
+    crowd.connect(AT_A_TIME)?;
     subject.settle(&mut crowd)?;
     crowd.wait(rest)?;
     let idle = subject.process.memory()?;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::ensure;
 use clap::Args;
 
-use crate::fanout::{Work, crowd_at};
+use crate::fanout::{Work, crowd};
 use crate::load::{PATIENCE, Pace};
 use crate::measure::figure::*;
 use crate::measure::{Comparison, Rounds, Sample, Speech, Subject};
@@ -24,9 +24,9 @@ pub struct Storm {
     /// How many connect
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
-    /// How many are under way at the same time [default: all]
-    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
-    at_a_time: Option<u32>,
+    /// How many are under way at the same time
+    #[arg(long, value_name = "W", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    at_a_time: u32,
     #[command(flatten)]
     rounds: Rounds,
 }
@@ -38,13 +38,14 @@ impl Storm {
     /// When the run could not be made.
     pub async fn run(self) -> anyhow::Result<bool> {
         let connections = self.connections as usize;
-        let at_a_time = self.at_a_time.map_or(connections, |count| count as usize);
+        let at_a_time = self.at_a_time as usize;
         let report = self
             .rounds
             .run(&Comparison {
                 command: "storm",
                 work: format!("{}, {connections} connections, {at_a_time} at a time", self.method.name()),
                 speeches: vec![Speech::Follow(self.method)],
+                clients: connections,
                 descriptors: connections,
                 round: &|subject, _| round(connections, at_a_time, subject, self.method),
             })
@@ -58,11 +59,11 @@ impl Storm {
 /// # Errors
 /// When somebody does not get in.
 pub fn round(connections: usize, at_a_time: usize, subject: &Subject<'_>, method: Method) -> anyhow::Result<Sample> {
-    let route = subject.target.route(method)?;
-    let path = match method {
-        Method::Poll => route.at_once.as_deref().context("the description has no at_once for polls")?,
-        Method::Ws | Method::Sse => &route.path,
-    };
+    ensure!(
+        method != Method::Poll || subject.target.route(method)?.at_once.is_some(),
+        "the description of {} has no at_once for polls",
+        subject.target.name
+    );
     let work = Work {
         subscribers: connections,
         pace: Pace::InFlight(1),
@@ -71,11 +72,11 @@ pub fn round(connections: usize, at_a_time: usize, subject: &Subject<'_>, method
         bytes: 0,
         patience: PATIENCE,
     };
-    let mut crowd = crowd_at(path, true, &work, subject, method)?;
+    let mut crowd = crowd(&work, subject, method, true)?;
     let this = Process::this();
     let cpu = (subject.process.cpu()?, this.cpu()?);
     let began = Instant::now();
-    crowd.connect(at_a_time, true)?;
+    crowd.connect(at_a_time)?;
     let wall = began.elapsed();
     subject.settle(&mut crowd)?;
     let server = subject.process.cpu()?.saturating_sub(cpu.0);

@@ -241,10 +241,13 @@ mod tests {
     fn every_description_here_can_be_read() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("targets");
         assert_eq!(Target::push().unwrap().methods(), Method::ALL);
-        for name in ["push.toml", "nchan/nchan.toml", "seed/seed.toml"] {
+        for name in ["push.toml", "limit.toml", "nchan/nchan.toml", "node/node.toml", "seed/seed.toml"] {
             let target = Target::read(&folder.join(name)).unwrap();
             assert_eq!(target.methods(), Method::ALL, "{name}");
         }
+        let target = Target::read(&folder.join("uwebsockets/uwebsockets.toml")).unwrap();
+        assert_eq!(target.methods(), [Method::Ws]);
+        assert!(target.echo.is_some());
     }
 
     #[test]

@@ -263,6 +263,8 @@ fn address(url: &str) -> anyhow::Result<SocketAddr> {
 /// What a server says of itself; this repository's services have the version of this program.
 pub(crate) fn version(target: &Target) -> String {
     let Some((program, arguments)) = target.version.split_first() else { return env!("CARGO_PKG_VERSION").to_owned() };
+    let here = target.here().to_string_lossy();
+    let arguments = arguments.iter().map(|argument| argument.replace("{here}", &here));
     match Command::new(program).args(arguments).output() {
         Ok(output) => String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned(),
         Err(_) => "unknown".to_owned(),

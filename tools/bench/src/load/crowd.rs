@@ -47,6 +47,8 @@ pub enum Pace {
     Rate(f64),
     /// So many under way: each until it is answered and everybody has it.
     InFlight(usize),
+    /// So many under way: each until it is answered. What servers queue for subscribers can grow.
+    Unanswered(usize),
 }
 
 /// What is counted while messages are published.
@@ -105,9 +107,10 @@ impl Crowd {
         })
     }
 
-    /// Connects everybody, at most so many at a time. With `answers`, a subscriber is there once it was answered, else once
-    /// it has asked.
-    pub(crate) fn connect(&mut self, at_a_time: usize, answers: bool) -> anyhow::Result<()> {
+    /// Connects everybody, at most so many at a time. A subscriber is there once it was answered, or, where that takes a
+    /// message, once it has asked.
+    pub(crate) fn connect(&mut self, at_a_time: usize) -> anyhow::Result<()> {
+        let answers = self.setup.manner.is_answered();
         let mut begun = 0;
         let mut events = Events::with_capacity(EVENTS);
         let mut progress = (0, Instant::now());
@@ -168,7 +171,11 @@ impl Crowd {
             if !over {
                 wait = match pace {
                     Pace::InFlight(lanes) => {
-                        self.publish_free(lanes, messages)?;
+                        self.publish_free(lanes, messages, |lane| lane.is_free() && lane.missing == 0)?;
+                        wait
+                    }
+                    Pace::Unanswered(lanes) => {
+                        self.publish_free(lanes, messages, Lane::is_free)?;
                         wait
                     }
                     Pace::Rate(rate) => self.publish_due(rate, messages, began)?,
@@ -228,9 +235,9 @@ impl Crowd {
         self.lost.as_ref().map_or(0, |(_, count)| count * self.tally.published)
     }
 
-    fn publish_free(&mut self, lanes: usize, messages: u64) -> anyhow::Result<()> {
+    fn publish_free(&mut self, lanes: usize, messages: u64, is_free: fn(&Lane) -> bool) -> anyhow::Result<()> {
         for index in 0..lanes.min(self.lanes.len()) {
-            if self.tally.published < messages && self.lanes[index].is_free() && self.lanes[index].missing == 0 {
+            if self.tally.published < messages && is_free(&self.lanes[index]) {
                 self.begin(index)?;
             }
         }

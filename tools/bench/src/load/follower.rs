@@ -17,6 +17,8 @@ pub(crate) struct Manner {
     pub(crate) method: Method,
     host: String,
     path: String,
+    /// The path of a poll that is answered at once: with it one learns where one is before one is held.
+    at_once: Option<String>,
     resume: Resume,
     first: Option<String>,
     form: Form,
@@ -25,10 +27,11 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
-    /// `path` with everything filled in.
-    pub(crate) fn new(method: Method, route: &Route, path: String, host: String) -> Self {
+    /// `fill` fills in what a path leaves open.
+    pub(crate) fn new(method: Method, route: &Route, fill: impl Fn(&str) -> String, host: String) -> Self {
         let (resume, first) = (route.resume.clone(), route.first.clone());
-        Self { method, host, path, resume, first, form: route.form, once: false }
+        let at_once = route.at_once.as_deref().map(&fill);
+        Self { method, host, path: fill(&route.path), at_once, resume, first, form: route.form, once: false }
     }
 
     /// The same, but polls are not repeated.
@@ -36,11 +39,17 @@ impl Manner {
         Self { once: true, ..self }
     }
 
+    /// Whether the first answer comes without a message.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.method != Method::Poll || self.at_once.is_some()
+    }
+
     /// The first request of a subscriber.
     fn first(&self) -> Vec<u8> {
+        let path = self.at_once.as_ref().unwrap_or(&self.path);
         let path = match (&self.resume, &self.first) {
-            (Resume::Query(name), Some(first)) => with_parameter(&self.path, name, first),
-            _ => self.path.clone(),
+            (Resume::Query(name), Some(first)) => with_parameter(path, name, first),
+            _ => path.clone(),
         };
         match self.method {
             Method::Ws => frames::handshake(&path, &self.host),
@@ -201,11 +210,14 @@ impl Follower {
                 ensure!(head.status == wanted, "answered {}", head.status);
                 let rest = partial[head.length..].to_vec();
                 self.state = next;
-                self.take(&rest, manner, wire, found)?;
-                return Ok(self.step(true));
+                // These services send something as soon as one is subscribed. Of others the head has to do.
+                if rest.is_empty() && manner.form == Form::Push {
+                    return Ok(Step::Nothing);
+                }
+                return self.take(&rest, manner, wire, found);
             }
         }
-        Ok(Step::Nothing)
+        Ok(self.step(true))
     }
 
     fn step(&mut self, answered: bool) -> Step {

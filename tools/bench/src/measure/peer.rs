@@ -20,9 +20,6 @@ const STILL: Duration = Duration::from_millis(100);
 /// Standing still: less than this of [`STILL`].
 const LITTLE: Duration = Duration::from_millis(2);
 
-/// When to go on although a server does not settle: it may have something to do all the time.
-const RESTLESS: Duration = Duration::from_secs(10);
-
 /// What one speaks to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speech {
@@ -104,6 +101,8 @@ pub struct Subject<'a> {
     pub address: SocketAddr,
     /// Whose CPU and memory count.
     pub process: Process,
+    /// How long to wait for it to settle, at most: it may have something to do all the time.
+    pub restless: Duration,
 }
 
 impl Subject<'_> {
@@ -111,9 +110,10 @@ impl Subject<'_> {
     pub(crate) fn settle(&self, crowd: &mut Crowd) -> anyhow::Result<()> {
         let mut waited = Duration::ZERO;
         let mut before = self.process.cpu()?;
-        while waited < RESTLESS {
-            crowd.wait(STILL)?;
-            waited += STILL;
+        while waited < self.restless {
+            let pause = STILL.min(self.restless);
+            crowd.wait(pause)?;
+            waited += pause;
             let now = self.process.cpu()?;
             if now.saturating_sub(before) < LITTLE {
                 break;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figure::Sample;
 use super::peer::{Peer, Speech};
+use super::rounds::Comparison;
 use crate::cuts::version;
 
 /// Everything that a command found.
@@ -18,6 +19,8 @@ pub struct Report {
     pub command: String,
     /// What it was told, in words.
     pub work: String,
+    /// How many clients there were.
+    pub clients: usize,
     /// The arguments of this program.
     pub arguments: Vec<String>,
     /// What it ran on.
@@ -130,11 +133,12 @@ impl Row {
 }
 
 impl Report {
-    pub(crate) fn new(command: &str, work: String, rounds: u32, rows: Vec<Row>) -> Self {
+    pub(crate) fn new(comparison: &Comparison<'_>, rounds: u32, rows: Vec<Row>) -> Self {
         Self {
             bench: env!("CARGO_PKG_VERSION").to_owned(),
-            command: command.to_owned(),
-            work,
+            command: comparison.command.to_owned(),
+            work: comparison.work.clone(),
+            clients: comparison.clients,
             arguments: std::env::args().skip(1).collect(),
             machine: Machine::this(),
             rounds,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -37,6 +38,8 @@ pub(crate) struct Comparison<'a> {
     pub(crate) work: String,
     /// How it is spoken to, one after the other.
     pub(crate) speeches: Vec<Speech>,
+    /// How many clients there are.
+    pub(crate) clients: usize,
     /// How many descriptors this takes.
     pub(crate) descriptors: usize,
     /// One round.
@@ -48,6 +51,9 @@ impl std::fmt::Debug for Comparison<'_> {
         f.debug_struct("Comparison").field("command", &self.command).finish_non_exhaustive()
     }
 }
+
+/// When to go on although a server does not settle.
+const RESTLESS: Duration = Duration::from_secs(10);
 
 /// Descriptors beside those of connections.
 const OTHER_DESCRIPTORS: usize = 100;
@@ -74,7 +80,8 @@ impl Rounds {
         for _ in 0..self.rounds {
             for (peer, speech, row) in &mut rows {
                 let service = peer.start(*speech).await?;
-                let subject = Subject { target: &peer.target, address: service.address(), process: service.process()? };
+                let (address, process) = (service.address(), service.process()?);
+                let subject = Subject { target: &peer.target, address, process, restless: RESTLESS };
                 let name = format!("{} ({})", row.target, row.method);
                 let sample =
                     tokio::task::block_in_place(|| (comparison.round)(&subject, *speech)).with_context(|| name)?;
@@ -83,7 +90,7 @@ impl Rounds {
             }
         }
         let rows = rows.into_iter().map(|(_, _, row)| row).collect();
-        Ok(Report::new(comparison.command, comparison.work.clone(), self.rounds, rows))
+        Ok(Report::new(comparison, self.rounds, rows))
     }
 
     /// Shows a report and writes it down. Returns whether nothing went wrong.

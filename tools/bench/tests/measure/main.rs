@@ -1,0 +1,201 @@
+//! The measurements, shortened, against the services of this repository, against the yardstick, and against a server that
+//! makes mistakes.
+
+mod faulty;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bench::fanout::Work;
+use bench::limit::LimitServer;
+use bench::load::Pace;
+use bench::measure::{Sample, Subject};
+use bench::process::Process;
+use bench::target::{Method, Target};
+use bench::{echo, fanout, idle, storm};
+use clap::Parser;
+use faulty::Mistake;
+use testkit::Server;
+
+const CLIENTS: usize = 40;
+
+fn work(pace: Pace) -> Work {
+    Work { subscribers: CLIENTS, pace, messages: 30, length: None, bytes: 100, patience: testkit::PATIENCE }
+}
+
+/// The yardstick, on a thread that ends with the process.
+fn limit() -> SocketAddr {
+    let server = LimitServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let address = server.address().expect("an address");
+    std::thread::spawn(|| server.run());
+    address
+}
+
+async fn push(method: Method) -> Server {
+    let flags = ["service", "--tick", "0"];
+    match method {
+        Method::Ws => {
+            let config = ws_echo::Config::parse_from(flags.into_iter().chain(["--reply-prefix="]));
+            Server::start(|listener, stop| ws_echo::run(listener, config, stop)).await
+        }
+        Method::Poll => {
+            let config = longpoll_server::Config::parse_from(flags);
+            Server::start(|listener, stop| longpoll_server::run(listener, config, stop)).await
+        }
+        Method::Sse => {
+            let config = sse_server::Config::parse_from(flags);
+            Server::start(|listener, stop| sse_server::run(listener, config, stop)).await
+        }
+    }
+}
+
+/// Measures a server that runs in this process.
+async fn measure(
+    target: Target,
+    address: SocketAddr,
+    round: impl FnOnce(&Subject<'_>) -> anyhow::Result<Sample> + Send + 'static,
+) -> Sample {
+    // The process never comes to rest: other tests run in it.
+    let restless = Duration::from_millis(5);
+    let run = move || round(&Subject { target: &target, address, process: Process::this(), restless });
+    tokio::task::spawn_blocking(run).await.expect("no panic").expect("the run can be made")
+}
+
+fn push_target() -> Target {
+    Target::push().expect("a description")
+}
+
+fn limit_target() -> Target {
+    Target::limit().expect("a description")
+}
+
+#[track_caller]
+fn figure(sample: &Sample, key: &str) -> f64 {
+    sample.get(key).unwrap_or_else(|| panic!("{key}: {sample:#?}"))
+}
+
+/// That everybody got everything, and what was counted can be.
+#[track_caller]
+fn assert_fanned_out(sample: &Sample, method: Method) {
+    assert_eq!(sample.faults, [""; 0], "{sample:#?}");
+    let positive =
+        ["deliveries_per_second", "delay_p50_us", "delay_p99_us", "delay_max_us", "cpu_us_per_delivery", "rss_mib"];
+    for key in positive {
+        assert!(figure(sample, key) > 0.0, "{key}: {sample:#?}");
+    }
+    assert!(figure(sample, "delay_p50_us") <= figure(sample, "delay_max_us"), "{sample:#?}");
+    // A message has 100 bytes.
+    assert!((100.0..2000.0).contains(&figure(sample, "wire_bytes_per_message")), "{sample:#?}");
+    let requests = figure(sample, "requests_per_message");
+    match method {
+        // Messages that come together are one answer.
+        Method::Poll => assert!(requests > 0.0 && requests <= 1.1, "{sample:#?}"),
+        Method::Ws | Method::Sse => assert!(requests == 0.0, "{sample:#?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_method_of_this_repository_can_be_measured() {
+    for method in Method::ALL {
+        for pace in [Pace::Rate(200.0), Pace::InFlight(3), Pace::Unanswered(2)] {
+            let server = push(method).await;
+            let round = move |subject: &Subject<'_>| fanout::round(&work(pace), subject, method);
+            let sample = measure(push_target(), server.address(), round).await;
+            assert_fanned_out(&sample, method);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_method_of_the_yardstick_can_be_measured() {
+    for method in Method::ALL {
+        for pace in [Pace::Rate(200.0), Pace::InFlight(3)] {
+            let round = move |subject: &Subject<'_>| fanout::round(&work(pace), subject, method);
+            assert_fanned_out(&measure(limit_target(), limit(), round).await, method);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_time_ends_the_publishing() {
+    let work = Work { messages: u64::MAX, length: Some(Duration::from_millis(200)), ..work(Pace::InFlight(2)) };
+    let round = move |subject: &Subject<'_>| fanout::round(&work, subject, Method::Sse);
+    assert_fanned_out(&measure(limit_target(), limit(), round).await, Method::Sse);
+}
+
+async fn faults(method: Method, mistake: Mistake) -> (Sample, [f64; 3]) {
+    let address = faulty::start(method, mistake);
+    // One publisher, so that there is one order. What is missing will not come.
+    let work = Work { patience: Duration::from_millis(500), ..work(Pace::Unanswered(1)) };
+    let round = move |subject: &Subject<'_>| fanout::round(&work, subject, method);
+    let sample = measure(limit_target(), address, round).await;
+    let counts = ["missing", "repeated", "out_of_order"].map(|key| figure(&sample, key));
+    (sample, counts)
+}
+
+#[tokio::test]
+async fn mistakes_are_found() {
+    for method in [Method::Sse, Method::Ws] {
+        for (mistake, expected) in [
+            (Mistake::Nothing, [0.0, 0.0, 0.0]),
+            (Mistake::Forgets, [1.0, 0.0, 0.0]),
+            (Mistake::Repeats, [0.0, 1.0, 0.0]),
+            (Mistake::Swaps, [0.0, 0.0, 1.0]),
+        ] {
+            let (sample, counts) = faults(method, mistake).await;
+            assert_eq!(counts, expected, "{mistake:?}: {sample:#?}");
+            assert_eq!(sample.faults.is_empty(), mistake == Mistake::Nothing, "{sample:#?}");
+        }
+        let (sample, [missing, ..]) = faults(method, Mistake::Closes).await;
+        assert!(missing > 10.0, "{sample:#?}");
+        assert!(sample.faults.iter().any(|fault| fault.contains("subscribers were lost")), "{sample:#?}");
+    }
+}
+
+#[tokio::test]
+async fn memory_of_connections_is_measured() {
+    for method in Method::ALL {
+        let round = move |subject: &Subject<'_>| {
+            let rest = Duration::from_millis(1);
+            idle::round(&Work { messages: 1, ..work(Pace::InFlight(1)) }, rest, subject, method)
+        };
+        let server = push(method).await;
+        for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
+            let sample = measure(target, address, round).await;
+            assert_eq!(sample.faults, [""; 0], "{sample:#?}");
+            // In one process with the clients, little more can be said.
+            assert!(figure(&sample, "kib_per_connection").is_finite(), "{sample:#?}");
+            assert!(figure(&sample, "rss_mib") > 1.0, "{sample:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_echo_is_measured() {
+    let server = push(Method::Ws).await;
+    for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
+        for (binary, in_flight, bytes) in [(false, 1, 64), (true, 3, 20_000)] {
+            let length = Duration::from_millis(100);
+            let work = echo::Work { connections: 8, bytes, in_flight, length, binary };
+            let round = move |subject: &Subject<'_>| echo::round(&work, subject);
+            let target = if target.name == "limit" { limit_target() } else { push_target() };
+            let sample = measure(target, address, round).await;
+            assert!(figure(&sample, "messages_per_second") > 10.0, "{sample:#?}");
+            let wire = figure(&sample, "wire_bytes_per_message");
+            assert!(wire > 2.0 * bytes as f64 && wire < 2.0 * bytes as f64 + 20.0, "{sample:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_storm_is_measured() {
+    for method in Method::ALL {
+        let round = move |subject: &Subject<'_>| storm::round(CLIENTS, 10, subject, method);
+        let server = push(method).await;
+        for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
+            let sample = measure(target, address, round).await;
+            assert!(figure(&sample, "connections_per_second") > 10.0, "{sample:#?}");
+            assert!(figure(&sample, "connect_p50_us") > 0.0, "{sample:#?}");
+        }
+    }
+}
