@@ -13,8 +13,8 @@ use crate::workspace::{self, SERVICES};
 
 /// Builds the services and the measurements with optimisation, and measures
 ///
-/// `cargo xtask bench cuts` cuts connections and looks for lost messages; `cargo xtask bench --help` lists what else there
-/// is, and `cargo xtask bench cuts --help` its flags.
+/// `cargo xtask bench compare` shows what each method costs, `cargo xtask bench cuts` cuts connections and looks for lost
+/// messages; `cargo xtask bench --help` lists what else there is, and `cargo xtask bench compare --help` its flags.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Bench {
