@@ -12,6 +12,7 @@
 
 mod connection;
 mod encoding;
+mod request;
 mod server;
 
 use std::net::SocketAddr;

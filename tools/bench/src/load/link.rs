@@ -97,3 +97,46 @@ impl Link {
 
 /// What Linux says of a connection that does not block and is under way.
 const EINPROGRESS: i32 = 115;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn more_connections_than_an_address_has_ports_leave_from_several() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let mut sources = Vec::new();
+        for index in [0, A_SOURCE - 1, A_SOURCE, 3 * A_SOURCE] {
+            let _link = Link::connect(address, index, poll.registry(), Token(index)).unwrap();
+            sources.push(listener.accept().unwrap().1.ip().to_string());
+        }
+        assert_eq!(sources, ["127.0.0.1", "127.0.0.1", "127.0.0.3", "127.0.0.5"]);
+    }
+
+    #[test]
+    fn what_the_system_does_not_take_at_once_is_sent_later() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let mut link = Link::connect(listener.local_addr().unwrap(), 0, poll.registry(), Token(0)).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let bytes: Vec<u8> = (0..16 << 20).map(|index: u32| index as u8).collect();
+        let mut wire = Wire::default();
+        let (first, second) = bytes.split_at(8 << 20);
+        link.send(first, &mut wire).unwrap();
+        link.send(second, &mut wire).unwrap();
+        assert!(!link.unsent.is_empty());
+        let reader = std::thread::spawn(move || {
+            let mut received = vec![0; 16 << 20];
+            server.read_exact(&mut received).map(|()| received)
+        });
+        while !link.unsent.is_empty() {
+            link.flush().unwrap();
+        }
+        assert!(reader.join().unwrap().unwrap() == bytes);
+        assert_eq!(wire.sent, 16 << 20);
+    }
+}
