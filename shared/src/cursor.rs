@@ -39,7 +39,7 @@ impl fmt::Display for Epoch {
                 break;
             }
         }
-        digits[start..].iter().try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
+        f.write_str(str::from_utf8(&digits[start..]).unwrap_or_default())
     }
 }
 

@@ -180,8 +180,16 @@ impl Query {
     }
 
     fn values(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
-        let pairs = form_urlencoded::parse(self.0.as_bytes());
-        pairs.filter(move |(key, _)| key == name).map(|(_, value)| value)
+        self.0.split('&').filter_map(move |pair| {
+            let is_plain = pair.bytes().all(|byte| byte != b'%' && byte != b'+');
+            let (key, value) = if is_plain {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (Cow::Borrowed(key), Cow::Borrowed(value))
+            } else {
+                form_urlencoded::parse(pair.as_bytes()).next()?
+            };
+            (key == name).then_some(value)
+        })
     }
 
     /// What `topic` names: up to 64 topics or patterns, `main` if none is named.
