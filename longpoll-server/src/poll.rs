@@ -60,11 +60,11 @@ impl Poll {
             self.hold.mul_f64(1.0 - 0.2 * fastrand::f64())
         });
         let mut held = HeldPage {
-            subscriber: self.app.subscribe(&topics, since),
+            subscriber: self.app.subscribe(&topics, since).await?,
             limit: BatchLimit { messages, bytes: page::MAX_BYTES },
             responder: request.responder(),
         };
-        let batch = held.subscriber.read(held.limit);
+        let batch = self.app.read(&mut held.subscriber, held.limit).await?;
         if !batch.is_empty() || wait.is_zero() {
             return Ok(whole(held.answer(&batch)));
         }
@@ -80,7 +80,7 @@ impl Poll {
             return Err(ApiError::BadParameter { parameter: "limit", reason });
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
-        let turn = match self.queues.take(&topic).await {
+        let turn = match self.queues.take(&topic).await? {
             Ok(message) => return Ok(whole(answer_with(StatusCode::OK, message.to_vec()))),
             Err(_) if wait.is_zero() => return Ok(whole(answer_with(StatusCode::NO_CONTENT, Vec::new()))),
             Err(turn) => turn,
@@ -108,7 +108,9 @@ impl HeldPage {
             () = released => {}
             () = sleep(wait) => {}
         }
-        let batch = self.subscriber.read(self.limit);
+        // Where older messages cannot be read now, nothing is told, and the client asks again with the cursor it has.
+        let nothing_yet = || Batch { more: true, ..Batch::default() };
+        let batch = app.read(&mut self.subscriber, self.limit).await.unwrap_or_else(|_| nothing_yet());
         let answer = self.answer(&batch);
         // The subscriber is not needed while the answer is on its way.
         let Self { subscriber, responder, .. } = self;

@@ -50,7 +50,7 @@ pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Response, 
         Some(id) => Some(std::str::from_utf8(id).unwrap_or_default().parse()?),
     };
     let since = request.query.since()?;
-    let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now));
+    let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now)).await?;
 
     let head = request.responder().stream_head(StatusCode::OK, &headers());
     let stream = Stream { app: Arc::clone(&app), subscriber };
@@ -122,10 +122,11 @@ impl Stream {
         loop {
             let Batch { gap, entries, more } = self.subscriber.read(BATCH);
             let gap = gap.map(|gap| encode_gap(&gap)).unwrap_or_default();
-            any |= !gap.is_empty() || !entries.is_empty();
-            if !any {
-                return Ok(false);
+            if gap.is_empty() && entries.is_empty() {
+                // Nothing, or nothing yet: `changed` tells when older messages are there.
+                return Ok(any);
             }
+            any = true;
             let messages = entries.iter().map(|entry| &entry.wire[..]);
             socket.write_parts(std::iter::once(gap.as_bytes()).chain(messages)).await?;
             if !more {

@@ -23,7 +23,7 @@ use crate::{
 const KEPT: [&str; 3] = ["shared", "tools/testkit", "tools/xtask"];
 
 /// Folders that need all three services, and so go when one of them does.
-const NEED_ALL: [&str; 2] = ["tools/bench", "tools/e2e"];
+const NEED_ALL: [&str; 3] = ["tools/bench", "tools/e2e", "tools/replicas"];
 
 /// Builds and tests each service in a copy of the workspace without the other two
 ///
