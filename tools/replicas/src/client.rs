@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::replica::{Method, Replica};
+use crate::replica::{Method, Place, Replica};
 
 /// What a client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,30 +82,41 @@ impl Client {
     }
 
     /// Goes on at another service.
-    pub async fn move_to(&mut self, replica: &Replica) {
+    pub async fn move_to(&mut self, place: impl Into<Place>) {
+        assert!(self.try_move_to(place).await, "the service lets it in");
+    }
+
+    /// Goes on at another service, if that lets it in.
+    pub async fn try_move_to(&mut self, place: impl Into<Place>) -> bool {
+        let place = place.into();
+        self.connection = self.connect(place).await;
+        self.connection.is_some()
+    }
+
+    async fn connect(&mut self, Place { method, address }: Place) -> Option<Connection> {
         let query = format!("{}&since={}", self.topics, self.cursor);
-        self.connection = Some(match replica.method {
+        Some(match method {
             Method::WebSocket => {
-                let url = replica.server.ws_url(&format!("/feed?{query}"));
-                let mut socket = soon(connect_async(url)).await.expect("the service lets it in").0;
+                let mut socket = soon(connect_async(format!("ws://{address}/feed?{query}"))).await.ok()?.0;
                 // The welcome.
-                soon(socket.next()).await.expect("it goes on").expect("it goes well");
+                soon(socket.next()).await?.ok()?;
                 Connection::WebSocket(Box::new(socket))
             }
             Method::EventStream => {
-                let url = replica.server.url(&format!("/events?{query}"));
-                let response = soon(reqwest::get(url)).await.expect("the service answers");
-                assert_eq!(response.status(), 200);
+                let response = soon(reqwest::get(format!("http://{address}/events?{query}"))).await.ok()?;
+                if response.status() != 200 {
+                    return None;
+                }
                 let events = response.bytes_stream().eventsource();
                 let events = events.take_while(|event| std::future::ready(event.is_ok()));
                 Connection::EventStream(Box::pin(events.filter_map(|event| std::future::ready(event.ok()))))
             }
             Method::LongPoll => Connection::LongPoll {
-                base: replica.server.url(&format!("/poll?{}&wait=20", self.topics)),
+                base: format!("http://{address}/poll?{}&wait=20", self.topics),
                 page: VecDeque::new(),
                 next: self.cursor.clone(),
             },
-        });
+        })
     }
 
     /// What it is told next. `None` when the connection has ended.

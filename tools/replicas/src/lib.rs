@@ -14,4 +14,4 @@ mod replica;
 pub use client::{Client, Told};
 pub use nats_server::{NatsCluster, NatsServer};
 pub use partition::Partition;
-pub use replica::{Answer, Method, Replica};
+pub use replica::{Answer, Method, Place, Replica};

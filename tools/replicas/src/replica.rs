@@ -1,5 +1,6 @@
 //! A service that shares its history.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
@@ -30,6 +31,21 @@ pub struct Replica {
     pub server: Server,
     /// Its method.
     pub method: Method,
+}
+
+/// Where a service is.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Its method.
+    pub method: Method,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl From<&Replica> for Place {
+    fn from(replica: &Replica) -> Self {
+        Self { method: replica.method, address: replica.server.address() }
+    }
 }
 
 /// What it answered.
