@@ -75,7 +75,9 @@ pub(super) async fn run(parts: Arc<Parts>, hub: Hub, feed: Feed) -> anyhow::Erro
             }
         };
         match interrupted {
-            Interrupted::Look(LookError::Unfit(unfit)) if follower.known.is_none() => return unfit.into(),
+            Interrupted::Look(error @ (LookError::Unfit(_) | LookError::TooOld(_))) if follower.known.is_none() => {
+                return error.into();
+            }
             Interrupted::Again => {}
             interrupted => {
                 parts.set_trouble(interrupted.to_string());

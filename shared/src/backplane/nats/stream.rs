@@ -73,6 +73,8 @@ pub(super) struct Unfit {
 pub(super) enum LookError {
     #[error("{0}")]
     Unfit(#[from] Unfit),
+    #[error("NATS is of version {0}, and 2.10 or newer is needed: a stream has to keep metadata")]
+    TooOld(String),
     #[error("the stream {0} is missing")]
     Missing(String),
     #[error("the stream {0} cannot be reached: {1}")]
@@ -135,6 +137,10 @@ impl StreamSpec {
 
     /// The stream as it is, created if it is missing. Many processes may do this at once.
     pub(super) async fn look_or_create(&self, jetstream: &Context) -> Result<Seen, LookError> {
+        let client = jetstream.client();
+        if !client.is_server_compatible(2, 10, 0) {
+            return Err(LookError::TooOld(client.server_info().version));
+        }
         match self.look(jetstream).await {
             Err(LookError::Missing(_)) => {}
             seen => return seen,

@@ -63,11 +63,10 @@ async fn a_rolling_restart_under_load_is_not_noticed() {
         clients.spawn(follow(Arc::clone(&places), client, index, COUNT));
     }
     let publishing = tokio::spawn(publish(Arc::clone(&places), COUNT));
-    for index in 0..replicas.len() {
-        let next = Replica::start(replicas[index].method, &nats.url(), &["--history", "10000"]).await;
+    for (index, replica) in replicas.iter_mut().enumerate() {
+        let next = Replica::start(replica.method, &nats.url(), &["--history", "10000"]).await;
         places.lock().unwrap()[index] = Place::from(&next);
-        let old = std::mem::replace(&mut replicas[index], next);
-        old.server.stopped().await;
+        std::mem::replace(replica, next).server.stopped().await;
     }
     soon(publishing).await.unwrap();
     let expected: Vec<_> = (0..COUNT).map(|number| number.to_string()).collect();
