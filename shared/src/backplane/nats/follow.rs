@@ -150,7 +150,11 @@ impl Follower {
                 () = parts.doubt.notified(), if look.is_none() => look = Some(parts.spec.look(&jetstream).boxed()),
                 seen = async { look.as_mut().expect("it is polled only if there is one").await }, if look.is_some() => {
                     look = None;
-                    self.check(seen?, quiet_since)?;
+                    match seen {
+                        // Perhaps it elects a leader. What comes is still of the same stream.
+                        Err(error @ LookError::OutOfReach(..)) => parts.set_trouble(error.to_string()),
+                        seen => self.check(seen?, quiet_since)?,
+                    }
                 }
                 _ = sweeping.tick() => self.sweep().await,
             }
