@@ -99,6 +99,17 @@ async fn a_replica_that_is_cut_off_says_so_and_catches_up() {
 
     network.cut(false);
     cut_off.until_ready().await;
+    // Nor is one that comes before this replica has caught up.
+    network.cut(true);
+    let further = near.publish("b", "b").await;
+    let path = format!("/messages?topic=b&since={further}");
+    let (answer, ()) = tokio::join!(cut_off.get(&path), async {
+        // The one thread of this test has begun with the other request by then.
+        assert_eq!(cut_off.get("/livez").await.status, 200);
+        network.cut(false);
+    });
+    assert_eq!((answer.status, &answer.json["gap"]), (200, &serde_json::Value::Null), "{answer:?}");
+
     assert_eq!(client.texts(30).await, numbered("m", 0..30));
     near.publish("a", "after").await;
     assert_eq!(client.texts(1).await, ["after"]);

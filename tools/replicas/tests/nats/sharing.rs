@@ -64,6 +64,11 @@ async fn what_is_published_is_there_to_be_read_once_it_is_confirmed() {
         assert_eq!((last["id"].as_str(), last["text"].as_str()), (Some(&*id), Some(&*text)));
         assert_eq!(page["cursor"], id);
     }
+    // The confirmation and the message race.
+    for text in numbered("n", 0..300) {
+        let id = replicas[0].publish("b", &text).await;
+        assert_eq!(replicas[0].page("topic=b&since=now").await["cursor"], id);
+    }
 }
 
 #[tokio::test]
