@@ -121,7 +121,8 @@ impl Parts {
             return;
         }
         match (&*current, &state) {
-            (State::Following, State::Behind(reason) | State::Unknown(reason)) => {
+            // Where NATS is away, that has been said.
+            (State::Following, State::Behind(reason) | State::Unknown(reason)) if self.link.up().is_ok() => {
                 tracing::warn!(%reason, "not following the stream");
             }
             (_, State::Following) => tracing::info!(stream = self.spec.name(), "following the stream"),

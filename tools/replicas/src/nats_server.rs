@@ -22,9 +22,15 @@ pub struct NatsServer {
 impl NatsServer {
     /// Starts a server on a port that the system chose.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`NatsServer::start`], with flags.
+    pub async fn start_with(flags: &[&str]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let name = format!("nats-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let mut server = Self { process: None, store: env::temp_dir().join(name), port: 0, extra: Vec::new() };
+        server.extra = flags.iter().map(|flag| (*flag).to_owned()).collect();
         server.run().await;
         server
     }

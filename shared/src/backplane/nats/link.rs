@@ -130,7 +130,7 @@ fn note(health: &watch::Sender<Health>, event: &Event) {
         }
         Event::ServerError(error) => tracing::warn!(%error, "NATS complains"),
         Event::ClientError(error) => {
-            if health.error.is_none() && !health.up {
+            if health.error.is_none() && health.generation == 0 {
                 tracing::warn!(%error, "NATS cannot be reached, trying again");
             }
             health.error = Some(error.to_string());

@@ -88,3 +88,16 @@ async fn credentials_that_cannot_be_read_are_told() {
         assert!(said.contains(flag) && said.contains(file), "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_login_is_taken_from_the_flags_or_the_url() {
+    let nats = NatsServer::start_with(&["--user", "push", "--pass", "p@ss"]).await;
+    let address = format!("127.0.0.1:{}", nats.port());
+    let url = format!("nats://push:p%40ss@{address}");
+    Replica::start(Method::LongPoll, &url, &[]).await.publish("a", "m").await;
+    let flags = ["--nats-user", "push", "--nats-password", "p@ss"];
+    Replica::start(Method::EventStream, &nats.url(), &flags).await.publish("a", "m").await;
+    let refused =
+        Replica::begin(Method::WebSocket, &nats.url(), &["--nats-user", "push", "--nats-password", "no"]).await;
+    refused.until_not_ready("authorization").await;
+}
