@@ -6,19 +6,22 @@
 //! - `link`: the connection, and whether it stands
 //! - `stream`: the stream's settings, and which history it holds
 //! - `wire`: a message as NATS carries it
-//! - `follow`: from the stream to the hub; `fill`: the first time, from the stored messages
+//! - `follow`: from the stream to the hub, by way of `consumer` and `intake`; `fill`: the first time, from the stored messages
 //! - `losses`: what is missing of what was stored
 //! - `publish`: from publishers to the stream; `arrivals`: and back
-//! - `archive`: what the stream holds and memory does not
+//! - `archive`: what the stream holds and memory does not; `subjects`: how it is asked for
 
 mod archive;
 mod arrivals;
+mod consumer;
 mod fill;
 mod follow;
+mod intake;
 mod link;
 mod losses;
 mod publish;
 mod stream;
+mod subjects;
 mod wire;
 
 use std::fmt;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use tokio::time::timeout;
 
-use super::follow::{Consumer, Follower, Intake, Interrupted, Known, place};
+use super::consumer::Consumer;
+use super::follow::{Follower, Interrupted};
+use super::intake::{Intake, Known, place};
 use super::losses::FirstRead;
 use super::stream::Seen;
 use crate::hub::Feed;

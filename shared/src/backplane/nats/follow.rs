@@ -1,29 +1,23 @@
 //! From the stream to the hub: one ordered consumer for all topics and clients.
 //!
-//! The consumer of the library is made again by the library whenever it has to be, even on another stream of the same
-//! name, and from the very first message if it has delivered none. So its messages are trusted only as long as they come
-//! from the consumer that was made here and checked afterwards; those of any other make this begin again, from the own
-//! position, with a look at the stream.
+//! A consumer is made and checked afterwards (see `consumer`); whenever its messages cannot be trusted any more, this begins
+//! again, from the own position, with a look at the stream.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig, OrderedErrorKind};
-use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
-use async_nats::jetstream::{self, Context};
-use futures_util::{FutureExt, StreamExt};
+use async_nats::jetstream::Context;
+use futures_util::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use super::consumer::{Consumer, Next};
+use super::intake::{Intake, Known};
 use super::stream::{LookError, Seen};
-use super::wire::{Foreign, Stored};
+use super::wire::Foreign;
 use super::{Parts, State, fill};
 use crate::cursor::Cursor;
 use crate::hub::{Feed, Hub, Wake};
-use crate::message::Message;
 use crate::timestamp::Timestamp;
-
-/// The most messages that become visible at once.
-const BATCH: usize = 256;
 
 /// How often the stream is looked at, to see that it is still the same.
 const LOOK: Duration = Duration::from_secs(2);
@@ -48,14 +42,6 @@ pub(super) enum Interrupted {
     /// It has to be begun again, from the own position.
     #[error("following begins again")]
     Again,
-}
-
-/// The history as far as it is known here.
-pub(super) struct Known {
-    pub(super) feed: Feed,
-    pub(super) position: u64,
-    /// The last message that came, and when the stream took it: the stream must still say so.
-    pub(super) mark: Option<(u64, i128)>,
 }
 
 /// Follows the stream for as long as it is polled.
@@ -177,24 +163,14 @@ impl Follower {
         after: u64,
         before: &Seen,
     ) -> Result<(Consumer, Seen), Interrupted> {
-        let failed = |error: String| Interrupted::Consumer(format!("the stream cannot be followed: {error}"));
-        let config = OrderedConfig {
-            deliver_subject: jetstream.client().new_inbox(),
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
-            replay_policy: ReplayPolicy::Instant,
-            ..OrderedConfig::default()
-        };
-        let made = jetstream.create_consumer_on_stream(config, self.parts.spec.name()).await;
-        let made = made.map_err(|error| failed(error.to_string()))?;
-        let name = made.cached_info().name.clone();
-        let messages = made.messages().await.map_err(|error| failed(error.to_string()))?;
+        let consumer = Consumer::make(jetstream, self.parts.spec.name(), after).await?;
         // A stream does not come back once it is gone. So if it is there after the consumer was made, and was there
         // before, the consumer is one of it.
         let seen = self.look(jetstream).await?;
         if seen.epoch() != before.epoch() {
             return Err(Interrupted::Again);
         }
-        Ok((Consumer { messages, name }, seen))
+        Ok((consumer, seen))
     }
 
     /// Makes sure that the stream still holds what came from it. A server that lost its latest messages, in a crash of its
@@ -240,7 +216,7 @@ impl Follower {
         }
         // Gone before it came here, and nothing comes any more that would show it.
         if seen.first > known.position + 1 && quiet_since.elapsed() >= LOOK / 2 {
-            lose(known, seen.first - 1).wake();
+            known.lose(seen.first - 1).wake();
             self.arrived();
         }
         Ok(())
@@ -289,121 +265,4 @@ impl Follower {
     pub(super) fn foreign(&mut self) -> &mut Vec<Foreign> {
         &mut self.foreign
     }
-}
-
-/// What a consumer hands out.
-pub(super) type Next = Option<Result<jetstream::Message, jetstream::consumer::push::OrderedError>>;
-
-/// The messages of a consumer that was checked.
-pub(super) struct Consumer {
-    messages: Ordered,
-    name: String,
-}
-
-impl Consumer {
-    pub(super) fn next(&mut self) -> impl Future<Output = Next> + '_ {
-        self.messages.next()
-    }
-
-    /// The message, if it is of the consumer that was checked.
-    pub(super) fn trusted(&self, next: Next) -> Result<Option<jetstream::Message>, Interrupted> {
-        match next {
-            Some(Ok(message)) => {
-                let ours = message.info().is_ok_and(|info| info.consumer == self.name);
-                if ours { Ok(Some(message)) } else { Err(Interrupted::Again) }
-            }
-            // The library makes another consumer; so does this.
-            Some(Err(error)) if error.kind() == OrderedErrorKind::MissingHeartbeat => Err(Interrupted::Again),
-            Some(Err(error)) => Err(Interrupted::Consumer(format!("the stream cannot be followed: {error}"))),
-            None => Err(Interrupted::Consumer("the stream can no longer be followed".to_owned())),
-        }
-    }
-}
-
-/// Messages on their way into a history.
-pub(super) struct Intake<'a> {
-    known: &'a mut Known,
-    foreign: &'a mut Vec<Foreign>,
-    batch: Vec<Message>,
-    taken: usize,
-    wakes: Vec<Wake>,
-}
-
-impl<'a> Intake<'a> {
-    pub(super) fn new(known: &'a mut Known, foreign: &'a mut Vec<Foreign>) -> Self {
-        Self { known, foreign, batch: Vec::new(), taken: 0, wakes: Vec::new() }
-    }
-
-    pub(super) fn room(&self) -> bool {
-        self.taken < BATCH
-    }
-
-    /// Takes what has been stored under the next number. Where numbers are missing, what they stood for was given up
-    /// before it came here, and of which topics it was is not known.
-    pub(super) fn take(&mut self, message: &jetstream::Message) {
-        let Some((sequence, nanos)) = place(message) else { return };
-        self.lose_before(sequence);
-        self.take_next(message, sequence, nanos);
-    }
-
-    /// Takes what lies between the last number and this one for lost, of every topic.
-    pub(super) fn lose_before(&mut self, sequence: u64) {
-        if sequence > self.known.position + 1 {
-            self.append();
-            let (from, to) = (self.known.position + 1, sequence - 1);
-            tracing::info!(from, to, "messages were given up before they came here");
-            self.wakes.push(lose(self.known, to));
-        }
-    }
-
-    /// As [`Intake::take`], but numbers may be missing. Returns the message's topic, if it is a message.
-    pub(super) fn take_next(&mut self, message: &jetstream::Message, sequence: u64, nanos: i128) -> Option<&Message> {
-        self.taken += 1;
-        // A consumer that was made again may have begun too early.
-        if sequence <= self.known.position {
-            return None;
-        }
-        self.known.position = sequence;
-        self.known.mark = Some((sequence, nanos));
-        let stored =
-            Stored { subject: &message.subject, headers: message.headers.as_ref(), payload: &message.payload, nanos };
-        match stored.message(Cursor { epoch: self.known.feed.epoch(), offset: sequence }) {
-            Ok(message) => {
-                self.batch.push(message);
-                self.batch.last()
-            }
-            Err(foreign) => {
-                if !self.foreign.contains(&foreign) {
-                    self.foreign.push(foreign);
-                    let subject = message.subject.as_str();
-                    tracing::warn!(%foreign, subject, sequence, "passed over what is no message; this is said once");
-                }
-                None
-            }
-        }
-    }
-
-    fn append(&mut self) {
-        if !self.batch.is_empty() {
-            self.wakes.push(self.known.feed.append(self.batch.drain(..)));
-        }
-        self.known.feed.skip_to(self.known.position);
-    }
-
-    /// Has everything taken visible. Who waits is to be woken.
-    pub(super) fn finish(mut self) -> Vec<Wake> {
-        self.append();
-        self.wakes
-    }
-}
-
-/// The number of something stored, and when it was.
-pub(super) fn place(message: &jetstream::Message) -> Option<(u64, i128)> {
-    let info = message.info().ok()?;
-    Some((info.stream_sequence, info.published.unix_timestamp_nanos()))
-}
-
-fn lose(known: &mut Known, through: u64) -> Wake {
-    known.position = through;
-    known.feed.lost_through(through)
 }
