@@ -57,11 +57,11 @@ impl Poll {
             self.hold.mul_f64(1.0 - 0.2 * fastrand::f64())
         });
         let mut held = HeldPage {
-            subscriber: self.app.subscribe(&topics, since),
+            subscriber: self.app.subscribe(&topics, since).await?,
             limit: BatchLimit { messages, bytes: page::MAX_BYTES },
             responder: request.responder(),
         };
-        let batch = held.subscriber.read(held.limit);
+        let batch = self.app.read(&mut held.subscriber, held.limit).await?;
         if !batch.is_empty() || wait.is_zero() {
             return Ok(response(StatusCode::OK, held.page(&batch)));
         }
@@ -77,7 +77,7 @@ impl Poll {
             return Err(ApiError::BadParameter { parameter: "limit", reason });
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
-        let turn = match self.queues.take(&topic).await {
+        let turn = match self.queues.take(&topic).await? {
             Ok(message) => return Ok(response(StatusCode::OK, message)),
             Err(_) if wait.is_zero() => return Ok(response(StatusCode::NO_CONTENT, "")),
             Err(turn) => turn,
@@ -105,14 +105,16 @@ impl HeldPage {
                 Event::Readable | Event::Draining => {}
             }
         }
-        let (answer, responder) = self.answer(&app);
+        // Where older messages cannot be read now, nothing is told, and the client asks again with the cursor it has.
+        let nothing_yet = || Batch { more: true, ..Batch::default() };
+        let batch = app.read(&mut self.subscriber, self.limit).await.unwrap_or_else(|_| nothing_yet());
+        let (answer, responder) = self.answer(&app, &batch);
         socket.answer(&responder, &answer).await
     }
 
     /// What is written. The subscriber is not needed while it is on its way.
-    fn answer(mut self, app: &App) -> (Vec<u8>, Responder) {
-        let batch = self.subscriber.read(self.limit);
-        let page = self.page(&batch);
+    fn answer(self, app: &App, batch: &Batch) -> (Vec<u8>, Responder) {
+        let page = self.page(batch);
         whole(self.responder, app, StatusCode::OK, &page)
     }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use shared::app::App;
+use shared::app::{App, Refusal};
 use shared::cursor::{Cursor, Position};
 use shared::hub::{BatchLimit, Subscriber};
 use shared::topic::Topic;
@@ -45,6 +45,9 @@ pub(crate) struct Turn {
     subscriber: Subscriber,
 }
 
+/// A message or a turn; or what to wait for where the first message is somebody else's.
+type Tried = Result<Result<Bytes, Turn>, OwnedNotified>;
+
 impl Queues {
     pub(crate) fn new(app: Arc<App>) -> Self {
         Self { app, by_topic: Mutex::default() }
@@ -54,33 +57,36 @@ impl Queues {
     ///
     /// A message that came for those who wait is theirs. It is queued again only if all of them have gone, which their
     /// tasks, awake by now, are about to find out: so this waits for them.
-    pub(crate) async fn take(self: &Arc<Self>, topic: &Topic) -> Result<Bytes, Turn> {
+    ///
+    /// # Errors
+    /// When the history is not known yet.
+    pub(crate) async fn take(self: &Arc<Self>, topic: &Topic) -> Result<Result<Bytes, Turn>, Refusal> {
         loop {
-            match self.try_take(topic) {
-                Ok(result) => return result,
+            match self.try_take(topic)? {
+                Ok(result) => return Ok(result),
                 Err(settled) => settled.await,
             }
         }
     }
 
-    /// As `take`, but `Err` with what to wait for where the first message is somebody else's.
-    fn try_take(self: &Arc<Self>, topic: &Topic) -> Result<Result<Bytes, Turn>, OwnedNotified> {
+    /// As `take`, without waiting.
+    fn try_take(self: &Arc<Self>, topic: &Topic) -> Result<Tried, Refusal> {
         let mut by_topic = self.by_topic.lock();
         if !by_topic.contains_key(topic) {
             self.make_room(&mut by_topic);
         }
         let queue = by_topic.entry(topic.clone()).or_default();
-        let mut subscriber = self.app.subscribe(&[topic.clone().into()], queue.taken);
+        let mut subscriber = self.app.subscribe_in_memory(&[topic.clone().into()], queue.taken)?;
         if let Some((message, cursor)) = next(&mut subscriber) {
             if queue.has_waiters() {
-                return Err(Arc::clone(&queue.settled).notified_owned());
+                return Ok(Err(Arc::clone(&queue.settled).notified_owned()));
             }
             queue.advance(cursor);
-            return Ok(Ok(message));
+            return Ok(Ok(Ok(message)));
         }
         queue.taken = Position::At(subscriber.cursor());
         let (waiters, settled) = (Arc::clone(&queue.waiters), Arc::clone(&queue.settled));
-        Ok(Err(Turn { queues: Arc::clone(self), topic: topic.clone(), waiters, settled, subscriber }))
+        Ok(Ok(Err(Turn { queues: Arc::clone(self), topic: topic.clone(), waiters, settled, subscriber })))
     }
 
     /// Before the map grows, drops the queues that have nothing to take and nobody waiting: they would be made anew just
@@ -88,8 +94,8 @@ impl Queues {
     fn make_room(&self, by_topic: &mut HashMap<Topic, Queue>) {
         if by_topic.len() == by_topic.capacity() {
             by_topic.retain(|topic, queue| {
-                let mut history = self.app.subscribe(&[topic.clone().into()], Position::Earliest);
-                queue.has_waiters() || next(&mut history).is_some()
+                let history = self.app.subscribe_in_memory(&[topic.clone().into()], Position::Earliest);
+                queue.has_waiters() || history.is_ok_and(|mut history| next(&mut history).is_some())
             });
             by_topic.shrink_to(by_topic.len() * 2);
         }
@@ -200,7 +206,8 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_came_for_waiters_who_have_all_gone_is_queued() {
         let (queues, topic) = (queues(), Topic::default());
-        let (one, two) = (queues.take(&topic).await.unwrap_err(), queues.take(&topic).await.unwrap_err());
+        let (one, two) =
+            (queues.take(&topic).await.unwrap().unwrap_err(), queues.take(&topic).await.unwrap().unwrap_err());
         publish(&queues, "m").await;
         let newcomer = queues.take(&topic);
         tokio::pin!(newcomer);
@@ -208,21 +215,21 @@ mod tests {
         drop(one);
         assert!(newcomer.as_mut().now_or_never().is_none());
         drop(two);
-        assert_eq!(newcomer.await.unwrap(), "m");
+        assert_eq!(newcomer.await.unwrap().unwrap(), "m");
     }
 
     #[tokio::test]
     async fn a_message_that_came_for_waiters_is_not_queued_once_one_has_it() {
         let (queues, topic) = (queues(), Topic::default());
-        let mut one = queues.take(&topic).await.unwrap_err();
-        let two = queues.take(&topic).await.unwrap_err();
+        let mut one = queues.take(&topic).await.unwrap().unwrap_err();
+        let two = queues.take(&topic).await.unwrap().unwrap_err();
         publish(&queues, "m").await;
         let newcomer = queues.take(&topic);
         tokio::pin!(newcomer);
         assert!(newcomer.as_mut().now_or_never().is_none());
         assert_eq!(poll_fn(|cx| one.poll_arrives(cx)).await, "m");
         drop(one);
-        let mut newcomer = newcomer.await.unwrap_err();
+        let mut newcomer = newcomer.await.unwrap().unwrap_err();
         publish(&queues, "n").await;
         assert_eq!(two.give_up().as_deref(), Some(&b"m"[..]), "who waited then gets it too");
         assert_eq!(poll_fn(|cx| newcomer.poll_arrives(cx)).await, "n");

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::backplane::{Backplane, Local, Publication, PublishError, Receipt};
 use crate::config::CommonConfig;
 use crate::cursor::Position;
 use crate::drain::Drain;
-use crate::hub::{Encode, Hub, Subscriber};
+use crate::hub::{Batch, BatchLimit, Encode, Hub, Subscriber};
 use crate::topic::TopicFilter;
+
+/// How long a page waits for messages that memory does not hold.
+const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running service's state: its history, its backplane, its configuration, and whether it is shutting down.
 #[derive(Debug)]
@@ -21,7 +26,7 @@ pub struct App {
     backplane: Arc<dyn Backplane>,
 }
 
-/// Why a publication was not taken. Nothing of it has been published.
+/// Why a publication or a subscription was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The service is shutting down.
@@ -33,14 +38,18 @@ pub enum Refusal {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The history cannot be followed or read now.
+    #[error("not ready: {0}")]
+    NotReady(String),
     /// The backplane did not take it.
     #[error(transparent)]
     Backplane(#[from] PublishError),
 }
 
 impl App {
-    /// With an empty history of its own. `encode` makes the bytes that the service sends for a message; messages that come
-    /// within `gather` of the first are delivered together with it.
+    /// With an empty history of its own, or one that is shared by way of NATS, as the flags say. `encode` makes the bytes
+    /// that the service sends for a message; messages that come within `gather` of the first are delivered together with
+    /// it.
     ///
     /// # Errors
     /// When flags contradict each other.
@@ -53,9 +62,9 @@ impl App {
                  raise the one or lower the other"
             );
         }
-        let (local, hub) = Local::new(config.history.limits(), config.history.idempotency_keys, encode);
         let drain = Drain::new(config.connections.drain);
-        Ok(Arc::new(Self { config, drain, hub, backplane: Arc::new(local.gather_for(gather)) }))
+        let (backplane, hub) = backplane(&config, encode, gather)?;
+        Ok(Arc::new(Self { config, drain, hub, backplane }))
     }
 
     /// The backplane, for those who feed it or wait for it.
@@ -79,8 +88,49 @@ impl App {
     }
 
     /// Follows topics from a position on.
-    pub fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Subscriber {
-        self.hub.subscribe(filters, from)
+    ///
+    /// # Errors
+    /// When the history is not known, or it cannot be found out whether the position is in it.
+    pub async fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
+        self.backplane.known().map_err(Refusal::NotReady)?;
+        if let Position::At(cursor) = from
+            && !self.hub.knows(cursor)
+            && let Some(looking) = self.backplane.look_for(cursor)
+        {
+            looking.await.map_err(Refusal::NotReady)?;
+        }
+        Ok(self.hub.subscribe(filters, from))
+    }
+
+    /// As [`Hub::subscribe_in_memory`].
+    ///
+    /// # Errors
+    /// When the history is not known.
+    pub fn subscribe_in_memory(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
+        self.backplane.known().map_err(Refusal::NotReady)?;
+        Ok(self.hub.subscribe_in_memory(filters, from))
+    }
+
+    /// Reads what comes next, without waiting for more than an archive.
+    ///
+    /// # Errors
+    /// When the archive is out of reach. The subscriber is where it was.
+    pub async fn read(&self, subscriber: &mut Subscriber, limit: BatchLimit) -> Result<Batch, Refusal> {
+        let batch = subscriber.read(limit);
+        if !batch.is_empty() || !batch.more {
+            return Ok(batch);
+        }
+        let reading = async {
+            loop {
+                subscriber.changed().await;
+                let batch = subscriber.read(limit);
+                if !batch.is_empty() || !batch.more {
+                    return batch;
+                }
+            }
+        };
+        let out_of_reach = |_| Refusal::NotReady("older messages cannot be read now; try again".to_owned());
+        timeout(ARCHIVE_PATIENCE, reading).await.map_err(out_of_reach)
     }
 
     /// `Err` with the reason when the service should be sent no clients.
@@ -95,4 +145,15 @@ impl App {
     pub fn max_message_bytes(&self) -> usize {
         self.config.input.max_message_bytes.as_u64() as usize
     }
+}
+
+fn backplane(config: &CommonConfig, encode: Encode, gather: Duration) -> anyhow::Result<(Arc<dyn Backplane>, Hub)> {
+    #[cfg(feature = "nats")]
+    if config.nats.is_asked_for() {
+        let (nats, hub) =
+            crate::backplane::Nats::new(&config.nats, &config.history, config.input.max_message_bytes, encode, gather)?;
+        return Ok((Arc::new(nats), hub));
+    }
+    let (local, hub) = Local::new(config.history.limits(), config.history.idempotency_keys, encode);
+    Ok((Arc::new(local.gather_for(gather)), hub))
 }

@@ -2,6 +2,8 @@
 
 mod idempotency;
 mod local;
+#[cfg(feature = "nats")]
+mod nats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +14,10 @@ use serde::Serialize;
 
 pub use idempotency::{BadIdempotencyKey, IdempotencyKey, MAX_KEY_BYTES};
 pub use local::Local;
+#[cfg(feature = "nats")]
+pub use nats::Nats;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Epoch};
 use crate::message::Draft;
 use crate::timestamp::Timestamp;
 use crate::topic::Topic;
@@ -41,26 +45,47 @@ pub struct Receipt {
     pub repeated: bool,
 }
 
-/// Where the messages of one publication are: one after the other. Of the same size whatever their number, since it is
-/// kept for each idempotency key.
+/// Where the messages of one publication are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
-    /// The first one's place.
-    pub first: Cursor,
-    /// How many there are.
-    pub count: usize,
+    /// The history that they are in.
+    pub epoch: Epoch,
     /// The topic that they were published on.
     pub topic: Topic,
-    /// When the backplane took them.
-    pub at: Timestamp,
+    /// Their places in it.
+    pub places: Places,
+}
+
+/// The places of one or more messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Places {
+    /// One after the other. Of the same size whatever their number, for those who keep it for each idempotency key.
+    Run {
+        /// The first one's offset.
+        first: u64,
+        /// How many there are.
+        count: usize,
+        /// When the backplane took them.
+        at: Timestamp,
+    },
+    /// In order, with messages of others in between: the offset of each, and when the backplane took it.
+    Scattered(Box<[(u64, Timestamp)]>),
 }
 
 impl Placement {
     /// Each message's place, in the order of the drafts.
     pub fn each(&self) -> impl Iterator<Item = Placed<'_>> {
-        let Cursor { epoch, offset } = self.first;
-        let offsets = (offset..).take(self.count);
-        offsets.map(move |offset| Placed { id: Cursor { epoch, offset }, topic: &self.topic, at: self.at })
+        let count = match &self.places {
+            Places::Run { count, .. } => *count,
+            Places::Scattered(places) => places.len(),
+        };
+        (0..count).map(|index| {
+            let (offset, at) = match &self.places {
+                Places::Run { first, at, .. } => (first + index as u64, *at),
+                Places::Scattered(places) => places[index],
+            };
+            Placed { id: Cursor { epoch: self.epoch, offset }, topic: &self.topic, at }
+        })
     }
 }
 
@@ -75,7 +100,7 @@ pub struct Placed<'a> {
     pub at: Timestamp,
 }
 
-/// Why a publication was not taken. Nothing of it has been appended.
+/// Why a publication was not taken. Nothing of it has been appended, unless the error says so.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// Every place for an idempotency key is taken by one of the last two minutes.
@@ -85,6 +110,23 @@ pub enum PublishError {
     )]
     TooManyKeys {
         /// How many are remembered.
+        limit: usize,
+    },
+    /// What orders the messages is known to be out of reach.
+    #[error("nothing can be published now: {0}")]
+    NotReady(String),
+    /// What orders the messages has not confirmed them in time.
+    #[error(
+        "the publication was not confirmed ({0}): it may or may not have been taken; \
+         repeating it under the same Idempotency-Key is safe, and completes it"
+    )]
+    InDoubt(String),
+    /// What orders the messages takes none so large.
+    #[error(
+        "a message, with its headers, is larger than the {limit} bytes that NATS takes; send less or raise its limits"
+    )]
+    TooLarge {
+        /// Its limit, in bytes.
         limit: usize,
     },
 }
@@ -97,6 +139,23 @@ pub trait Backplane: fmt::Debug + Send + Sync + 'static {
     /// `Err` with the reason when nothing can be published now.
     fn ready(&self) -> Result<(), String>;
 
-    /// Does the backplane's own work for as long as it is polled; never ends.
-    fn run(self: Arc<Self>) -> BoxFuture<'static, ()>;
+    /// `Err` with the reason as long as the history is not known, so that nobody can be given a position in it.
+    fn known(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Finds out whether a cursor that the hub does not know is of this history all the same, because another process has
+    /// come further with it, and tells the hub. `Err` with the reason when that cannot be found out now. `None` where the
+    /// hub knows everything.
+    fn look_for(&self, _cursor: Cursor) -> Option<BoxFuture<'_, Result<(), String>>> {
+        None
+    }
+
+    /// Whether other processes share the history.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Does the backplane's own work for as long as it is polled. Ends only when going on makes no sense, with the reason.
+    fn run(self: Arc<Self>) -> BoxFuture<'static, anyhow::Error>;
 }

@@ -1,11 +1,16 @@
 //! The flags that all services have. Each has an environment variable too.
 
+#[cfg(feature = "nats")]
+mod nats;
+
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::hub::HistoryLimits;
+#[cfg(feature = "nats")]
+pub use nats::{BadNatsUrl, NatsConfig, NatsUrl, Secret};
 
 /// The flags that are the same for every service. See `--help` for the text of each.
 #[derive(Debug, Clone, Args)]
@@ -16,6 +21,10 @@ pub struct CommonConfig {
     #[command(flatten, next_help_heading = "History")]
     #[allow(missing_docs)]
     pub history: HistoryConfig,
+    #[cfg(feature = "nats")]
+    #[command(flatten, next_help_heading = "NATS")]
+    #[allow(missing_docs)]
+    pub nats: NatsConfig,
     #[command(flatten, next_help_heading = "Connections")]
     #[allow(missing_docs)]
     pub connections: ConnectionConfig,
@@ -50,7 +59,8 @@ pub struct HistoryConfig {
     /// Memory for the messages of all topics together
     #[arg(long, env = "PUSH_HISTORY_BYTES", value_name = "BYTES", default_value = "64 MiB")]
     pub history_bytes: ByteSize,
-    /// How many idempotency keys of the last 2 minutes are remembered; beyond that, publishing with a key is refused
+    /// How many idempotency keys of the last 2 minutes are remembered; beyond that, publishing with a key is refused. With
+    /// --nats it is the stream that remembers them, all of them
     #[arg(long, env = "PUSH_IDEMPOTENCY_KEYS", value_name = "N", default_value = "100000", value_parser = at_least_one)]
     pub idempotency_keys: usize,
 }

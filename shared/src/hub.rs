@@ -7,7 +7,14 @@
 //! Readers and the feed agree on one number, `head`: a message is visible once `head` has reached its offset. A reader
 //! loads `head` first and takes nothing beyond it, so it can never see a later message of one topic and miss an earlier
 //! one of another.
+//!
+//! A history can be replaced as a whole, by one of another epoch: the hub then hands out the new one, and the subscribers
+//! of the old one, which knows its successor, move over and tell their clients.
+//!
+//! Where an [`Archive`] holds more than memory does, a subscriber that falls out of memory reads from there until memory
+//! reaches back to its position.
 
+mod archive;
 mod feed;
 mod history;
 mod pattern;
@@ -23,12 +30,13 @@ mod sync {
 }
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use archive::{Archive, Fetched};
 pub use feed::{Feed, HistoryLimits, SLICE, Wake};
 pub use subscriber::{Batch, BatchLimit, Subscriber};
 
@@ -50,6 +58,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A message with its bytes.
+    pub fn new(message: Message, encode: Encode) -> Self {
+        let wire = encode(&message);
+        Self { message, wire }
+    }
+
     fn offset(&self) -> u64 {
         self.message.id.offset
     }
@@ -66,7 +80,7 @@ impl Entry {
 /// A handle to the shared history. Cloning it makes another handle to the same one.
 #[derive(Clone)]
 pub struct Hub {
-    inner: Arc<Inner>,
+    current: Arc<RwLock<Arc<Inner>>>,
 }
 
 struct Inner {
@@ -76,41 +90,104 @@ struct Inner {
     head: AtomicU64,
     /// How many messages have been evicted. Counted after each is gone, so that whoever loads it misses none of them.
     evictions: AtomicU64,
+    /// An offset that is known to be in this history, though it need not be visible here yet.
+    horizon: AtomicU64,
+    /// The history that has taken the place of this one. Set before anyone is woken for it.
+    successor: OnceLock<Arc<Inner>>,
+    archive: Option<Arc<dyn Archive>>,
     registry: RwLock<Registry>,
 }
 
 impl Hub {
     /// An empty hub, and the feed that fills it.
     pub fn new(epoch: Epoch, limits: HistoryLimits, encode: Encode) -> (Self, Feed) {
-        let inner = Arc::new(Inner {
-            epoch,
-            encode,
-            head: AtomicU64::new(0),
-            evictions: AtomicU64::new(0),
-            registry: RwLock::default(),
-        });
-        (Self { inner: Arc::clone(&inner) }, Feed::new(inner, limits))
+        Self::with_archive(epoch, limits, encode, None)
+    }
+
+    /// As [`Hub::new`], with what holds messages for longer than memory does.
+    pub fn with_archive(
+        epoch: Epoch,
+        limits: HistoryLimits,
+        encode: Encode,
+        archive: Option<Arc<dyn Archive>>,
+    ) -> (Self, Feed) {
+        let inner = Arc::new(Inner::new(epoch, encode, archive));
+        (Self { current: Arc::new(RwLock::new(Arc::clone(&inner))) }, Feed::new(inner, limits))
+    }
+
+    /// Puts the history of another feed, one that [`Feed::renew`] made, in the place of the present one. Whoever follows
+    /// the present one moves over, and is told of a gap.
+    pub fn replace(&self, feed: &Feed) -> Wake {
+        let next = feed.inner();
+        let before = std::mem::replace(&mut *self.current.write(), Arc::clone(&next));
+        // An error would mean that a history is replaced twice, and this one is current no longer.
+        let _ = before.successor.set(next);
+        Wake::all(&before.registry.read())
     }
 
     /// The position after everything published so far.
     pub fn head(&self) -> Cursor {
-        self.inner.cursor(self.inner.head())
+        let inner = self.inner();
+        inner.cursor(inner.head())
+    }
+
+    /// Whether a cursor is of this history and, as far as is known, no further than it goes.
+    pub fn knows(&self, cursor: Cursor) -> bool {
+        self.inner().knows(cursor)
+    }
+
+    /// Has this offset, and all before it, taken for part of the history of this epoch, though they may not be visible
+    /// here yet.
+    pub fn extend_horizon(&self, cursor: Cursor) {
+        let inner = self.inner();
+        if inner.epoch == cursor.epoch {
+            inner.horizon.fetch_max(cursor.offset, Ordering::AcqRel);
+        }
     }
 
     /// Follows every topic that one of the filters names, from a position on.
     ///
     /// Nothing published after the call is missed: the subscriber is in place before the position is taken.
     pub fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Subscriber {
-        Subscriber::new(Arc::clone(&self.inner), filters, from)
+        let inner = self.inner();
+        let archived = inner.archive.is_some();
+        Subscriber::new(inner, filters, from, archived)
+    }
+
+    /// As [`Hub::subscribe`], but what memory does not hold is lost to this subscriber, even where an archive has it: it
+    /// never has to wait for what it reads.
+    pub fn subscribe_in_memory(&self, filters: &[TopicFilter], from: Position) -> Subscriber {
+        Subscriber::new(self.inner(), filters, from, false)
     }
 
     /// How many topics are kept: those with messages or subscribers.
     pub fn topics(&self) -> usize {
-        self.inner.registry.read().topics()
+        self.inner().registry.read().topics()
+    }
+
+    fn inner(&self) -> Arc<Inner> {
+        Arc::clone(&self.current.read())
     }
 }
 
 impl Inner {
+    fn new(epoch: Epoch, encode: Encode, archive: Option<Arc<dyn Archive>>) -> Self {
+        Self {
+            epoch,
+            encode,
+            head: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+            horizon: AtomicU64::new(0),
+            successor: OnceLock::new(),
+            archive,
+            registry: RwLock::default(),
+        }
+    }
+
+    fn knows(&self, cursor: Cursor) -> bool {
+        cursor.epoch == self.epoch && cursor.offset <= self.head().max(self.horizon.load(Ordering::Acquire))
+    }
+
     fn head(&self) -> u64 {
         self.head.load(Ordering::Acquire)
     }

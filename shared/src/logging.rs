@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, stderr};
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
@@ -14,5 +15,15 @@ pub fn start(config: &LogConfig) {
         LogFormat::Text => fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr).boxed(),
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(stderr).boxed(),
     };
-    registry().with(layer.with_filter(config.log.clone())).init();
+    registry().with(layer.with_filter(targets(&config.log))).init();
+}
+
+/// What the configuration asks for, without the NATS library unless it is asked for by name: it logs every attempt to
+/// connect, where this crate logs what has changed.
+fn targets(asked: &Targets) -> Targets {
+    const LIBRARY: &str = "async_nats";
+    if asked.iter().any(|(target, _)| target.starts_with(LIBRARY)) {
+        return asked.clone();
+    }
+    asked.clone().with_target(LIBRARY, LevelFilter::OFF)
 }

@@ -1,12 +1,12 @@
 //! The simulated source of messages: one every few seconds.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, sleep};
 use tracing::warn;
 
-use crate::backplane::{Backplane, Publication};
+use crate::backplane::{Backplane, IdempotencyKey, Publication};
 use crate::message::Draft;
 use crate::topic::Topic;
 
@@ -15,20 +15,47 @@ pub const TIME: &str = "{time}";
 
 /// Publishes `text` on the topic `main` every `period`, for as long as it is polled. In the text, `{time}` is replaced
 /// by the local time as `HH:MM:SS`. A period of zero publishes nothing.
+///
+/// Where processes share a history, they tick together: whenever the time since the Unix epoch is a multiple of the
+/// period, all of them publish the same tick, and the backplane takes the first.
 pub async fn run(backplane: Arc<dyn Backplane>, period: Duration, text: String) {
     if period.is_zero() {
         return std::future::pending().await;
     }
+    let shared = backplane.is_shared();
     let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut failing = false;
     loop {
-        ticks.tick().await;
+        let key = if shared {
+            let (number, wait) = next_tick(period, since_epoch());
+            sleep(wait).await;
+            Some(IdempotencyKey::of_tick(period, number))
+        } else {
+            ticks.tick().await;
+            None
+        };
         let text = if text.contains(TIME) { text.replace(TIME, &local_time()) } else { text.clone() };
-        let publication = Publication { topic: Topic::default(), drafts: vec![Draft::text(text)], key: None };
-        if let Err(error) = backplane.publish(publication).await {
-            warn!(%error, "tick not published");
+        let publication = Publication { topic: Topic::default(), drafts: vec![Draft::text(text)], key };
+        let published = backplane.publish(publication).await;
+        if let Err(error) = &published
+            && !failing
+        {
+            warn!(%error, "ticks are not published");
         }
+        failing = published.is_err();
     }
+}
+
+/// The number of the next tick, and how long it is until then.
+fn next_tick(period: Duration, now: Duration) -> (u128, Duration) {
+    let number = now.as_nanos() / period.as_nanos() + 1;
+    let wait = number * period.as_nanos() - now.as_nanos();
+    (number, Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX)))
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn local_time() -> String {
@@ -65,6 +92,14 @@ mod tests {
         let texts = texts(second, "at {time}!", second * 3 / 2).await;
         let time = texts[0].strip_prefix("at ").and_then(|rest| rest.strip_suffix('!')).unwrap();
         assert!(jiff::civil::Time::strptime("%H:%M:%S", time).is_ok(), "{time}");
+    }
+
+    #[test]
+    fn processes_that_tick_together_number_their_ticks_alike() {
+        let (period, ms) = (Duration::from_secs(5), Duration::from_millis);
+        assert_eq!(next_tick(period, ms(10_001)), (3, ms(4_999)));
+        assert_eq!(next_tick(period, ms(14_999)), (3, ms(1)));
+        assert_eq!(next_tick(period, ms(15_000)), (4, ms(5_000)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -93,6 +93,11 @@ pub enum TopicFilter {
 pub struct Pattern(Arc<str>);
 
 impl Pattern {
+    /// The pattern as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether a topic is asked for by this pattern.
     pub fn matches(&self, topic: &Topic) -> bool {
         let mut tokens = topic.as_str().split('.');
@@ -127,6 +132,16 @@ impl FromStr for TopicFilter {
             }
         }
         Ok(if wild { Self::Pattern(Pattern(text.into())) } else { Self::Exact(Topic(text.into())) })
+    }
+}
+
+impl TopicFilter {
+    /// Whether a topic is asked for by this filter.
+    pub fn matches(&self, topic: &Topic) -> bool {
+        match self {
+            Self::Exact(exact) => exact == topic,
+            Self::Pattern(pattern) => pattern.matches(topic),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Answer, Ap
         Some(id) => Some(std::str::from_utf8(id).unwrap_or_default().parse()?),
     };
     let since = request.query.since()?;
-    let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now));
+    let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now)).await?;
 
     let head = request.responder().stream_head(StatusCode::OK, HEADERS);
     let stream = Stream { app: Arc::clone(&app), subscriber };
@@ -114,6 +114,10 @@ impl Stream {
         loop {
             let Batch { gap, entries, more } = self.subscriber.read(BATCH);
             let gap = gap.map(|gap| encode_gap(&gap)).unwrap_or_default();
+            if gap.is_empty() && entries.is_empty() {
+                // Nothing, or nothing yet: `changed` tells when older messages are there.
+                return Ok(());
+            }
             let messages = entries.iter().map(|entry| &entry.wire[..]);
             socket.write_parts(std::iter::once(gap.as_bytes()).chain(messages)).await?;
             if !more {

@@ -26,7 +26,7 @@ const ENVELOPE: usize = 4 * 1024;
 pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Now);
-    let subscriber = app.subscribe(&topics, since);
+    let subscriber = app.subscribe(&topics, since).await?;
     let limit = app.max_message_bytes() * ESCAPED + ENVELOPE;
     session::open(app, request, limit, Feed { subscriber }).await
 }
@@ -61,13 +61,14 @@ async fn run(session: &mut Session, mut subscriber: Subscriber) -> Result<(), Cl
     Ok(())
 }
 
-/// Writes a batch of what waits. Returns whether there is more.
+/// Writes a batch of what waits. Returns whether there is more to be had at once.
 async fn deliver(session: &mut Session, subscriber: &mut Subscriber) -> Result<bool, Close> {
     let Batch { gap, entries, more } = subscriber.read(BATCH);
     let gap = gap.map(|gap| Told::Gap(&gap).frame()).unwrap_or_default();
-    if !gap.is_empty() || !entries.is_empty() {
-        session.send_frames(std::iter::once(&gap[..]).chain(entries.iter().map(|entry| &entry.wire[..]))).await?;
+    if gap.is_empty() && entries.is_empty() {
+        return Ok(false);
     }
+    session.send_frames(std::iter::once(&gap[..]).chain(entries.iter().map(|entry| &entry.wire[..]))).await?;
     Ok(more)
 }
 
@@ -103,5 +104,6 @@ async fn publish(
     let key = key.map(str::parse).transpose()?;
     let draft = Draft { text: text.ok_or(ApiError::NoText)?, event };
     let receipt = app.publish(Publication { topic, drafts: vec![draft], key }).await?;
-    Ok(receipt.placement.first)
+    let id = receipt.placement.each().next().map(|placed| placed.id);
+    Ok(id.expect("one message was published, so it has a place"))
 }

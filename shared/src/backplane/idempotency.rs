@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -17,6 +18,12 @@ pub const MAX_KEY_BYTES: usize = 256;
 pub struct IdempotencyKey(Arc<str>);
 
 impl IdempotencyKey {
+    /// The key of one of a source's regular messages, so that many processes publish it once: it is none that a publisher
+    /// can name, because of its space.
+    pub(crate) fn of_tick(period: Duration, number: u128) -> Self {
+        Self(format!("tick {} {number}", period.as_millis()).into())
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -84,9 +91,9 @@ mod tests {
     async fn a_key_is_remembered_for_two_minutes() {
         let mut keys = SeenKeys::new(1);
         let key: IdempotencyKey = "k".parse().unwrap();
-        let first = crate::cursor::Cursor { epoch: crate::cursor::Epoch::new(1), offset: 1 };
-        let at = crate::timestamp::Timestamp::now();
-        let placement = Placement { first, count: 1, topic: crate::topic::Topic::default(), at };
+        let places = super::super::Places::Run { first: 1, count: 1, at: crate::timestamp::Timestamp::now() };
+        let epoch = crate::cursor::Epoch::new(1);
+        let placement = Placement { epoch, topic: crate::topic::Topic::default(), places };
         keys.remember(key.clone(), placement, Instant::now());
         assert!(keys.check_room().is_err());
         tokio::time::advance(IDEMPOTENCY_WINDOW - std::time::Duration::from_millis(1)).await;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::idempotency::SeenKeys;
-use super::{Backplane, Placement, Publication, PublishError, Receipt};
+use super::{Backplane, Placement, Places, Publication, PublishError, Receipt};
 use crate::cursor::{Cursor, Epoch};
 use crate::hub::{Encode, Feed, HistoryLimits, Hub};
 use crate::message::Message;
@@ -58,8 +58,8 @@ impl Local {
         // A clock that is set back must not make a later message look older.
         let at = Timestamp::now().max(state.last_at);
         state.last_at = at;
-        let placement =
-            Placement { first: Cursor { epoch, offset: first }, count: drafts.len(), topic: topic.clone(), at };
+        let places = Places::Run { first, count: drafts.len(), at };
+        let placement = Placement { epoch, topic: topic.clone(), places };
         let messages = (first..).zip(drafts).map(|(offset, draft)| {
             let id = Cursor { epoch, offset };
             Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }
@@ -83,7 +83,7 @@ impl Backplane for Local {
         Ok(())
     }
 
-    fn run(self: Arc<Self>) -> BoxFuture<'static, ()> {
+    fn run(self: Arc<Self>) -> BoxFuture<'static, anyhow::Error> {
         async move {
             let mut sweep = tokio::time::interval(SWEEP);
             sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);

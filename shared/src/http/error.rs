@@ -121,6 +121,7 @@ impl From<Refusal> for ApiError {
                 Self::TooLarge { what: "message", limit, flag: "--max-message-bytes" }
             }
             Refusal::Backplane(error) => Self::Publish(error),
+            Refusal::NotReady(reason) => Self::NotReady(reason),
         }
     }
 }
@@ -150,7 +151,11 @@ impl ApiError {
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Publish(PublishError::TooManyKeys { .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Full | Self::Draining | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Publish(PublishError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
+            | Self::Full
+            | Self::Draining
+            | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -180,7 +185,9 @@ impl ApiError {
             Self::Full => "full",
             Self::Draining => "draining",
             Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
-            Self::NotReady(_) => "not_ready",
+            Self::Publish(PublishError::TooLarge { .. }) => "too_large",
+            Self::Publish(PublishError::InDoubt(_)) => "in_doubt",
+            Self::NotReady(_) | Self::Publish(PublishError::NotReady(_)) => "not_ready",
         }
     }
 

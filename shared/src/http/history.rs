@@ -13,12 +13,12 @@ use crate::cursor::Position;
 use crate::hub::BatchLimit;
 use crate::page::{self, DEFAULT_LIMIT, MAX_BYTES, MAX_LIMIT};
 
-pub(super) fn page_of(app: &App, request: &Request) -> Result<Response, ApiError> {
+pub(super) async fn page_of(app: &App, request: &Request) -> Result<Response, ApiError> {
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Earliest);
     let messages = request.query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let mut subscriber = app.subscribe(&topics, since);
-    let batch = subscriber.read(BatchLimit { messages, bytes: MAX_BYTES });
+    let mut subscriber = app.subscribe(&topics, since).await?;
+    let batch = app.read(&mut subscriber, BatchLimit { messages, bytes: MAX_BYTES }).await?;
     let page = page::encode(&batch, subscriber.cursor(), |entry| Bytes::from(entry.message.to_json()));
 
     let mut response = Response::new(page.into());

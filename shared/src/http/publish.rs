@@ -29,7 +29,7 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
             async move {
                 answer(match request.method {
                     Method::POST => publish(&app, &request, body).await,
-                    _ => history::page_of(&app, &request),
+                    _ => history::page_of(&app, &request).await,
                 })
             }
         })

@@ -78,7 +78,7 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 /// and the ticker with `tick_text`.
 ///
 /// # Errors
-/// When the descriptor limit leaves no room for connections.
+/// When the descriptor limit leaves no room for connections, or the backplane cannot go on.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
@@ -90,9 +90,10 @@ pub async fn serve(
     let address = listener.local_addr()?;
     info!(%address, max_connections = limit, "listening");
 
-    // Both end with this function.
+    // All end with this function.
+    let mut backplane = JoinSet::new();
+    backplane.spawn(app.backplane().run());
     let mut background = JoinSet::new();
-    background.spawn(app.backplane().run());
     let ticker = background.spawn(ticker::run(app.backplane(), app.config.tick.tick, tick_text));
 
     let connections = TaskTracker::new();
@@ -100,6 +101,7 @@ pub async fn serve(
     tokio::select! {
         () = &mut accepting => {}
         () = stop => {}
+        Some(ended) = backplane.join_next() => return Err(ended.context("the backplane's task")?),
     }
 
     ticker.abort();

@@ -9,13 +9,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::history::TopicHistory;
+use super::history::{Loss, TopicHistory};
+use super::registry::Registry;
 use super::slots::Slots;
 use super::{Entry, Inner};
 use crate::cursor::Epoch;
 use crate::message::Message;
 use crate::timestamp::Timestamp;
-use crate::topic::TopicFilter;
+use crate::topic::{Topic, TopicFilter};
 
 /// What a topic that holds messages costs beside them, in bytes: its part of the maps, lists and locks.
 const TOPIC_COST: usize = 512;
@@ -52,6 +53,17 @@ pub struct Feed {
 impl Feed {
     pub(super) fn new(hub: Arc<Inner>, limits: HistoryLimits) -> Self {
         Self { hub, limits, by_oldest: BTreeMap::new(), messages: 0, bytes: 0 }
+    }
+
+    /// The feed of an empty history of another epoch, which nobody can follow until [`super::Hub::replace`] puts it in the
+    /// place of the present one.
+    pub fn renew(&self, epoch: Epoch) -> Self {
+        let Inner { encode, archive, .. } = &*self.hub;
+        Self::new(Arc::new(Inner::new(epoch, *encode, archive.clone())), self.limits)
+    }
+
+    pub(super) fn inner(&self) -> Arc<Inner> {
+        Arc::clone(&self.hub)
     }
 
     /// The epoch of the hub.
@@ -109,10 +121,33 @@ impl Feed {
         true
     }
 
+    /// Has the history go on to an offset without a message: what lies between is of no topic. Never goes back.
+    pub fn skip_to(&mut self, offset: u64) {
+        self.hub.head.fetch_max(offset, Ordering::Release);
+    }
+
+    /// Everything up to an offset may be gone, of every topic there is or will be. The history goes on from there.
+    pub fn lost_through(&mut self, offset: u64) -> Wake {
+        let eviction = self.hub.evictions() + 1;
+        // The lock keeps topics from being opened without the loss.
+        let mut registry = self.hub.registry.write();
+        registry.lose(Loss { through: offset, at: eviction });
+        self.hub.evictions.store(eviction, Ordering::Release);
+        // Known as lost before it is passed: a reader takes nothing beyond the head that it knows.
+        self.hub.head.fetch_max(offset, Ordering::Release);
+        Wake::all(&registry)
+    }
+
+    /// Everything of one topic up to an offset may be gone.
+    pub fn lost_in(&mut self, topic: &Topic, offset: u64) {
+        let eviction = self.hub.evictions() + 1;
+        self.hub.registry.write().lose_in(topic, Loss { through: offset, at: eviction });
+        self.hub.evictions.store(eviction, Ordering::Release);
+    }
+
     fn push(&mut self, message: Message) -> Arc<TopicHistory> {
-        let wire = (self.hub.encode)(&message);
         let name = message.topic.clone();
-        let entry = Arc::new(Entry { message, wire });
+        let entry = Arc::new(Entry::new(message, self.hub.encode));
         let offset = entry.offset();
         self.messages += 1;
         self.bytes += entry.cost();
@@ -186,6 +221,11 @@ impl Wake {
             waiting.extend(topic.patterns.read().iter().map(|pattern| Arc::clone(&pattern.slots)));
         }
         Self { waiting }
+    }
+
+    /// Everyone, whatever they follow.
+    pub(super) fn all(registry: &Registry) -> Self {
+        Self { waiting: registry.slots() }
     }
 
     /// Wakes them, without keeping the caller where they are many.

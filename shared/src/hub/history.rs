@@ -99,12 +99,20 @@ impl TopicHistory {
     pub(crate) fn evict_oldest(&self, eviction: u64) -> Option<Arc<Entry>> {
         let mut held = self.held.write();
         let entry = held.entries.pop_front()?;
-        held.loss = Loss { through: entry.offset(), at: eviction };
+        // More may be lost than what was held.
+        held.loss = held.loss.with(Loss { through: entry.offset(), at: eviction });
         if held.entries.len() < held.entries.capacity() / 4 {
             let room = held.entries.len() * 2;
             held.entries.shrink_to(room);
         }
         Some(entry)
+    }
+
+    /// Has everything up to an offset taken for lost. Those who wait have something to be told.
+    pub(crate) fn lose(&self, loss: Loss) {
+        let mut held = self.held.write();
+        held.loss = held.loss.with(loss);
+        self.last.fetch_max(loss.through, Ordering::AcqRel);
     }
 
     /// Adds to `into` the messages after `after` up to `head`, at most `most` of them.

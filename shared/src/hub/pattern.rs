@@ -38,7 +38,14 @@ impl PatternGroup {
     }
 
     pub(crate) fn pushed(&self, offset: u64) {
-        self.last.store(offset, Ordering::Release);
+        self.last.fetch_max(offset, Ordering::AcqRel);
+    }
+
+    /// Has everything up to an offset taken for lost, of topics that match.
+    pub(crate) fn lose(&self, loss: Loss) {
+        let mut matching = self.matching.write();
+        matching.loss = matching.loss.with(loss);
+        self.last.fetch_max(loss.through, Ordering::AcqRel);
     }
 
     /// Takes a topic that is kept no longer off the list, and remembers what it has lost.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::history::{Loss, TopicHistory};
 use super::pattern::PatternGroup;
+use super::slots::Slots;
 use crate::topic::{Pattern, Topic, TopicFilter};
 
 #[derive(Default)]
@@ -64,6 +65,29 @@ impl Registry {
         self.patterns.insert(pattern.clone(), group);
     }
 
+    /// Where everyone waits who follows anything.
+    pub(crate) fn slots(&self) -> Vec<Arc<Slots>> {
+        let topics = self.topics.values().map(|topic| Arc::clone(&topic.slots));
+        topics.chain(self.patterns.values().map(|group| Arc::clone(&group.slots))).collect()
+    }
+
+    /// Has everything up to an offset taken for lost, of every topic there is or will be.
+    pub(crate) fn lose(&mut self, loss: Loss) {
+        self.topics.values().for_each(|topic| topic.lose(loss));
+        self.patterns.values().for_each(|group| group.lose(loss));
+        self.forgotten.everywhere = self.forgotten.everywhere.with(loss);
+    }
+
+    /// Has everything of a topic up to an offset taken for lost.
+    pub(crate) fn lose_in(&mut self, name: &Topic, loss: Loss) {
+        if let Some(topic) = self.topics.get(name) {
+            topic.lose(loss);
+            return;
+        }
+        self.forgotten.remember(name, loss);
+        self.patterns.values().filter(|group| group.pattern.matches(name)).for_each(|group| group.lose(loss));
+    }
+
     /// Drops a topic that holds no message and has no subscriber of its own.
     pub(crate) fn close_topic_if_unused(&mut self, name: &Topic) {
         let Some(topic) = self.topics.get(name).filter(|topic| topic.is_unused()).cloned() else { return };
@@ -90,6 +114,8 @@ impl Registry {
 /// a fixed number of marks. Two topics on one mark can make a gap be told where nothing was missed, never the reverse.
 struct Forgotten {
     marks: Box<[Loss; Self::MARKS]>,
+    /// What every topic has lost, those that have never been kept too.
+    everywhere: Loss,
 }
 
 impl Forgotten {
@@ -107,16 +133,16 @@ impl Forgotten {
     }
 
     fn loss(&self, topic: &Topic) -> Loss {
-        self.marks[Self::index(topic)]
+        self.marks[Self::index(topic)].with(self.everywhere)
     }
 
     fn all(&self) -> Loss {
-        self.marks.iter().copied().fold(Loss::default(), Loss::with)
+        self.marks.iter().copied().fold(self.everywhere, Loss::with)
     }
 }
 
 impl Default for Forgotten {
     fn default() -> Self {
-        Self { marks: Box::new([Loss::default(); Self::MARKS]) }
+        Self { marks: Box::new([Loss::default(); Self::MARKS]), everywhere: Loss::default() }
     }
 }

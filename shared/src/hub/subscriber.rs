@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::archive::{Backfill, Fetched};
 use super::history::{Loss, Lost, TopicHistory};
 use super::pattern::PatternGroup;
 use super::registry::Registry;
@@ -30,7 +31,7 @@ pub struct Batch {
     pub gap: Option<Gap>,
     /// The next messages, in order.
     pub entries: Vec<Arc<Entry>>,
-    /// There are more than the limit allowed.
+    /// There are more than the limit allowed, or than have been fetched: read again after [`Subscriber::changed`].
     pub more: bool,
 }
 
@@ -51,6 +52,10 @@ pub struct Subscriber {
     settled: u64,
     /// Known since the subscription, to be told by the first read.
     gap: Option<Gap>,
+    /// What memory does not hold is read from the archive.
+    archived: bool,
+    /// It is being read from there.
+    backfill: Option<Box<Backfill>>,
 }
 
 enum Interest {
@@ -70,6 +75,13 @@ impl Interest {
                 let group = Arc::clone(registry.pattern(pattern).expect(HELD));
                 Self::Pattern(group.slots.join(), group)
             }
+        }
+    }
+
+    fn filter(&self) -> TopicFilter {
+        match self {
+            Self::Topic(_, topic) => topic.topic.clone().into(),
+            Self::Pattern(_, group) => TopicFilter::Pattern(group.pattern.clone()),
         }
     }
 
@@ -110,13 +122,13 @@ impl Interest {
 }
 
 impl Subscriber {
-    pub(super) fn new(hub: Arc<Inner>, filters: &[TopicFilter], from: Position) -> Self {
+    pub(super) fn new(hub: Arc<Inner>, filters: &[TopicFilter], from: Position, archived: bool) -> Self {
         let registry = hub.registry_with(filters);
         let interests = filters.iter().map(|filter| Interest::new(&registry, filter)).collect();
         drop(registry);
         // From here on every message wakes this subscriber, so the position can be taken.
         let head = hub.head();
-        let mut subscriber = Self { hub, interests, position: head, settled: 0, gap: None };
+        let mut subscriber = Self { hub, interests, position: head, settled: 0, gap: None, archived, backfill: None };
         match from {
             Position::Now => {}
             // Who asks for what is held is not told of what is not.
@@ -124,13 +136,13 @@ impl Subscriber {
                 subscriber.settled = subscriber.hub.evictions();
                 subscriber.move_before_oldest(0);
             }
-            Position::At(since) if since.epoch != subscriber.hub.epoch || since.offset > head => {
+            Position::At(since) if !subscriber.hub.knows(since) => {
                 subscriber.position = 0;
                 subscriber.gap = Some(subscriber.fall_forward(GapReason::Epoch, since));
             }
             Position::At(since) => {
                 subscriber.position = since.offset;
-                if subscriber.lost_through() > since.offset {
+                if subscriber.lost_through() > since.offset && !subscriber.begin_backfill(GapReason::Expired) {
                     subscriber.gap = Some(subscriber.fall_forward(GapReason::Expired, since));
                 }
             }
@@ -146,10 +158,17 @@ impl Subscriber {
 
     /// Takes what comes next, without waiting, and moves the position behind it.
     pub fn read(&mut self, limit: BatchLimit) -> Batch {
+        if self.hub.successor.get().is_some() {
+            self.move_over();
+        }
+        if let Some(backfill) = self.backfill.take() {
+            return self.read_archived(backfill, limit);
+        }
         let mut gap = self.gap.take();
         loop {
             let head = self.hub.head();
-            if head == self.position {
+            // The position can be ahead, where another process has come further with the same history.
+            if head <= self.position {
                 return Batch { gap, ..Batch::default() };
             }
             let mut entries = Vec::new();
@@ -158,6 +177,9 @@ impl Subscriber {
                     let more = cut_to(&mut entries, limit);
                     self.position = if more { entries[entries.len() - 1].offset() } else { head };
                     return Batch { gap, entries, more };
+                }
+                Err(Lost) if self.begin_backfill(GapReason::Lagged) => {
+                    return Batch { gap, entries: Vec::new(), more: true };
                 }
                 Err(Lost) => {
                     let lagged = self.fall_forward(GapReason::Lagged, self.cursor());
@@ -175,12 +197,76 @@ impl Subscriber {
 
     /// As [`Subscriber::changed`].
     pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(backfill) = &mut self.backfill {
+            let replaced = || self.hub.successor.get().is_some();
+            let moves_over = poll_news(self.interests.iter().map(Interest::seat), cx, replaced);
+            return if moves_over.is_ready() { Poll::Ready(()) } else { backfill.poll(cx) };
+        }
         poll_news(self.interests.iter().map(Interest::seat), cx, || self.has_news())
     }
 
     fn has_news(&self) -> bool {
         let head = self.hub.head();
-        self.gap.is_some() || self.interests.iter().any(|interest| interest.last().min(head) > self.position)
+        self.gap.is_some()
+            || self.interests.iter().any(|interest| interest.last().min(head) > self.position)
+            || self.hub.successor.get().is_some()
+    }
+
+    fn filters(&self) -> Vec<TopicFilter> {
+        self.interests.iter().map(Interest::filter).collect()
+    }
+
+    /// Follows the same topics in the history that has taken the place of this one.
+    fn move_over(&mut self) {
+        let mut hub = Arc::clone(&self.hub);
+        while let Some(next) = hub.successor.get() {
+            hub = Arc::clone(next);
+        }
+        // The epoch differs, so this is told as a gap.
+        *self = Self::new(hub, &self.filters(), Position::At(self.cursor()), self.archived);
+    }
+
+    /// Begins to read from the archive, if there is one. Returns whether there is.
+    fn begin_backfill(&mut self, reason: GapReason) -> bool {
+        let Some(archive) = self.hub.archive.as_ref().filter(|_| self.archived) else { return false };
+        let after = self.hub.cursor(self.position);
+        self.backfill = Some(Box::new(Backfill::begin(&**archive, &self.filters(), after, reason)));
+        true
+    }
+
+    /// Hands out what has been fetched. Goes on from memory once that reaches back to the position.
+    fn read_archived(&mut self, mut backfill: Box<Backfill>, limit: BatchLimit) -> Batch {
+        let (entries, through) = match backfill.fetched() {
+            None => {
+                self.backfill = Some(backfill);
+                return Batch { more: true, ..Batch::default() };
+            }
+            // A page that leads nowhere would be asked for again without end.
+            Some(Fetched::Page { entries, through }) if *through > self.position => (entries, *through),
+            Some(_) => {
+                if self.lost_through() > self.position {
+                    self.gap = Some(self.fall_forward(backfill.reason, self.cursor()));
+                }
+                return self.read(limit);
+            }
+        };
+        let first = entries.partition_point(|entry| entry.offset() <= self.position);
+        let mut batch: Vec<_> = entries[first..].iter().take(limit.messages.saturating_add(1)).cloned().collect();
+        if cut_to(&mut batch, limit) {
+            self.position = batch[batch.len() - 1].offset();
+            self.backfill = Some(backfill);
+            return Batch { gap: None, entries: batch, more: true };
+        }
+        self.position = through;
+        let mut more = self.has_news();
+        if self.lost_through() > self.position
+            && let Some(archive) = &self.hub.archive
+        {
+            backfill.go_on(&**archive, &self.filters(), self.hub.cursor(self.position));
+            self.backfill = Some(backfill);
+            more = true;
+        }
+        Batch { gap: None, entries: batch, more }
     }
 
     /// Of what comes after the position, everything up to this offset may be gone, of one topic or another.

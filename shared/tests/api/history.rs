@@ -145,5 +145,8 @@ async fn sixty_four_topics_can_be_named() {
     service.get(&format!("/messages?{}", names(65))).await.assert_error(400, "bad_parameter", "at most 64");
     let repeated = "topic=t63&".repeat(100);
     assert_eq!(texts(&service.get(&format!("/messages?{repeated}")).await.json()), ["m"], "one topic, however often");
-    assert_eq!(service.app.subscribe(&[">".parse().unwrap()], shared::cursor::Position::Now).cursor().offset, 1);
+    assert_eq!(
+        service.app.subscribe(&[">".parse().unwrap()], shared::cursor::Position::Now).await.unwrap().cursor().offset,
+        1
+    );
 }

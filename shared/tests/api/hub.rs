@@ -1,5 +1,6 @@
 //! The hub without a network: what a subscriber is told, through `Local` and through the feed itself.
 
+mod archive;
 mod gap;
 mod limits;
 mod load;

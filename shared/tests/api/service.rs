@@ -101,7 +101,7 @@ impl Service {
 
     /// The texts that the history of a topic holds, read without the network.
     pub(crate) fn held(&self, topic: &str) -> Vec<String> {
-        let mut subscriber = self.app.subscribe(&[topic.parse().unwrap()], Position::Earliest);
+        let mut subscriber = self.app.subscribe_in_memory(&[topic.parse().unwrap()], Position::Earliest).unwrap();
         let batch = subscriber.read(BatchLimit { messages: usize::MAX, bytes: usize::MAX });
         batch.entries.iter().map(|entry| entry.message.text.to_string()).collect()
     }

@@ -23,9 +23,11 @@ use crate::{
 const KEPT: [&str; 3] = ["shared", "tools/testkit", "tools/xtask"];
 
 /// Folders that need all three services, and so go when one of them does.
-const NEED_ALL: [&str; 2] = ["tools/bench", "tools/e2e"];
+const NEED_ALL: [&str; 3] = ["tools/bench", "tools/e2e", "tools/replicas"];
 
 /// Builds and tests each service in a copy of the workspace without the other two
+///
+/// Each is built once more without its optional features, and so without the NATS library.
 ///
 /// The copies are made of the files that git knows or would take, in the folder `alone` of the target folder, where
 /// each service's log lies too. Nothing is fetched once the first has begun.
@@ -100,21 +102,30 @@ fn with_members(manifest: &str, keep: impl Fn(&str) -> bool) -> anyhow::Result<S
     Ok(document.to_string())
 }
 
-/// How many tests passed. cargo may drop what the others needed from Cargo.lock, hence not `--locked`.
+/// Tests the service, and builds it without its features. How many tests passed. cargo may drop what the others needed from Cargo.lock, hence not `--locked`.
 fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
     let log = folder.join(format!("{service}.log"));
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
-    let status = workspace::cargo(copy)
-        .args(["test", "--offline", "-p", service])
-        .env("CARGO_TARGET_DIR", folder.join("target"))
-        .env("CARGO_TERM_COLOR", "never")
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .status()
-        .context("starting cargo test")?;
-    if !status.success() {
-        bail!("{status}\n{}\n(all of it: {})", log::last_lines(&log, 40), log.display());
+    for task in [&["test"][..], &["build", "--no-default-features"]] {
+        let status = workspace::cargo(copy)
+            .args(task)
+            .args(["--offline", "-p", service])
+            .env("CARGO_TARGET_DIR", folder.join("target"))
+            .env("CARGO_TERM_COLOR", "never")
+            .stdout(output.try_clone()?)
+            .stderr(output.try_clone()?)
+            .status()
+            .context("starting cargo")?;
+        if !status.success() {
+            bail!("cargo {}: {status}\n{}\n(all of it: {})", task[0], log::last_lines(&log, 40), log.display());
+        }
     }
+    let needed = workspace::cargo(copy)
+        .args(["tree", "--offline", "--no-default-features", "-e", "normal", "-p", service])
+        .output()
+        .context("starting cargo tree")?;
+    let nats = String::from_utf8_lossy(&needed.stdout).contains("async-nats");
+    ensure!(needed.status.success() && !nats, "without its features it still needs the NATS library");
     match passed(&log::text(&log)) {
         0 => bail!("it has no test"),
         passed => Ok(passed),

@@ -70,7 +70,7 @@ impl fmt::Display for Browser {
 }
 
 /// The program that the variable names, or the first of `candidates` that is here.
-fn named_or_installed(variable: &str, candidates: &[&str]) -> anyhow::Result<Option<PathBuf>> {
+pub(crate) fn named_or_installed(variable: &str, candidates: &[&str]) -> anyhow::Result<Option<PathBuf>> {
     match env::var_os(variable).filter(|value| !value.is_empty()) {
         Some(value) => {
             let path = program(Path::new(&value))

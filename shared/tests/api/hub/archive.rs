@@ -1,0 +1,136 @@
+//! A subscriber that falls out of memory and reads from an archive.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, pending, ready};
+use shared::cursor::{Cursor, Epoch, Position};
+use shared::gap::GapReason;
+use shared::hub::{Archive, BatchLimit, Entry, Feed, Fetched, Hub};
+use shared::message::Message;
+use shared::timestamp::Timestamp;
+use shared::topic::TopicFilter;
+
+use super::waking::Bell;
+use super::{ALL, at_most, encode, filters, texts};
+
+/// Holds every message from an offset on: all are of the topic `a`, and their text is their offset.
+#[derive(Debug)]
+struct Numbers {
+    from: u64,
+    /// How far a page reaches.
+    page: u64,
+    answers: bool,
+}
+
+impl Archive for Numbers {
+    fn fetch(&self, filters: &[TopicFilter], after: Cursor) -> BoxFuture<'static, Fetched> {
+        if !self.answers {
+            return pending().boxed();
+        }
+        if after.offset + 1 < self.from {
+            return ready(Fetched::Gone).boxed();
+        }
+        let through = after.offset + self.page;
+        let wanted = filters.iter().any(|filter| filter.matches(&"a".parse().unwrap()));
+        let offsets = (after.offset + 1..=through).filter(|_| wanted);
+        let entries = offsets.map(|offset| Arc::new(Entry::new(message(offset), encode))).collect();
+        ready(Fetched::Page { entries, through }).boxed()
+    }
+}
+
+fn message(offset: u64) -> Message {
+    let id = Cursor { epoch: Epoch::new(7), offset };
+    let text = offset.to_string().into();
+    Message { id, topic: "a".parse().unwrap(), text, event: None, at: Timestamp::from_millis(0) }
+}
+
+/// Memory for three messages, of which twenty have been.
+fn twenty(archive: Numbers) -> (Hub, Feed) {
+    let (hub, mut feed) = Hub::with_archive(Epoch::new(7), at_most(3), encode, Some(Arc::new(archive)));
+    feed.append((1..=20).map(message)).wake();
+    (hub, feed)
+}
+
+fn since(offset: u64) -> Position {
+    Position::At(Cursor { epoch: Epoch::new(7), offset })
+}
+
+#[tokio::test]
+async fn what_memory_does_not_hold_comes_from_the_archive_and_then_from_memory() {
+    for (topics, most) in [(&["a"][..], 2), (&["*"], 4), (&["a", "b"], 100)] {
+        let (hub, mut feed) = twenty(Numbers { from: 1, page: 4, answers: true });
+        let mut subscriber = hub.subscribe(&filters(topics), since(2));
+        assert_eq!(subscriber.cursor().offset, 2);
+        let mut read = Vec::new();
+        while read.len() < 20 {
+            subscriber.changed().await;
+            let batch = subscriber.read(BatchLimit { messages: most, ..ALL });
+            assert!(batch.gap.is_none() && batch.entries.len() <= most);
+            read.extend(texts(&batch).into_iter().map(str::to_owned));
+            if read.len() == 18 {
+                feed.append((21..=22).map(message)).wake();
+            }
+        }
+        assert_eq!(read, (3..=22).map(|offset: u64| offset.to_string()).collect::<Vec<_>>(), "{topics:?}");
+        assert!(subscriber.read(ALL).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_wanted_of_what_is_missing_there_is_no_gap() {
+    let (hub, mut feed) = twenty(Numbers { from: 1, page: 50, answers: true });
+    feed.lost_through(30).wake();
+    let mut subscriber = hub.subscribe(&filters(&["b"]), since(2));
+    subscriber.changed().await;
+    let batch = subscriber.read(ALL);
+    assert!(batch.is_empty() && !batch.more);
+}
+
+#[tokio::test]
+async fn what_the_archive_has_given_up_is_a_gap() {
+    let (hub, mut feed) = twenty(Numbers { from: 10, page: 4, answers: true });
+    let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
+    assert!(subscriber.read(ALL).is_empty(), "it is being fetched");
+    subscriber.changed().await;
+    let batch = subscriber.read(ALL);
+    let gap = batch.gap.unwrap();
+    assert_eq!((gap.reason, gap.since.offset, gap.cursor.offset), (GapReason::Expired, 2, 17));
+    assert_eq!(texts(&batch), ["18", "19", "20"]);
+
+    // Who is told later has another reason.
+    let mut lagging = hub.subscribe(&filters(&["a"]), since(20));
+    feed.append((21..=40).map(message)).wake();
+    feed.append((41..=60).map(message)).wake();
+    let mut read = Vec::new();
+    while read.len() < 40 {
+        lagging.changed().await;
+        read.extend(texts(&lagging.read(ALL)).into_iter().map(str::to_owned));
+    }
+    assert_eq!(read.first().map(String::as_str), Some("21"));
+}
+
+#[test]
+fn who_waits_for_the_archive_is_told_of_another_history() {
+    let (hub, feed) = twenty(Numbers { from: 1, page: 4, answers: false });
+    let bell = Arc::new(Bell::default());
+    let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
+    let batch = subscriber.read(ALL);
+    assert!(batch.is_empty() && batch.more);
+    assert_eq!(bell.wait(&mut subscriber), Poll::Pending);
+    let next = feed.renew(Epoch::new(8));
+    hub.replace(&next).wake();
+    assert!(bell.rang());
+    assert_eq!(bell.wait(&mut subscriber), Poll::Ready(()));
+    let gap = subscriber.read(ALL).gap.unwrap();
+    assert_eq!((gap.reason, gap.since.offset, gap.cursor), (GapReason::Epoch, 2, hub.head()));
+}
+
+#[test]
+fn who_follows_in_memory_never_waits() {
+    let (hub, _feed) = twenty(Numbers { from: 1, page: 4, answers: false });
+    let mut subscriber = hub.subscribe_in_memory(&filters(&["a"]), since(2));
+    let batch = subscriber.read(ALL);
+    assert_eq!((batch.gap.map(|gap| gap.reason), texts(&batch)), (Some(GapReason::Expired), vec!["18", "19", "20"]));
+}

@@ -1,0 +1,190 @@
+//! A client of any method, as the documentation says that one has to be.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+
+use eventsource_stream::{Event, Eventsource};
+use futures_util::{Stream, StreamExt};
+use serde_json::Value;
+use testkit::soon;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::replica::{Method, Place, Replica};
+
+/// What a client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A message.
+    Message {
+        /// Its id, which is the client's cursor from here on.
+        id: String,
+        /// Its text.
+        text: String,
+    },
+    /// Messages are missing.
+    Gap {
+        /// Why.
+        reason: String,
+        /// What the client had.
+        since: String,
+        /// Where it goes on.
+        cursor: String,
+    },
+}
+
+impl Told {
+    /// The text of a message, or the reason of a gap after `gap: `.
+    pub fn short(&self) -> String {
+        match self {
+            Self::Message { text, .. } => text.clone(),
+            Self::Gap { reason, .. } => format!("gap: {reason}"),
+        }
+    }
+
+    fn message(message: &Value) -> Self {
+        Self::Message { id: text(message, "id"), text: text(message, "text") }
+    }
+
+    fn gap(gap: &Value) -> Self {
+        Self::Gap { reason: text(gap, "reason"), since: text(gap, "since"), cursor: text(gap, "cursor") }
+    }
+}
+
+/// A client that follows one service, until it moves to another.
+pub struct Client {
+    topics: String,
+    /// What it has seen.
+    pub cursor: String,
+    connection: Option<Connection>,
+}
+
+enum Connection {
+    WebSocket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
+    EventStream(Pin<Box<dyn Stream<Item = Event> + Send>>),
+    LongPoll { base: String, page: VecDeque<Told>, next: String },
+}
+
+/// All panic when the service does not play along.
+impl Client {
+    /// Follows topics, `topic=a&topic=b`, from now on.
+    pub async fn follow(replica: &Replica, topics: &str) -> Self {
+        let now = replica.page(&format!("{topics}&since=now")).await;
+        Self::resume(replica, topics, &text(&now, "cursor")).await
+    }
+
+    /// Follows topics from a cursor on.
+    pub async fn resume(replica: &Replica, topics: &str, cursor: &str) -> Self {
+        let mut client = Self { topics: topics.to_owned(), cursor: cursor.to_owned(), connection: None };
+        client.move_to(replica).await;
+        client
+    }
+
+    /// Goes on at another service.
+    pub async fn move_to(&mut self, place: impl Into<Place>) {
+        assert!(self.try_move_to(place).await, "the service lets it in");
+    }
+
+    /// Goes on at another service, if that lets it in.
+    pub async fn try_move_to(&mut self, place: impl Into<Place>) -> bool {
+        let place = place.into();
+        self.connection = self.connect(place).await;
+        self.connection.is_some()
+    }
+
+    async fn connect(&mut self, Place { method, address }: Place) -> Option<Connection> {
+        let query = format!("{}&since={}", self.topics, self.cursor);
+        Some(match method {
+            Method::WebSocket => {
+                let mut socket = soon(connect_async(format!("ws://{address}/feed?{query}"))).await.ok()?.0;
+                // The welcome.
+                soon(socket.next()).await?.ok()?;
+                Connection::WebSocket(Box::new(socket))
+            }
+            Method::EventStream => {
+                let response = soon(reqwest::get(format!("http://{address}/events?{query}"))).await.ok()?;
+                if response.status() != 200 {
+                    return None;
+                }
+                let events = response.bytes_stream().eventsource();
+                let events = events.take_while(|event| std::future::ready(event.is_ok()));
+                Connection::EventStream(Box::pin(events.filter_map(|event| std::future::ready(event.ok()))))
+            }
+            Method::LongPoll => Connection::LongPoll {
+                base: format!("http://{address}/poll?{}&wait=20", self.topics),
+                page: VecDeque::new(),
+                next: self.cursor.clone(),
+            },
+        })
+    }
+
+    /// What it is told next. `None` when the connection has ended.
+    pub async fn try_next(&mut self) -> Option<Told> {
+        let told = match self.connection.as_mut().expect("it is connected") {
+            Connection::WebSocket(socket) => loop {
+                match socket.next().await? {
+                    Ok(Message::Text(json)) => {
+                        let told: Value = serde_json::from_str(&json).expect("frames are JSON");
+                        break match told["type"].as_str() {
+                            Some("gap") => Told::gap(&told),
+                            Some("message") => Told::message(&told),
+                            _ => panic!("{told}"),
+                        };
+                    }
+                    Ok(Message::Close(_)) | Err(_) => return None,
+                    Ok(_) => {}
+                }
+            },
+            Connection::EventStream(events) => {
+                let event = events.next().await?;
+                match event.event.as_str() {
+                    "gap" => Told::gap(&serde_json::from_str(&event.data).expect("a gap is JSON")),
+                    _ => Told::Message { id: event.id, text: event.data },
+                }
+            }
+            Connection::LongPoll { base, page, next } => loop {
+                if let Some(told) = page.pop_front() {
+                    break told;
+                }
+                let answer = reqwest::get(format!("{base}&since={next}")).await.ok()?;
+                if answer.status() != 200 {
+                    return None;
+                }
+                let answer: Value = answer.json().await.ok()?;
+                page.extend(Some(&answer["gap"]).filter(|gap| !gap.is_null()).map(Told::gap));
+                page.extend(answer["messages"].as_array().expect("a page has messages").iter().map(Told::message));
+                *next = text(&answer, "cursor");
+            },
+        };
+        self.cursor = match &told {
+            Told::Message { id, .. } => id.clone(),
+            Told::Gap { cursor, .. } => cursor.clone(),
+        };
+        Some(told)
+    }
+
+    /// What it is told next.
+    pub async fn next(&mut self) -> Told {
+        soon(self.try_next()).await.expect("the connection stands")
+    }
+
+    /// The texts of the next messages, with gaps as [`Told::short`] has them.
+    pub async fn texts(&mut self, count: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        for _ in 0..count {
+            texts.push(self.next().await.short());
+        }
+        texts
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("topics", &self.topics).field("cursor", &self.cursor).finish_non_exhaustive()
+    }
+}
+
+fn text(json: &Value, field: &str) -> String {
+    json[field].as_str().unwrap_or_else(|| panic!("{field} is not in {json}")).to_owned()
+}

@@ -1,0 +1,187 @@
+//! NATS servers, as processes of their own.
+
+use std::env;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_nats::jetstream;
+use testkit::{Process, Signal, signal, soon};
+
+/// A NATS server with JetStream and a store of its own. It is killed, and the store removed, when dropped.
+#[derive(Debug)]
+pub struct NatsServer {
+    process: Option<Process>,
+    store: PathBuf,
+    port: u16,
+    extra: Vec<String>,
+}
+
+/// All panic when the server does not play along.
+impl NatsServer {
+    /// Starts a server on a port that the system chose.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`NatsServer::start`], with flags.
+    pub async fn start_with(flags: &[&str]) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let name = format!("nats-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let mut server = Self { process: None, store: env::temp_dir().join(name), port: 0, extra: Vec::new() };
+        server.extra = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        server.run().await;
+        server
+    }
+
+    /// Starts it, again on the same port.
+    pub async fn run(&mut self) {
+        let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
+        let store = self.store.display().to_string();
+        let mut args = vec!["-js", "-a", "127.0.0.1", "-p", &port, "-sd", &store];
+        args.extend(self.extra.iter().map(String::as_str));
+        let mut process = Process::start(&program(), &args);
+        let listening = process.line_with("Listening for client connections on").await;
+        let port = listening.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        self.port = port.unwrap_or_else(|| panic!("no port in {listening}"));
+        process.line_with("Server is ready").await;
+        self.process = Some(process);
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Stops it from doing anything, or lets it go on.
+    pub fn pause(&self, paused: bool) {
+        let process = self.process.as_ref().expect("the server runs");
+        signal(process, if paused { Signal::SIGSTOP } else { Signal::SIGCONT });
+    }
+
+    /// Kills it and removes everything that it has stored.
+    pub fn wipe(&mut self) {
+        self.kill();
+        fs::remove_dir_all(&self.store).expect("the store is there");
+    }
+
+    /// Kills it and puts what it has stored aside, or back.
+    pub fn save_store(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(self.store.with_extension("saved"));
+        copy(&self.store, &self.store.with_extension("saved"));
+    }
+
+    /// Kills it and has it go on with what was put aside.
+    pub fn restore_store(&mut self) {
+        self.wipe();
+        copy(&self.store.with_extension("saved"), &self.store);
+    }
+
+    /// A client of it.
+    pub async fn jetstream(&self) -> jetstream::Context {
+        jetstream::new(soon(async_nats::connect(self.url())).await.expect("the server listens"))
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.process = None;
+        let _ = fs::remove_dir_all(&self.store);
+        let _ = fs::remove_dir_all(self.store.with_extension("saved"));
+    }
+}
+
+/// Three servers that keep a stream together.
+#[derive(Debug)]
+pub struct NatsCluster {
+    /// The servers.
+    pub servers: Vec<NatsServer>,
+}
+
+impl NatsCluster {
+    /// Starts them.
+    ///
+    /// # Panics
+    /// When they do not become a cluster.
+    pub async fn start() -> Self {
+        // A cluster's members have to know each other's ports before they start.
+        let listeners = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
+        let ports = listeners.map(|listener| listener.local_addr().expect("a bound listener has an address").port());
+        let routes = ports.map(|port| format!("nats://127.0.0.1:{port}")).join(",");
+        let mut servers = Vec::new();
+        for (index, port) in ports.into_iter().enumerate() {
+            let store = env::temp_dir().join(format!("nats-cluster-{}-{index}-{port}", std::process::id()));
+            let listen = format!("nats://127.0.0.1:{port}");
+            let name = format!("n{index}");
+            let extra = ["-n", &name, "--cluster", &listen, "--cluster_name", "push", "--routes", &routes];
+            let extra = extra.map(str::to_owned).to_vec();
+            servers.push(NatsServer { process: None, store, port: 0, extra });
+        }
+        let mut cluster = Self { servers };
+        for server in &mut cluster.servers {
+            server.run().await;
+        }
+        // Without a leader there is nobody to ask for anything.
+        let jetstream = cluster.servers[0].jetstream().await;
+        soon(async { while jetstream.query_account().await.is_err() {} }).await;
+        cluster
+    }
+
+    /// The URLs of all.
+    pub fn urls(&self) -> String {
+        self.servers.iter().map(NatsServer::url).collect::<Vec<_>>().join(",")
+    }
+
+    /// Which of them leads a stream.
+    ///
+    /// # Panics
+    /// When none does.
+    pub async fn leader(&self, stream: &str) -> usize {
+        let jetstream = self.servers[0].jetstream().await;
+        let stream = soon(jetstream.get_stream(stream)).await.expect("there is a leader");
+        let leader = stream.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.clone());
+        let leader = leader.expect("there is a leader");
+        leader.trim_start_matches('n').parse().expect("a server's name ends with its number")
+    }
+}
+
+/// What NATS_SERVER names, or what is installed: by the system, or by `cargo xtask test`.
+fn program() -> String {
+    if let Some(named) = env::var_os("NATS_SERVER").filter(|named| !named.is_empty()) {
+        return Path::new(&named).display().to_string();
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let here = env::current_exe().ok();
+    let target = here.as_deref().and_then(|here| here.ancestors().nth(3)).map(|target| target.join("nats-server/bin"));
+    let mut folders = env::split_paths(&path).chain(target);
+    let found = folders.find_map(|folder| Some(folder.join("nats-server")).filter(|program| program.is_file()));
+    found
+        .expect("nats-server is not installed: run `cargo xtask test`, or name it in NATS_SERVER")
+        .display()
+        .to_string()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the folder can be made");
+    for entry in fs::read_dir(from).expect("the folder is there") {
+        let entry = entry.expect("the folder can be read");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("the file can be copied");
+        }
+    }
+}

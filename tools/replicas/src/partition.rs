@@ -1,0 +1,64 @@
+//! A network between a replica and NATS that can stop to carry anything, without closing a connection.
+
+use std::net::Ipv4Addr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, tcp};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A way to a port that can be cut.
+#[derive(Debug)]
+pub struct Partition {
+    port: u16,
+    whole: watch::Sender<bool>,
+    _task: JoinSet<()>,
+}
+
+impl Partition {
+    /// A way to a port of this machine.
+    ///
+    /// # Panics
+    /// When the system has no port.
+    pub async fn before(port: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let own = listener.local_addr().expect("a bound listener has an address").port();
+        let whole = watch::Sender::new(true);
+        let mut task = JoinSet::new();
+        let watched = whole.clone();
+        task.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let whole = watched.subscribe();
+                connections.spawn(carry(client, port, whole));
+            }
+        });
+        Self { port: own, whole, _task: task }
+    }
+
+    /// The URL of NATS on the other side.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Cuts, or mends. What is sent meanwhile is not lost, as TCP promises.
+    pub fn cut(&self, cut: bool) {
+        self.whole.send_replace(!cut);
+    }
+}
+
+async fn carry(client: TcpStream, port: u16, mut whole: watch::Receiver<bool>) {
+    let _ = whole.wait_for(|whole| *whole).await;
+    let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
+    let (client, server) = (client.into_split(), server.into_split());
+    tokio::join!(one_way(client.0, server.1, whole.clone()), one_way(server.0, client.1, whole));
+}
+
+async fn one_way(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, mut whole: watch::Receiver<bool>) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if whole.wait_for(|whole| *whole).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Services that share one history by way of real NATS servers.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod archive;
+mod away;
+mod cluster;
+mod epoch;
+mod fill;
+mod publish;
+mod rolling;
+mod settings;
+mod sharing;
+
+/// The texts `{prefix}{number}`.
+fn numbered(prefix: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
+    numbers.map(|number| format!("{prefix}{number}")).collect()
+}

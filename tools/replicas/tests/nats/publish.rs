@@ -1,0 +1,58 @@
+use replicas::{Method, NatsServer, Replica};
+use serde_json::Value;
+
+use crate::numbered;
+
+#[tokio::test]
+async fn a_repeat_on_another_replica_gets_the_first_answer() {
+    let nats = NatsServer::start().await;
+    let one = Replica::start(Method::WebSocket, &nats.url(), &[]).await;
+    let two = Replica::start(Method::EventStream, &nats.url(), &[]).await;
+    let first = one.try_publish("a", "m", Some("k")).await;
+    assert_eq!(first.status, 201);
+    for (replica, topic) in [(&two, "a"), (&one, "a"), (&two, "b")] {
+        let again = replica.try_publish(topic, "something else", Some("k")).await;
+        assert_eq!(again.status, 200);
+        assert_eq!(again.json, first.json);
+    }
+    assert_eq!(two.try_publish("a", "n", Some("other")).await.status, 201);
+    let page = two.page("topic=a&topic=b").await;
+    assert_eq!(page["messages"].as_array().unwrap().len(), 2);
+    assert_eq!(page["messages"][0]["at"], first.json["at"], "the time is that of the answer");
+}
+
+#[tokio::test]
+async fn an_array_is_in_order_and_a_repeat_completes_it() {
+    let nats = NatsServer::start().await;
+    let one = Replica::start(Method::WebSocket, &nats.url(), &[]).await;
+    let two = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
+    let texts = numbered("m", 0..20);
+    // Others publish in between.
+    let others = two.publish_each("a", numbered("x", 0..20));
+    let (answer, _) = tokio::join!(one.publish_array("a", &texts[..12], Some("k")), others);
+    assert_eq!(answer.status, 201);
+    // As if the first had been interrupted.
+    let again = two.publish_array("a", &texts, Some("k")).await;
+    assert_eq!(again.status, 201);
+    assert_eq!(again.json.as_array().unwrap()[..12], answer.json.as_array().unwrap()[..]);
+    assert_eq!(one.publish_array("a", &texts, Some("k")).await.status, 200);
+
+    let page = one.page("topic=a&limit=1000").await;
+    let messages = page["messages"].as_array().unwrap();
+    let ours: Vec<&Value> =
+        messages.iter().filter(|message| message["text"].as_str().unwrap().starts_with('m')).collect();
+    assert_eq!(ours.iter().map(|message| message["text"].as_str().unwrap()).collect::<Vec<_>>(), texts);
+    let ids: Vec<_> = again.json.as_array().unwrap().iter().map(|placed| &placed["id"]).collect();
+    assert_eq!(ours.iter().map(|message| &message["id"]).collect::<Vec<_>>(), ids);
+    assert_eq!(messages.len(), 40);
+}
+
+#[tokio::test]
+async fn what_nats_does_not_take_is_too_large() {
+    let nats = NatsServer::start().await;
+    let flags = ["--max-message-bytes", "3MiB", "--max-body-bytes", "4MiB"];
+    let replica = Replica::start(Method::LongPoll, &nats.url(), &flags).await;
+    let answer = replica.try_publish("a", &"x".repeat(2 << 20), None).await;
+    assert_eq!((answer.status, answer.text("error")), (413, "too_large"), "{answer:?}");
+    replica.publish("a", "small").await;
+}
