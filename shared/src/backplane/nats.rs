@@ -95,7 +95,7 @@ impl Nats {
         gather: Duration,
     ) -> anyhow::Result<(Self, Hub)> {
         let parts = Arc::new(Parts {
-            link: Link::new(config),
+            link: Link::new(config)?,
             spec: StreamSpec::new(config, history, max_message_bytes),
             publish_timeout: config.publish_timeout,
             encode,

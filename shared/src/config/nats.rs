@@ -17,7 +17,7 @@ pub struct NatsConfig {
     /// `nats://a:4222,nats://b:4222`, or tls://; a user and password in the URL count too. Without it, the history is this
     /// process's own
     #[arg(long = "nats", env = "PUSH_NATS", value_name = "URL", value_delimiter = ',', hide_env_values = true)]
-    pub servers: Vec<NatsUrl>,
+    pub servers: Vec<Secret>,
     /// A file of credentials (.creds) for NATS
     #[arg(
         long = "nats-credentials",
@@ -73,7 +73,20 @@ pub struct NatsConfig {
 impl NatsConfig {
     /// Whether the history is to be shared.
     pub fn is_asked_for(&self) -> bool {
-        !self.servers.is_empty()
+        self.texts().next().is_some()
+    }
+
+    /// The servers. Not looked at before, since what is wrong with a flag's value is told with the value.
+    ///
+    /// # Errors
+    /// When one is none.
+    pub fn urls(&self) -> Result<Vec<NatsUrl>, BadNatsUrl> {
+        self.texts().map(str::parse).collect()
+    }
+
+    /// A variable that is empty is as good as none.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.servers.iter().map(|server| server.0.trim()).filter(|text| !text.is_empty())
     }
 }
 
@@ -116,7 +129,7 @@ impl fmt::Display for NatsUrl {
 
 /// Why a text is no address of a NATS server.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("write the address of a NATS server, such as nats://localhost:4222 or tls://nats.example.org")]
+#[error("--nats: write addresses of NATS servers, such as nats://localhost:4222 or tls://nats.example.org")]
 pub struct BadNatsUrl;
 
 impl FromStr for NatsUrl {

@@ -116,7 +116,7 @@ impl ServiceProgram {
         for (args, code, said) in [
             (&["--no-such-flag"][..], 2, "--no-such-flag"),
             (&["--heartbeat", "0"], 2, "--heartbeat"),
-            (&["--nats", "http://localhost"], 2, "nats://localhost:4222"),
+            (&["--listen", "127.0.0.1:0", "--nats", "http://localhost"], 1, "nats://localhost:4222"),
             (&["--nats-replicas", "2"], 2, "1, 3 or 5"),
             (&["--nats-user", "u"], 2, "--nats-password"),
             (&["--listen", "nowhere"], 2, "--listen"),

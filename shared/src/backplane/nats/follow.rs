@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use futures_util::FutureExt;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::sync::Notify;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
 use super::consumer::{Consumer, Next};
 use super::intake::{Intake, Known};
@@ -125,6 +126,7 @@ impl Follower {
         }
         let parts = Arc::clone(&self.parts);
         let mut look = None;
+        let mut position_then = 0;
         let mut quiet_since = Instant::now();
         loop {
             tokio::select! {
@@ -132,14 +134,16 @@ impl Follower {
                     quiet_since = Instant::now();
                     self.take(&mut messages, message)?;
                 }
-                _ = looking.tick(), if look.is_none() => look = Some(parts.spec.look(&jetstream).boxed()),
-                () = parts.doubt.notified(), if look.is_none() => look = Some(parts.spec.look(&jetstream).boxed()),
+                () = until_due(&mut looking, &parts.doubt), if look.is_none() => {
+                    position_then = self.position();
+                    look = Some(parts.spec.look(&jetstream).boxed());
+                }
                 seen = async { look.as_mut().expect("it is polled only if there is one").await }, if look.is_some() => {
                     look = None;
                     match seen {
                         // Perhaps it elects a leader. What comes is still of the same stream.
                         Err(error @ LookError::OutOfReach(..)) => parts.set_trouble(error.to_string()),
-                        seen => self.check(seen?, quiet_since)?,
+                        seen => self.check(seen?, position_then, quiet_since)?,
                     }
                 }
                 _ = sweeping.tick() => self.sweep().await,
@@ -204,10 +208,11 @@ impl Follower {
         Err(Interrupted::Again)
     }
 
-    /// Sees to it that the stream is still the one that is followed.
-    fn check(&mut self, seen: Seen, quiet_since: Instant) -> Result<(), Interrupted> {
+    /// Sees to it that the stream is still the one that is followed. More can have come since it was asked for, when the
+    /// position was `position_then`.
+    fn check(&mut self, seen: Seen, position_then: u64, quiet_since: Instant) -> Result<(), Interrupted> {
         let Some(known) = &mut self.known else { return Ok(()) };
-        if seen.epoch() != known.feed.epoch() || seen.last < known.position {
+        if seen.epoch() != known.feed.epoch() || seen.last < position_then {
             return Err(Interrupted::Again);
         }
         match seen.unfit {
@@ -258,11 +263,23 @@ impl Follower {
         }
     }
 
+    fn position(&self) -> u64 {
+        self.known.as_ref().map_or(0, |known| known.position)
+    }
+
     pub(super) fn parts(&self) -> &Parts {
         &self.parts
     }
 
     pub(super) fn foreign(&mut self) -> &mut Vec<Foreign> {
         &mut self.foreign
+    }
+}
+
+/// Waits until the stream is to be looked at: every now and then, and when somebody has doubts.
+async fn until_due(looking: &mut Interval, doubt: &Notify) {
+    tokio::select! {
+        _ = looking.tick() => {}
+        () = doubt.notified() => {}
     }
 }

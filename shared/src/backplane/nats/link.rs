@@ -9,7 +9,7 @@ use async_nats::{Client, ConnectOptions, Event, jetstream};
 use tokio::sync::watch;
 
 use super::ASK;
-use crate::config::NatsConfig;
+use crate::config::{NatsConfig, NatsUrl};
 
 /// How often the server is asked for a sign of life. After two of these without one, the connection is given up; a network
 /// that silently drops everything is noticed by nothing else.
@@ -24,6 +24,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// The connection, which is made again for as long as the process lives.
 pub(super) struct Link {
     config: NatsConfig,
+    servers: Vec<NatsUrl>,
     client: OnceLock<(Client, jetstream::Context)>,
     health: watch::Sender<Health>,
 }
@@ -39,8 +40,11 @@ pub(super) struct Health {
 }
 
 impl Link {
-    pub(super) fn new(config: &NatsConfig) -> Self {
-        Self { config: config.clone(), client: OnceLock::new(), health: watch::Sender::default() }
+    /// # Errors
+    /// When the addresses of the servers are none.
+    pub(super) fn new(config: &NatsConfig) -> anyhow::Result<Self> {
+        let (config, servers) = (config.clone(), config.urls()?);
+        Ok(Self { config, servers, client: OnceLock::new(), health: watch::Sender::default() })
     }
 
     /// Begins to connect.
@@ -70,12 +74,12 @@ impl Link {
             std::fs::metadata(ca).with_context(context)?;
             options = options.add_root_certificates(ca.clone());
         }
-        let in_url = config.servers.iter().find_map(|url| url.login.clone());
+        let in_url = self.servers.iter().find_map(|url| url.login.clone());
         let by_flag = config.user.clone().zip(config.password.clone());
         if let Some((user, password)) = by_flag.or(in_url) {
             options = options.user_and_password(user, password.0);
         }
-        let servers: Vec<_> = config.servers.iter().map(|url| url.address.clone()).collect();
+        let servers: Vec<_> = self.servers.iter().map(|url| url.address.clone()).collect();
         let client = options.connect(servers).await.context("cannot connect to NATS; see --nats")?;
         let jetstream = ContextBuilder::new().timeout(ASK).build(client.clone());
         let _ = self.client.set((client, jetstream));
@@ -88,7 +92,7 @@ impl Link {
         if health.up {
             return Ok(());
         }
-        let servers: Vec<_> = self.config.servers.iter().map(ToString::to_string).collect();
+        let servers: Vec<_> = self.servers.iter().map(ToString::to_string).collect();
         let error = health.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
         Err(format!("not connected to NATS at {}{error}", servers.join(", ")))
     }
