@@ -7,6 +7,7 @@ mod cursor;
 mod delivery;
 mod drain;
 mod gap;
+mod head;
 mod helpers;
 mod process;
 mod queue;

@@ -127,6 +127,7 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
 
     let parts = connection.into_parts();
     let mut socket = parts.io.into_inner().socket;
+    socket.take_back();
     let unread = parts.read_buf;
     match ended {
         Ok(Some(session)) => {

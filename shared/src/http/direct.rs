@@ -5,8 +5,9 @@
 //! same routes: whatever is unusual about a request has one place where it is dealt with.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
@@ -143,6 +144,10 @@ impl DirectRequest {
 
 /// Waits for the handler, as long as the client does.
 async fn await_answer(mut answered: BoxFuture<'static, Answered>, socket: &mut Socket) -> Option<Answered> {
+    // Who has sent a whole request and closed its side still gets what can be answered at once.
+    if let Poll::Ready(answered) = poll_fn(|cx| Poll::Ready(answered.as_mut().poll(cx))).await {
+        return Some(answered);
+    }
     loop {
         let mut answer = None;
         let event = socket.next_or(|cx| answered.as_mut().poll(cx).map(|answered| answer = Some(answered))).await;

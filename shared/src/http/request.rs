@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method, Version};
+use smallvec::SmallVec;
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::{Filter, Rejection};
@@ -164,14 +165,40 @@ impl Request {
 }
 
 /// The parameters of a request.
-///
-/// Kept as they came: each look at one reads them anew, which costs less than taking them apart for good.
 #[derive(Debug, Clone, Default)]
-pub struct Query(String);
+pub struct Query {
+    text: String,
+    pairs: SmallVec<[Pair; 4]>,
+}
+
+/// Where a parameter is in the text.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pair {
+    start: usize,
+    /// The sign between name and value, if there is one.
+    equals: Option<usize>,
+    end: usize,
+    /// It is not written as it is meant.
+    encoded: bool,
+}
 
 impl Query {
-    pub(super) fn new(query: String) -> Self {
-        Self(query)
+    pub(super) fn new(text: String) -> Self {
+        let mut pairs = SmallVec::new();
+        let mut pair = Pair::default();
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                b'&' => {
+                    pairs.push(Pair { end: at, ..pair });
+                    pair = Pair { start: at + 1, ..Pair::default() };
+                }
+                b'=' if pair.equals.is_none() => pair.equals = Some(at),
+                b'%' | b'+' => pair.encoded = true,
+                _ => {}
+            }
+        }
+        pairs.push(Pair { end: text.len(), ..pair });
+        Self { text, pairs }
     }
 
     /// The first value of a parameter.
@@ -180,15 +207,14 @@ impl Query {
     }
 
     fn values(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
-        self.0.split('&').filter_map(move |pair| {
-            let is_plain = pair.bytes().all(|byte| byte != b'%' && byte != b'+');
-            let (key, value) = if is_plain {
-                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (Cow::Borrowed(key), Cow::Borrowed(value))
-            } else {
-                form_urlencoded::parse(pair.as_bytes()).next()?
-            };
-            (key == name).then_some(value)
+        self.pairs.iter().filter_map(move |pair| {
+            if pair.encoded {
+                let (key, value) = form_urlencoded::parse(&self.text.as_bytes()[pair.start..pair.end]).next()?;
+                return (key == name).then_some(value);
+            }
+            let key_end = pair.equals.unwrap_or(pair.end);
+            let value = pair.equals.map_or("", |equals| &self.text[equals + 1..pair.end]);
+            (&self.text[pair.start..key_end] == name).then_some(Cow::Borrowed(value))
         })
     }
 
@@ -251,5 +277,26 @@ impl Query {
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").field("room", &self.room).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_as_forms_are() {
+        for text in
+            ["", "a", "a=", "=a", "a=b", "a=b=c", "a=1&a=2", "&&a=1&", "a%3D=%26&b=x+y", "a=%C3%A4&a=\u{e4}", "a&a=1"]
+        {
+            let query = Query::new(text.to_owned());
+            for name in ["a", "b", "a=", ""] {
+                let expected =
+                    form_urlencoded::parse(text.as_bytes()).filter(|(key, _)| key == name && !text.is_empty());
+                let expected: Vec<_> = expected.map(|(_, value)| value).collect();
+                let given: Vec<_> = query.values(name).filter(|value| !(name.is_empty() && value.is_empty())).collect();
+                assert_eq!(given, expected, "{name:?} in {text:?}");
+            }
+        }
     }
 }

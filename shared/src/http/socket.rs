@@ -62,6 +62,11 @@ impl Socket {
         Self(Box::new(Connection { stream, watch, unread: BytesMut::new(), write_timeout, stalled: None }))
     }
 
+    /// Takes the connection back from somebody else who waited on it.
+    pub(super) fn take_back(&mut self) {
+        self.0.watch.look_again();
+    }
+
     /// Puts back what was read too far.
     pub(super) fn unread(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {

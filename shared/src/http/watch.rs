@@ -86,8 +86,8 @@ impl Watch {
         self.bell.as_ref().map_or(Waker::noop(), |bell| &bell.waker)
     }
 
-    /// Has everything polled the next time.
-    fn look_again(&mut self) {
+    /// Has everything polled the next time, and the wakers put in place anew.
+    pub(super) fn look_again(&mut self) {
         if let Some(bell) = &self.bell {
             bell.mark.rung.store(true, Ordering::Relaxed);
         }

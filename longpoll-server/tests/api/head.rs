@@ -1,0 +1,84 @@
+//! A request is answered alike whether its head comes whole or in pieces, which go different ways through the service.
+
+use testkit::{RawClient, Server};
+
+use crate::helpers::{hold, publish, settle, spawn_app};
+
+/// What a request is answered, without what differs by nature: the order of the headers, and the time.
+async fn answered(server: &Server, pieces: &[&str]) -> (String, Vec<String>, String) {
+    let mut client = RawClient::connect(server.address()).await;
+    for piece in pieces {
+        client.send(piece).await;
+        settle(server).await;
+    }
+    let answer = client.read_to_end().await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines().map(str::to_owned);
+    let status = lines.next().unwrap();
+    let mut headers: Vec<String> = lines.filter(|line| !line.starts_with("date:")).collect();
+    headers.sort();
+    (status, headers, body.to_owned())
+}
+
+#[tokio::test]
+async fn an_answer_does_not_depend_on_how_the_head_comes() {
+    let server = spawn_app(&["--allow-origin", "http://page.example"]).await;
+    publish(&server, "main", "m").await;
+    let many: String = (0..50).map(|n| format!("x-{n}: {n}\r\n")).collect();
+    for (line, headers, status) in [
+        ("GET /poll?since=earliest HTTP/1.1", "", 200),
+        ("GET /poll?since=earliest&topic=a%2Db&wait=0 HTTP/1.1", "", 200),
+        ("GET /poll?topic=empty&wait=0 HTTP/1.1", "", 204),
+        ("GET /poll?since=earliest HTTP/1.1", many.as_str(), 200),
+        ("GET /poll?since=earliest HTTP/1.1", "origin: http://page.example\r\n", 200),
+        ("GET /poll?since=earliest HTTP/1.1", "origin: http://other.example\r\n", 403),
+        ("GET /poll?since=earliest HTTP/1.1", "upgrade: websocket\r\n", 400),
+        ("GET /poll?since=earliest HTTP/1.1", "bad name: x\r\n", 400),
+        ("GET /poll?since=nonsense HTTP/1.1", "", 400),
+        ("GET /poll?topic=a> HTTP/1.1", "", 400),
+        ("GET /poll/ HTTP/1.1", "", 404),
+        ("HEAD /poll?since=earliest HTTP/1.1", "", 405),
+    ] {
+        let rest = format!("host: test\r\n{headers}connection: close\r\n\r\n");
+        let whole = answered(&server, &[&format!("{line}\r\n{rest}")]).await;
+        assert!(whole.0.contains(&format!(" {status} ")), "{line} {headers:?}: {whole:?}");
+        let (first, second) = line.split_at(6);
+        assert_eq!(answered(&server, &[first, &format!("{second}\r\n{rest}")]).await, whole, "{line} {headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_and_closes_its_side_is_still_answered() {
+    let server = spawn_app(&[]).await;
+    publish(&server, "main", "m").await;
+    for pieces in [
+        &["GET /poll?since=earliest HTTP/1.1\r\nhost: test\r\n\r\n"][..],
+        &["GET /po", "ll?since=earliest HTTP/1.1\r\nhost: test\r\n\r\n"],
+    ] {
+        let mut client = RawClient::connect(server.address()).await;
+        for piece in pieces {
+            client.send(piece).await;
+        }
+        client.finish().await;
+        assert!(client.read_to_end().await.contains("\"text\":\"m\""), "{pieces:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_follows_another_request_is_held_and_answered() {
+    let server = spawn_app(&[]).await;
+    let mut client = RawClient::connect(server.address()).await;
+    for _ in 0..2 {
+        client.send("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        client.read_until("{\"status\":\"live\"}").await;
+        client.send("GET /poll?since=now HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        settle(&server).await;
+        publish(&server, "main", "m").await;
+        client.read_until("\"text\":\"m\"").await;
+        client.read_until("\"gap\":null}").await;
+    }
+    // And the next one goes the short way again.
+    let mut held = hold(&server, "since=now").await;
+    publish(&server, "main", "n").await;
+    held.read_until("\"text\":\"n\"").await;
+}
