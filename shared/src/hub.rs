@@ -35,6 +35,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use smallvec::SmallVec;
 
 pub use archive::{Archive, Fetched};
 pub use feed::{Feed, HistoryLimits, SLICE, Wake};
@@ -47,6 +48,9 @@ use registry::Registry;
 
 /// Turns a message into the bytes of a service's wire format. Called once a message, whatever the number of clients.
 pub type Encode = fn(&Message) -> Bytes;
+
+/// What is read at once. The few messages that most reads find take no allocation.
+pub type Entries = SmallVec<[Arc<Entry>; 4]>;
 
 /// A message as the history holds it, with its bytes on the wire.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use super::Entry;
 use super::pattern::PatternGroup;
 use super::slots::Slots;
+use super::{Entries, Entry};
 use crate::timestamp::Timestamp;
 use crate::topic::Topic;
 
@@ -124,7 +124,7 @@ impl TopicHistory {
         settled: u64,
         head: u64,
         most: usize,
-        into: &mut Vec<Arc<Entry>>,
+        into: &mut Entries,
     ) -> Result<(), Lost> {
         let held = self.held.read();
         if held.loss.concerns(after, settled) {

@@ -10,7 +10,7 @@ use super::history::{Loss, Lost, TopicHistory};
 use super::pattern::PatternGroup;
 use super::registry::Registry;
 use super::slots::{Seat, poll_news};
-use super::{Entry, Inner};
+use super::{Entries, Inner};
 use crate::cursor::{Cursor, Position};
 use crate::gap::{Gap, GapReason};
 use crate::topic::TopicFilter;
@@ -30,7 +30,7 @@ pub struct Batch {
     /// Messages are missing before those that follow.
     pub gap: Option<Gap>,
     /// The next messages, in order.
-    pub entries: Vec<Arc<Entry>>,
+    pub entries: Entries,
     /// There are more than the limit allowed, or than have been fetched: read again after [`Subscriber::changed`].
     pub more: bool,
 }
@@ -171,7 +171,7 @@ impl Subscriber {
             if head <= self.position {
                 return Batch { gap, ..Batch::default() };
             }
-            let mut entries = Vec::new();
+            let mut entries = Entries::new();
             match self.collect(head, limit.messages, &mut entries) {
                 Ok(()) => {
                     let more = cut_to(&mut entries, limit);
@@ -179,7 +179,7 @@ impl Subscriber {
                     return Batch { gap, entries, more };
                 }
                 Err(Lost) if self.begin_backfill(GapReason::Lagged) => {
-                    return Batch { gap, entries: Vec::new(), more: true };
+                    return Batch { gap, entries: Entries::new(), more: true };
                 }
                 Err(Lost) => {
                     let lagged = self.fall_forward(GapReason::Lagged, self.cursor());
@@ -251,7 +251,7 @@ impl Subscriber {
             }
         };
         let first = entries.partition_point(|entry| entry.offset() <= self.position);
-        let mut batch: Vec<_> = entries[first..].iter().take(limit.messages.saturating_add(1)).cloned().collect();
+        let mut batch: Entries = entries[first..].iter().take(limit.messages.saturating_add(1)).cloned().collect();
         if cut_to(&mut batch, limit) {
             self.position = batch[batch.len() - 1].offset();
             self.backfill = Some(backfill);
@@ -291,7 +291,7 @@ impl Subscriber {
 
     /// Adds to `into` what comes after the position up to `head`, in order; of each topic one more than `most`, so that
     /// the caller can tell whether there is more.
-    fn collect(&self, head: u64, most: usize, into: &mut Vec<Arc<Entry>>) -> Result<(), Lost> {
+    fn collect(&self, head: u64, most: usize, into: &mut Entries) -> Result<(), Lost> {
         let most = most.saturating_add(1);
         for interest in &self.interests {
             match interest {
@@ -317,7 +317,7 @@ impl Subscriber {
 }
 
 /// Shortens to the limit. Returns whether anything was cut off.
-fn cut_to(entries: &mut Vec<Arc<Entry>>, limit: BatchLimit) -> bool {
+fn cut_to(entries: &mut Entries, limit: BatchLimit) -> bool {
     let mut bytes = 0;
     let fits = entries.iter().take(limit.messages).take_while(|entry| {
         bytes += entry.wire.len();
