@@ -19,6 +19,7 @@ mod feed;
 mod history;
 mod pattern;
 mod registry;
+mod run;
 mod slots;
 mod subscriber;
 
@@ -39,12 +40,13 @@ use smallvec::SmallVec;
 
 pub use archive::{Archive, Fetched};
 pub use feed::{Feed, HistoryLimits, SLICE, Wake};
-pub use subscriber::{Batch, BatchLimit, Subscriber};
+pub use subscriber::{Batch, BatchLimit, Subscriber, WireBatch};
 
 use crate::cursor::{Cursor, Epoch, Position};
 use crate::message::Message;
 use crate::topic::TopicFilter;
 use registry::Registry;
+use run::LastRun;
 
 /// Turns a message into the bytes of a service's wire format. Called once a message, whatever the number of clients.
 pub type Encode = fn(&Message) -> Bytes;
@@ -99,6 +101,7 @@ struct Inner {
     /// The history that has taken the place of this one. Set before anyone is woken for it.
     successor: OnceLock<Arc<Inner>>,
     archive: Option<Arc<dyn Archive>>,
+    last_run: LastRun,
     registry: RwLock<Registry>,
 }
 
@@ -184,6 +187,7 @@ impl Inner {
             horizon: AtomicU64::new(0),
             successor: OnceLock::new(),
             archive,
+            last_run: LastRun::default(),
             registry: RwLock::default(),
         }
     }

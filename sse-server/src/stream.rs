@@ -9,7 +9,7 @@ use shared::app::App;
 use shared::cursor::{Cursor, Position};
 use shared::gap::Gap;
 use shared::http::{Answer, ApiError, Ended, Event, Request, Socket, Unread};
-use shared::hub::{Batch, BatchLimit, Subscriber};
+use shared::hub::{BatchLimit, Subscriber, WireBatch};
 use shared::message::Message;
 use tokio::time::Instant;
 use warp::http::{HeaderValue, StatusCode};
@@ -112,14 +112,13 @@ impl Stream {
     /// Writes everything that waits.
     async fn deliver(&mut self, socket: &mut Socket) -> io::Result<()> {
         loop {
-            let Batch { gap, entries, more } = self.subscriber.read(BATCH);
+            let WireBatch { gap, wire, more } = self.subscriber.read_wire(BATCH);
             let gap = gap.map(|gap| encode_gap(&gap)).unwrap_or_default();
-            if gap.is_empty() && entries.is_empty() {
+            if gap.is_empty() && wire.is_empty() {
                 // Nothing, or nothing yet: `changed` tells when older messages are there.
                 return Ok(());
             }
-            let messages = entries.iter().map(|entry| &entry.wire[..]);
-            socket.write_parts(std::iter::once(gap.as_bytes()).chain(messages)).await?;
+            socket.write_parts([gap.as_bytes(), &wire]).await?;
             if !more {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use shared::app::App;
 use shared::backplane::Publication;
 use shared::cursor::{Cursor, Position};
 use shared::http::{Answer, ApiError, Request};
-use shared::hub::{Batch, BatchLimit, Subscriber};
+use shared::hub::{BatchLimit, Subscriber, WireBatch};
 use shared::message::Draft;
 
 use crate::close::Close;
@@ -63,12 +63,12 @@ async fn run(session: &mut Session, mut subscriber: Subscriber) -> Result<(), Cl
 
 /// Writes a batch of what waits. Returns whether there is more to be had at once.
 async fn deliver(session: &mut Session, subscriber: &mut Subscriber) -> Result<bool, Close> {
-    let Batch { gap, entries, more } = subscriber.read(BATCH);
+    let WireBatch { gap, wire, more } = subscriber.read_wire(BATCH);
     let gap = gap.map(|gap| Told::Gap(&gap).frame()).unwrap_or_default();
-    if gap.is_empty() && entries.is_empty() {
+    if gap.is_empty() && wire.is_empty() {
         return Ok(false);
     }
-    session.send_frames(std::iter::once(&gap[..]).chain(entries.iter().map(|entry| &entry.wire[..]))).await?;
+    session.send_frames([&gap[..], &wire]).await?;
     Ok(more)
 }
 

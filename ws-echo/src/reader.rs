@@ -46,6 +46,11 @@ impl Reader {
         self.unread.extend_from_slice(bytes);
     }
 
+    /// Nothing has come that could be read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unread.is_empty()
+    }
+
     /// The next message or control frame that has come whole.
     ///
     /// # Errors

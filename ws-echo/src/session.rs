@@ -106,11 +106,13 @@ impl Session {
     /// Waits for the client's next message, for news, or to be released. Beats and answers pings while it waits.
     pub(crate) async fn next(&mut self, mut news: impl FnMut(&mut Context<'_>) -> Poll<()>) -> Result<Next, Close> {
         loop {
-            let mut answers = Vec::new();
-            let received = self.received(&mut answers);
-            self.send_frames([&answers[..]]).await?;
-            if let Some(message) = received? {
-                return Ok(Next::Message(message));
+            if !self.reader.is_empty() {
+                let mut answers = Vec::new();
+                let received = self.received(&mut answers);
+                self.send_frames([&answers[..]]).await?;
+                if let Some(message) = received? {
+                    return Ok(Next::Message(message));
+                }
             }
             match self.socket.next_or(&mut news).await {
                 Event::Readable => {

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use super::pattern::PatternGroup;
+use super::run::{LastRun, Run, RunKey};
 use super::slots::Slots;
-use super::{Entries, Entry};
+use super::{BatchLimit, Entries, Entry};
 use crate::timestamp::Timestamp;
 use crate::topic::Topic;
 
@@ -133,6 +134,33 @@ impl TopicHistory {
         let entries = held.entries.range(first_after(&held.entries, after)..);
         into.extend(entries.take_while(|entry| entry.offset() <= head).take(most).cloned());
         Ok(())
+    }
+}
+
+impl TopicHistory {
+    /// The messages after `after` up to `head`, as they are written and as many as the limit allows. `None` if there is
+    /// none.
+    pub(crate) fn run(
+        &self,
+        after: u64,
+        settled: u64,
+        head: u64,
+        limit: BatchLimit,
+        last: &LastRun,
+    ) -> Result<Option<Run>, Lost> {
+        let held = self.held.read();
+        if held.loss.concerns(after, settled) {
+            return Err(Lost);
+        }
+        let index = first_after(&held.entries, after);
+        let visible = || held.entries.range(index..).map(|entry| &**entry).take_while(|entry| entry.offset() <= head);
+        let mut entries = visible();
+        Ok(match (entries.next(), entries.next()) {
+            (Some(first), Some(_)) => {
+                last.get(RunKey { first: first.offset(), head, limit }, || Run::of(visible(), limit))
+            }
+            _ => Run::of(visible(), limit),
+        })
     }
 }
 

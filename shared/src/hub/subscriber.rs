@@ -5,10 +5,13 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+
 use super::archive::{Backfill, Fetched};
 use super::history::{Loss, Lost, TopicHistory};
 use super::pattern::PatternGroup;
 use super::registry::Registry;
+use super::run::Run;
 use super::slots::{Seat, poll_news};
 use super::{Entries, Inner};
 use crate::cursor::{Cursor, Position};
@@ -16,7 +19,7 @@ use crate::gap::{Gap, GapReason};
 use crate::topic::TopicFilter;
 
 /// How much is read at once; always at least one message.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimit {
     /// Messages.
     pub messages: usize,
@@ -32,6 +35,17 @@ pub struct Batch {
     /// The next messages, in order.
     pub entries: Entries,
     /// There are more than the limit allowed, or than have been fetched: read again after [`Subscriber::changed`].
+    pub more: bool,
+}
+
+/// The same for a client that is sent the messages just as they are encoded, one after the other.
+#[derive(Debug, Default)]
+pub struct WireBatch {
+    /// Messages are missing before those that follow.
+    pub gap: Option<Gap>,
+    /// The next messages, in order. The same memory for all who read the same.
+    pub wire: Bytes,
+    /// As in [`Batch`].
     pub more: bool,
 }
 
@@ -188,6 +202,38 @@ impl Subscriber {
                 }
             }
         }
+    }
+
+    /// As [`Subscriber::read`], with the messages put together.
+    pub fn read_wire(&mut self, limit: BatchLimit) -> WireBatch {
+        if let Some(batch) = self.read_run(limit) {
+            return batch;
+        }
+        let Batch { gap, entries, more } = self.read(limit);
+        let wire = match &entries[..] {
+            [entry] => entry.wire.clone(),
+            entries => entries.iter().flat_map(|entry| entry.wire.iter().copied()).collect(),
+        };
+        WireBatch { gap, wire, more }
+    }
+
+    /// The usual case: one topic, and nothing to be told but messages. `None` if it is not.
+    fn read_run(&mut self, limit: BatchLimit) -> Option<WireBatch> {
+        let [Interest::Topic(_, topic)] = &self.interests[..] else { return None };
+        if self.gap.is_some() || self.backfill.is_some() || self.hub.successor.get().is_some() {
+            return None;
+        }
+        let head = self.hub.head();
+        if head <= self.position {
+            return Some(WireBatch::default());
+        }
+        let run = topic.run(self.position, self.settled, head, limit, &self.hub.last_run).ok()?;
+        let Some(Run { wire, last, more }) = run else {
+            self.position = head;
+            return Some(WireBatch::default());
+        };
+        self.position = if more { last } else { head };
+        Some(WireBatch { gap: None, wire, more })
     }
 
     /// Waits until a read would find something.

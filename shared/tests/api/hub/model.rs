@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::GapReason;
-use shared::hub::{BatchLimit, HistoryLimits, Subscriber};
+use shared::hub::{Batch, BatchLimit, HistoryLimits, Subscriber, WireBatch};
 use shared::timestamp::Timestamp;
 use shared::topic::{Topic, TopicFilter};
 
@@ -44,6 +44,8 @@ enum Step {
     Read {
         who: usize,
         most: usize,
+        /// As bytes, not as messages.
+        wire: bool,
     },
     Leave {
         who: usize,
@@ -68,11 +70,17 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..TOPICS.len(), 1..6_usize).prop_map(|(topic, times)| Step::Publish { topic, times }),
         1 => (0..2 * AGE).prop_map(Step::Pass),
         2 => (0..FILTERS.len(), from).prop_map(|(filter, from)| Step::Follow { filter, from }),
-        4 => (any::<usize>(), 1..6_usize).prop_map(|(who, most)| Step::Read { who, most }),
+        4 => (any::<usize>(), 1..6_usize, any::<bool>()).prop_map(|(who, most, wire)| Step::Read { who, most, wire }),
         1 => any::<usize>().prop_map(|who| Step::Leave { who }),
         1 => (0..3_u64).prop_map(Step::Lose),
         1 => (0..6_usize).prop_map(|messages| Step::Replace { messages }),
     ]
+}
+
+/// The offset in a message's bytes.
+fn offset_of(message: serde_json::Result<serde_json::Value>) -> u64 {
+    let cursor: Cursor = message.unwrap()["id"].as_str().unwrap().parse().unwrap();
+    cursor.offset
 }
 
 struct Published {
@@ -205,15 +213,22 @@ impl World {
         self.followers.push(follower);
     }
 
-    fn read(&mut self, who: usize, most: usize) {
+    fn read(&mut self, who: usize, most: usize, wire: bool) {
         let Self { all, followers, .. } = self;
         let follower = &mut followers[who];
         let (next, missed) = (follower.next(all), follower.missed(all));
-        let batch = follower.subscriber.read(BatchLimit { messages: most, ..ALL });
+        let limit = BatchLimit { messages: most, ..ALL };
+        let (told, read, more) = if wire {
+            let WireBatch { gap, wire, more } = follower.subscriber.read_wire(limit);
+            (gap, serde_json::Deserializer::from_slice(&wire).into_iter().map(offset_of).collect(), more)
+        } else {
+            let Batch { gap, entries, more } = follower.subscriber.read(limit);
+            (gap, entries.iter().map(|entry| entry.message.id.offset).collect::<Vec<_>>(), more)
+        };
 
-        assert!(batch.gap.is_some() || missed.is_empty(), "not told of {missed:?}");
+        assert!(told.is_some() || missed.is_empty(), "not told of {missed:?}");
         let mut after = follower.position;
-        if let Some(gap) = batch.gap {
+        if let Some(gap) = told {
             assert_eq!(gap.reason == GapReason::Epoch, follower.other_history);
             let any_loss = all.iter().any(|message| !message.held || message.lost);
             assert!(follower.other_history || any_loss, "a gap without any loss");
@@ -225,13 +240,12 @@ impl World {
             assert!(next.iter().all(|held| *held <= lost || *held > after), "{gap:?} leads past {next:?}");
         }
         let next: Vec<u64> = next.into_iter().filter(|offset| *offset > after).collect();
-        let read: Vec<u64> = batch.entries.iter().map(|entry| entry.message.id.offset).collect();
         assert_eq!(read, next[..most.min(next.len())], "what is held, in order, once");
-        assert_eq!(batch.more, next.len() > most);
+        assert_eq!(more, next.len() > most);
         (follower.other_history, follower.stale) = (false, false);
-        follower.position = if batch.more { read[read.len() - 1] } else { all.len() as u64 };
+        follower.position = if more { read[read.len() - 1] } else { all.len() as u64 };
         assert_eq!(follower.subscriber.cursor().offset, follower.position);
-        if !batch.more {
+        if !more {
             assert!(follower.bell.wait(&mut follower.subscriber).is_pending(), "nothing is left to read");
         }
     }
@@ -242,7 +256,7 @@ impl World {
             Step::Publish { topic, times } => (0..times).for_each(|_| self.publish(TOPICS[topic])),
             Step::Pass(time) => self.pass(time),
             Step::Follow { filter, from } => self.follow(filter, from),
-            Step::Read { who, most } if count > 0 => self.read(who % count, most),
+            Step::Read { who, most, wire } if count > 0 => self.read(who % count, most, wire),
             Step::Lose(count) => self.lose(count),
             Step::Replace { messages } => self.replace(messages),
             Step::Leave { who } if count > 0 => drop(self.followers.swap_remove(who % count)),

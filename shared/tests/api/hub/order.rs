@@ -32,6 +32,35 @@ fn every_subscriber_gets_the_same_bytes() {
 }
 
 #[test]
+fn who_reads_the_same_burst_gets_the_same_bytes_and_nobody_gets_those_of_another() {
+    let history = History::new(ROOMY);
+    let ids = history.publish_all("a", &["1", "2", "3"]);
+    history.publish_all("b", &["4", "5", "6"]);
+    let since = |id: usize| Position::At(ids[id]);
+    let wire = |topic, from, limit| {
+        let batch = history.follow(&[topic], from).read_wire(limit);
+        let json = serde_json::Deserializer::from_slice(&batch.wire).into_iter::<serde_json::Value>();
+        let texts: String = json.map(|message| message.unwrap()["text"].as_str().unwrap().to_owned()).collect();
+        (texts, batch.more, batch.wire)
+    };
+    let two = BatchLimit { messages: 2, ..ALL };
+    for (topic, from, limit, texts, more) in [
+        ("a", Position::Earliest, ALL, "123", false),
+        ("b", Position::Earliest, ALL, "456", false),
+        ("a", since(0), ALL, "23", false),
+        ("a", since(0), BatchLimit { bytes: 1, ..ALL }, "2", true),
+        ("a", Position::Earliest, two, "12", true),
+        ("b", Position::Earliest, two, "45", true),
+    ] {
+        let (read, left, bytes) = wire(topic, from, limit);
+        assert_eq!((read.as_str(), left), (texts, more));
+        assert!(std::ptr::eq(&*bytes, &*wire(topic, from, limit).2), "put together once");
+    }
+    history.publish("a", "7");
+    assert_eq!(wire("a", Position::Earliest, ALL).0, "1237");
+}
+
+#[test]
 fn several_topics_come_in_the_order_in_which_they_were_published() {
     let history = History::new(ROOMY);
     for (topic, text) in [("b", "1"), ("a", "2"), ("other", "x"), ("a", "3"), ("c", "4"), ("b", "5")] {
