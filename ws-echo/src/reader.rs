@@ -74,11 +74,13 @@ impl Reader {
         let parsed = FrameHeader::parse(&mut cursor).map_err(|error| Close::Protocol(error.to_string()))?;
         let Some((header, length)) = parsed else { return Ok(None) };
         let start = cursor.position() as usize;
+        if start != header.len(length) {
+            return Err(Close::Protocol("a length is not written in its shortest form".to_owned()));
+        }
         let mask = self.check(&header, length)?;
         // Checked to be within the limit.
         let length = length as usize;
         if self.unread.len() - start < length {
-            self.unread.reserve(start + length - self.unread.len());
             return Ok(None);
         }
         self.unread.advance(start);
@@ -239,6 +241,8 @@ mod tests {
             (frame(0x89, &[0; 126]), "long ping"),
             (frame(0x80, b"a"), "continuation of nothing"),
             ([frame(0x01, b"a"), frame(0x81, b"b")].concat(), "message within a message"),
+            (vec![0x81, 0xfe, 0x00, 0x01, 0, 0, 0, 0, b'a'], "length in two bytes instead of one"),
+            (vec![0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 126, 0, 0, 0, 0], "length in eight bytes instead of two"),
             (frame(0x88, &[3]), "half a close code"),
             (frame(0x88, &[0x03, 0xee]), "1006"),
         ] {

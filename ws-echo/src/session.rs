@@ -116,8 +116,11 @@ impl Session {
             }
             match self.socket.next_or(&mut news).await {
                 Event::Readable => {
-                    self.heard = Instant::now();
-                    self.socket.read(|bytes| self.reader.push(bytes))?;
+                    let Self { socket, reader, heard, .. } = self;
+                    socket.read(|bytes| {
+                        *heard = Instant::now();
+                        reader.push(bytes);
+                    })?;
                 }
                 Event::News => return Ok(Next::News),
                 Event::Due => self.beat().await?,

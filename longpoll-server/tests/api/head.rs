@@ -1,4 +1,5 @@
-//! A request is answered alike whether its head comes whole or in pieces, which go different ways through the service.
+//! A request is answered alike whether its head comes whole or in pieces, which go different ways through the service. (Only
+//! the version that an answer to HTTP/1.0 bears differs, and either is right: RFC 9110, section 6.2.)
 
 use testkit::{RawClient, Server};
 
@@ -81,4 +82,32 @@ async fn a_poll_that_follows_another_request_is_held_and_answered() {
     let mut held = hold(&server, "since=now").await;
     publish(&server, "main", "n").await;
     held.read_until("\"text\":\"n\"").await;
+}
+
+#[tokio::test]
+async fn a_body_is_never_taken_for_the_next_request() {
+    let server = spawn_app(&[]).await;
+    publish(&server, "main", "m").await;
+    let hidden = "GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
+    let length = hidden.len();
+    for (headers, body) in [
+        (format!("content-length: {length}"), hidden.to_owned()),
+        ("transfer-encoding: chunked".to_owned(), format!("{length:x}\r\n{hidden}\r\n0\r\n\r\n")),
+    ] {
+        // Whether there is something to answer makes no difference.
+        for query in ["since=earliest", "since=now", "since=now&wait=0", "wait=0"] {
+            let mut client = RawClient::connect(server.address()).await;
+            client.send(format!("GET /poll?{query} HTTP/1.1\r\nhost: test\r\n{headers}\r\n\r\n{body}")).await;
+            client.send("GET /readyz HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+            let answers = client.read_to_end().await;
+            assert!(answers.starts_with("HTTP/1.1 400 ") && !answers.contains("live"), "{query} {headers}: {answers}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_without_end_while_its_poll_is_held_is_cut_off() {
+    let server = spawn_app(&["--hold", "55s"]).await;
+    let mut client = hold(&server, "since=now").await;
+    while client.try_send([b'x'; 16 * 1024]).await {}
 }

@@ -73,16 +73,18 @@ async fn await_request(socket: &mut Socket, app: &App, routes: &Routes, late: bo
     }
     socket.set_due(Instant::now() + app.config.connections.read_timeout);
     loop {
-        match socket.next_or(|_| Poll::Pending).await {
-            Event::Readable if socket.take_in(Unread::Keep).is_err() => return Begun::Gone,
-            Event::Readable if !socket.has_unread() => {}
-            Event::Readable => {
-                let request = DirectRequest::take(socket, &routes.direct, max_head);
-                return request.map_or(Begun::Other, Begun::Direct);
-            }
+        let event = socket.next_or(|_| Poll::Pending).await;
+        // Whatever it is: a request that has come by now is served.
+        let gone = socket.take_in(Unread::Keep).is_err();
+        if socket.has_unread() {
+            let request = DirectRequest::take(socket, &routes.direct, max_head);
+            return request.map_or(Begun::Other, Begun::Direct);
+        }
+        match event {
+            _ if gone => return Begun::Gone,
             Event::Due => return Begun::Gone,
             Event::Draining | Event::Released if !late => return Begun::Close,
-            Event::Draining | Event::Released | Event::News => {}
+            _ => {}
         }
     }
 }
@@ -139,9 +141,7 @@ async fn serve_requests(socket: Socket, app: &Arc<App>, routes: &Routes, room: R
             Some(answer) => {
                 debug!(%error, "bad request");
                 let responder = Responder::new(false, Version::HTTP_11, SharedHeaders::default());
-                let mut answer = answer.response();
-                answer.headers_mut().remove(http::header::CONNECTION);
-                Next::Ended(direct::respond(socket, responder, answer).await)
+                Next::Ended(direct::respond(socket, responder, answer.response()).await)
             }
             None => {
                 debug!(%error, "connection ended");

@@ -56,10 +56,14 @@ impl DirectRoute {
     /// The same route for warp.
     pub(super) fn filter(&self) -> BoxedFilter<(warp::reply::Response,)> {
         let handler = Arc::clone(&self.handler);
-        let respond = move |request, handover: Handover| {
-            let answered = handler(request);
+        let respond = move |request: Request, handover: Handover| {
+            let answered = if request.has_body() { Err(ApiError::UnexpectedBody) } else { Ok(handler(request)) };
             async move {
-                match answered.await {
+                let answered = match answered {
+                    Ok(answered) => answered.await,
+                    Err(error) => Err(error),
+                };
+                match answered {
                     Ok(Answer::Response(response)) => response,
                     Ok(Answer::Session(session)) => match handover.take_over(session).await {},
                     Err(error) => error.response(),

@@ -143,6 +143,12 @@ impl Request {
         Responder::new(keep_alive, version, self.context.shared_headers.clone())
     }
 
+    /// Whether a body follows, which would be taken for the next request where the connection is handed over.
+    pub(super) fn has_body(&self) -> bool {
+        let length = self.headers.get(CONTENT_LENGTH).map(|length| length.as_bytes());
+        self.headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0")
+    }
+
     /// Hands the connection to a session, which answers the request by writing to the socket.
     ///
     /// # Errors
@@ -154,11 +160,6 @@ impl Request {
     {
         if app.drain.is_draining() {
             return Err(ApiError::Draining);
-        }
-        // What follows the head would be taken for the next request.
-        let length = self.headers.get(CONTENT_LENGTH).map(|length| length.as_bytes());
-        if self.headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0") {
-            return Err(ApiError::UnexpectedBody);
         }
         Ok(Answer::Session(TakeOver::new(session)))
     }
@@ -223,18 +224,16 @@ impl Query {
         let mut topics: Vec<TopicFilter> = Vec::new();
         for value in self.values("topic") {
             let topic = value.parse()?;
-            if !topics.contains(&topic) {
-                topics.push(topic);
+            if topics.contains(&topic) {
+                continue;
             }
+            if topics.len() == MAX_TOPICS {
+                let reason = format!("name at most {MAX_TOPICS}, or use a wildcard");
+                return Err(ApiError::BadParameter { parameter: "topic", reason });
+            }
+            topics.push(topic);
         }
-        match topics.len() {
-            0 => Ok(vec![Topic::default().into()]),
-            1..=MAX_TOPICS => Ok(topics),
-            named => Err(ApiError::BadParameter {
-                parameter: "topic",
-                reason: format!("{named} are named; name at most {MAX_TOPICS}, or use a wildcard"),
-            }),
-        }
+        Ok(if topics.is_empty() { vec![Topic::default().into()] } else { topics })
     }
 
     /// The one topic that `topic` names, `main` if none is.

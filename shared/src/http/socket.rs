@@ -128,19 +128,25 @@ impl Socket {
         })
     }
 
-    /// Takes in what the client sends while it is owed something.
+    /// Takes in what the client has sent, to be read later or not at all.
     ///
     /// # Errors
     /// As [`Socket::read`], and when it has sent more than is kept.
     pub fn take_in(&mut self, unread: Unread) -> io::Result<()> {
+        if unread == Unread::Discard {
+            self.0.unread = BytesMut::new();
+            return self.read(|_| {});
+        }
         let mut kept = std::mem::take(&mut self.0.unread);
-        let read = self.read(|bytes| match unread {
-            Unread::Keep => kept.extend_from_slice(bytes),
-            Unread::Discard => {}
+        let mut fits = true;
+        let read = self.read(|bytes| {
+            fits = kept.len() + bytes.len() <= MAX_UNREAD;
+            if fits {
+                kept.extend_from_slice(bytes);
+            }
         });
         self.0.unread = kept;
-        read?;
-        if self.0.unread.len() > MAX_UNREAD { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+        if fits { read } else { Err(io::ErrorKind::OutOfMemory.into()) }
     }
 
     /// Writes the parts one after the other, in as few system calls as the client allows.

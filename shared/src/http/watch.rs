@@ -37,7 +37,7 @@ pub(super) struct Watch {
     clock: Pin<Box<Clock>>,
     /// What the session has asked for.
     due: Instant,
-    turn: Turn,
+    release: Release,
     /// The clock has been set and not been looked at since.
     set: bool,
     bell: Option<Bell>,
@@ -45,7 +45,7 @@ pub(super) struct Watch {
 
 /// When it is the connection's turn to go.
 #[derive(Debug, Clone, Copy)]
-enum Turn {
+enum Release {
     /// Not yet: the service is not shutting down. Whether the bell is rung when it begins to.
     Unknown {
         heard: bool,
@@ -66,7 +66,7 @@ pin_project! {
 impl Watch {
     pub(super) fn new(drain: Drain, due: Instant) -> Self {
         let clock = Box::pin(Clock { sleep: sleep_until(due), begun: drain.begun() });
-        Self { drain, clock, due, turn: Turn::Unknown { heard: false }, set: true, bell: None }
+        Self { drain, clock, due, release: Release::Unknown { heard: false }, set: true, bell: None }
     }
 
     /// Sets the time of the next [`Event::Due`], in place of the last one set.
@@ -76,7 +76,7 @@ impl Watch {
     }
 
     fn set_clock(&mut self) {
-        let next = if let Turn::At(release) = self.turn { release.min(self.due) } else { self.due };
+        let next = if let Release::At(release) = self.release { release.min(self.due) } else { self.due };
         self.clock.as_mut().project().sleep.reset(next);
         self.set = true;
     }
@@ -101,7 +101,7 @@ impl Watch {
     ) -> Poll<Event> {
         if self.bell.as_ref().is_none_or(|bell| !bell.mark.task.will_wake(cx.waker())) {
             self.bell = Some(Bell::new(cx.waker()));
-            if let Turn::Unknown { heard } = &mut self.turn {
+            if let Release::Unknown { heard } = &mut self.release {
                 *heard = false;
             }
         }
@@ -124,17 +124,18 @@ impl Watch {
     }
 
     fn poll_rare(&mut self, cx: &mut Context<'_>, stream: &TcpStream) -> Poll<Event> {
-        if let Turn::Unknown { heard } = &mut self.turn
+        if let Release::Unknown { heard } = &mut self.release
             && (!*heard || self.drain.is_draining())
         {
             *heard = true;
             if self.clock.as_mut().project().begun.poll(cx).is_ready() {
-                self.turn = Turn::At(self.drain.release());
+                self.release = Release::At(self.drain.release());
                 self.set_clock();
                 return Poll::Ready(Event::Draining);
             }
         }
-        // Before the client, so that one which never stops sending does not keep the session from anything else.
+        // Before the client, so that one which never stops sending does not keep the session from its time. News it does not
+        // keep away either: tokio has the socket pretend now and then that there is nothing.
         if let Poll::Ready(event) = self.poll_clock(cx) {
             return Poll::Ready(event);
         }
@@ -145,9 +146,9 @@ impl Watch {
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         self.set = false;
         if self.clock.as_mut().project().sleep.poll(cx).is_ready() {
-            return Poll::Ready(match self.turn {
-                Turn::At(release) if release <= Instant::now() => {
-                    self.turn = Turn::Told;
+            return Poll::Ready(match self.release {
+                Release::At(release) if release <= Instant::now() => {
+                    self.release = Release::Told;
                     self.set_clock();
                     Event::Released
                 }
@@ -195,6 +196,6 @@ impl Wake for Mark {
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("due", &self.due).field("turn", &self.turn).finish_non_exhaustive()
+        f.debug_struct("Watch").field("due", &self.due).field("release", &self.release).finish_non_exhaustive()
     }
 }

@@ -235,23 +235,30 @@ impl Wake {
 
     /// Wakes them once more news had `gather` to come, all for one waking.
     pub fn wake_after(mut self, gather: Duration) {
-        self.waiting.retain(|slots| slots.claim());
+        // Who joins from now on sees what is visible already.
+        self.waiting.retain(|slots| !slots.is_empty() && slots.claim());
         let few = || self.waiting.iter().map(|slots| slots.len()).sum::<usize>() <= FEW;
         match Handle::try_current() {
             Ok(runtime) if !self.waiting.is_empty() && (!gather.is_zero() || !few()) => {
+                let claimed = Claimed(self.waiting);
                 runtime.spawn(async move {
+                    let _claimed = claimed;
                     if !gather.is_zero() {
                         sleep(gather).await;
                     }
-                    self.wake_here();
                 });
             }
-            _ => self.wake_here(),
+            _ => drop(Claimed(self.waiting)),
         }
     }
+}
 
-    fn wake_here(&self) {
-        self.waiting.iter().for_each(|slots| slots.wake_all());
+/// Slots that somebody has promised to wake. Kept even if the task that is to do it never runs.
+struct Claimed(Vec<Arc<Slots>>);
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|slots| slots.wake_all());
     }
 }
 

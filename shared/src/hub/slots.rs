@@ -56,7 +56,8 @@ impl Slots {
 
     /// Wakes every subscriber that has a waker registered, after a claim. No lock is held while waking.
     pub(crate) fn wake_all(&self) {
-        // Before the first is woken: news that come from now on need a claim of their own.
+        // Before the first is woken: news that come from now on need a claim of their own. A swap and not a store, since what
+        // those have made visible who found it claimed has to be seen by those who are woken here.
         self.claimed.swap(false, Ordering::AcqRel);
         let snapshot = Arc::clone(&self.list.lock());
         for slot in snapshot.iter() {
