@@ -5,6 +5,7 @@
 //! - [`cuts`]: what clients get when their connections are cut
 //! - [`fanout`], [`echo`], [`idle`], [`storm`], [`compare`]: speed and memory; [`measure`] is what they have in common, `load`
 //!   the connections
+//! - [`replicas`]: what a shared history costs
 //! - [`limit`]: a server to compare with, as fast as one thread can be; [`plot`]: drawings of what was measured
 //! - [`target`]: how a server is spoken to, from a description; `service`, [`process`]: a server's process; `nats`: what
 //!   replicas share
@@ -23,6 +24,7 @@ pub mod measure;
 mod nats;
 pub mod plot;
 pub mod process;
+pub mod replicas;
 mod service;
 mod stats;
 pub mod storm;
