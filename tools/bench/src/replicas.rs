@@ -35,6 +35,8 @@ const OTHER_DESCRIPTORS: u64 = 200;
 /// A nats-server is started for the run, found by NATS_SERVER, on the path, or where `cargo xtask test` installs it. In each
 /// round, one process without NATS is measured, then one replica with NATS, two, and so on, on the same machine:
 ///
+/// NATS itself is not counted in the server CPU.
+///
 /// Ready: from starting one more process until its /readyz says yes, while the history holds --stored messages (one process's
 /// own history is empty then). Delay: published on the first replica at a rate, delivered on the last. Deliveries: subscribers are
 /// spread over the replicas, publishers too, and a publication is under way until every subscriber has it. Publications: under

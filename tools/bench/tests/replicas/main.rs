@@ -17,9 +17,9 @@ fn plan(seconds: u64) -> Plan {
         clients: 8,
         length: Duration::from_secs(seconds),
         seed: 1,
-        rate: 60.0,
+        rate: 80.0,
         topics: 2,
-        publishers: 2,
+        publishers: 4,
         bytes: 80,
         calm: Some(Duration::from_millis(700)),
         heartbeat: Duration::from_millis(400),
@@ -57,12 +57,12 @@ impl Replica for Here {
     }
 
     fn address(&self) -> SocketAddr {
-        self.server.as_ref().unwrap().address()
+        self.server.as_ref().expect("it runs").address()
     }
 
     fn restart(&mut self) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + '_>> {
         Box::pin(async {
-            self.server.take().unwrap().stopped().await;
+            self.server.take().expect("it runs").stopped().await;
             self.server = Some(serve(self.method, &self.flags).await);
             Ok(())
         })
