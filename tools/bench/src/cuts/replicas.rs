@@ -38,6 +38,9 @@ const ROUND: [Method; 3] = [Method::Sse, Method::Poll, Method::Ws];
 /// How long NATS is away, in milliseconds.
 const AWAY: std::ops::Range<u64> = 200..2000;
 
+/// How long it may take in the end until every publication is taken.
+const TAKEN: Duration = Duration::from_secs(60);
+
 /// A replica of a service.
 pub trait Replica: Send {
     /// How it is followed.
@@ -149,7 +152,7 @@ pub async fn measure_replicas(
     sleep_until(began + plan.length).await;
     injure(false);
 
-    let (published, last) = publishing.finish(plan.deadline).await?;
+    let (published, last) = publishing.finish().await?;
     for (_, _, crowd) in &crowds {
         crowd.caught_up(&last, plan.deadline).await;
     }
@@ -208,7 +211,7 @@ impl Publishing {
     }
 
     /// Returns what was published, and the number of each topic's last message.
-    async fn finish(mut self, deadline: Duration) -> anyhow::Result<(Published, Vec<u64>)> {
+    async fn finish(mut self) -> anyhow::Result<(Published, Vec<u64>)> {
         self.proxy.injure(false);
         self.stop.cancel();
         let finishing = async {
@@ -221,7 +224,7 @@ impl Publishing {
             let last = publisher.context("a run needs a publisher")?.finish(&mut published).await?;
             Ok((published, last))
         };
-        timeout(deadline, finishing).await.context("the last publications were not taken in time")?
+        timeout(TAKEN, finishing).await.context("the last publications were not taken in time")?
     }
 }
 
