@@ -9,10 +9,11 @@
 //! ```
 //!
 //! In reading order: `args` (the command line), `run` (one run), `crowd` and `client` (who follows), `publisher`, `proxy` and
-//! `injury` (the bad network), `events` and `ledger` (what is written down), [`score`] (the judge), `report`. `storm` and
-//! `stalled` are runs of another kind.
+//! `injury` (the bad network), `events` and `ledger` (what is written down), [`score`] (the judge), `report`. `storm`,
+//! `stalled` and `replicas` are runs of another kind; `balancer` leads clients from replica to replica.
 
 mod args;
+mod balancer;
 mod client;
 mod crowd;
 pub mod events;
@@ -21,6 +22,7 @@ pub mod ledger;
 mod progress;
 mod proxy;
 mod publisher;
+mod replicas;
 mod report;
 mod run;
 pub mod score;
@@ -30,6 +32,8 @@ mod storm;
 pub use args::Cuts;
 pub(crate) use args::{positive, version};
 pub use proxy::Injuries;
+pub use publisher::Trouble;
+pub use replicas::{Replica, Shared, Upheaval, measure_replicas};
 pub use report::{Report, Results, Stalls};
 pub use run::{Outcome, Plan, Server, measure};
 pub use storm::{Storm, storm};

@@ -161,11 +161,12 @@ pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method, once: bo
     let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
     let manner = Manner::new(method, route, fill, subject.address.to_string());
     Crowd::new(Setup {
-        address: subject.address,
+        follow: vec![subject.address],
+        publish: vec![subject.address],
         manner: if once { manner.once() } else { manner },
         clients: work.subscribers,
         lanes: work.lanes(),
-        publish: fill(&subject.target.publish.path),
+        path: fill(&subject.target.publish.path),
         bytes: work.bytes,
         patience: work.patience,
     })

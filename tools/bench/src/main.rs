@@ -9,6 +9,7 @@ use bench::fanout::Fanout;
 use bench::idle::Idle;
 use bench::limit::Limit;
 use bench::plot::Plot;
+use bench::replicas::Replicas;
 use bench::storm::Storm;
 use clap::{Parser, Subcommand};
 
@@ -27,6 +28,7 @@ enum Command {
     Echo(Echo),
     Idle(Idle),
     Storm(Storm),
+    Replicas(Replicas),
     Cuts(Cuts),
     Plot(Plot),
     Limit(Limit),
@@ -40,6 +42,7 @@ async fn main() -> ExitCode {
         Command::Echo(echo) => echo.run().await,
         Command::Idle(idle) => idle.run().await,
         Command::Storm(storm) => storm.run().await,
+        Command::Replicas(replicas) => replicas.run().await,
         Command::Cuts(cuts) => cuts.run().await,
         Command::Plot(plot) => plot.run(),
         Command::Limit(limit) => limit.run(),

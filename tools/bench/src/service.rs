@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
@@ -17,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use crate::http::Connection;
 use crate::process::Process;
 use crate::target::{Method, Target};
 
@@ -25,6 +29,9 @@ const START: Duration = Duration::from_secs(20);
 
 /// How long it may take to stop, beyond its drain window.
 const STOP: Duration = Duration::from_secs(30);
+
+/// Between two looks at something that is no event.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How many lines of its output are kept, to be shown if it ends by itself.
 const KEPT: usize = 20;
@@ -172,6 +179,27 @@ impl Service {
         self.address
     }
 
+    /// Waits until it says that it can be sent clients.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn ready(&self) -> anyhow::Result<()> {
+        let ready = async {
+            while !self.says_that_it_is_ready().await {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(START, ready).await.with_context(|| format!("{} is not ready: {}", self.start, last(&self.said)))
+    }
+
+    async fn says_that_it_is_ready(&self) -> bool {
+        let asked = async {
+            let mut connection = Connection::open(self.address, START).await?;
+            connection.send(Request::get("/readyz").body(Full::default())?, START).await
+        };
+        asked.await.is_ok_and(|answer: Response<Incoming>| answer.status() == StatusCode::OK)
+    }
+
     /// Has it stop in good order and starts it again at the same address.
     ///
     /// # Errors
@@ -179,6 +207,16 @@ impl Service {
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.terminate().await?;
         *self = Self::begin(self.start.clone(), self.address).await?;
+        Ok(())
+    }
+
+    /// Has it stop in good order and starts it again at another address, as replicas are.
+    ///
+    /// # Errors
+    /// When it does not end well or does not start.
+    pub async fn replace(&mut self) -> anyhow::Result<()> {
+        self.terminate().await?;
+        *self = Self::begin(self.start.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         Ok(())
     }
 
@@ -208,18 +246,28 @@ impl Service {
     }
 }
 
+/// A service that does nothing but what is measured, and still says where it listens.
+pub(crate) const QUIET: &[(&str, &str)] =
+    &[("--tick", "0"), ("--heartbeat", "120s"), ("--log", "warn,shared::http::server=info"), ("--drain", "1s")];
+
 /// The folder of this program, where the services are when all were built together.
 pub(crate) fn beside() -> anyhow::Result<PathBuf> {
     let this = std::env::current_exe().context("the path of this program")?;
     Ok(this.parent().context("this program lies in no folder")?.to_owned())
 }
 
+/// What a flag is set to.
+pub(crate) fn value<'a>(flags: &'a [String], name: &str) -> Option<&'a str> {
+    let place = flags
+        .iter()
+        .position(|flag| flag == name || flag.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))?;
+    let value = flags[place].strip_prefix(name)?.strip_prefix('=');
+    value.or_else(|| flags.get(place + 1).map(String::as_str))
+}
+
 /// Flags for a service: what a command needs, unless the user says otherwise, and what the user says.
 pub(crate) fn with_defaults(flags: &[String], defaults: &[(&str, &str)]) -> Vec<String> {
-    let given = |name: &str| {
-        flags.iter().any(|flag| flag == name || flag.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
-    };
-    let missing = defaults.iter().filter(|(name, _)| !given(name));
+    let missing = defaults.iter().filter(|(name, _)| value(flags, name).is_none());
     missing.map(|(name, value)| format!("{name}={value}")).chain(flags.iter().cloned()).collect()
 }
 

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_nats::jetstream;
-use testkit::{Process, Signal, signal, soon};
+use testkit::{NatsProcess, Signal, signal, soon};
 
 /// A NATS server with JetStream and a store of its own. It is killed, and the store removed, when dropped.
 #[derive(Debug)]
 pub struct NatsServer {
-    process: Option<Process>,
+    process: Option<NatsProcess>,
     store: PathBuf,
     port: u16,
     extra: Vec<String>,
@@ -37,15 +37,9 @@ impl NatsServer {
 
     /// Starts it, again on the same port.
     pub async fn run(&mut self) {
-        let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
-        let store = self.store.display().to_string();
-        let mut args = vec!["-js", "-a", "127.0.0.1", "-p", &port, "-sd", &store];
-        args.extend(self.extra.iter().map(String::as_str));
-        let mut process = Process::start(&program(), &args);
-        let listening = process.line_with("Listening for client connections on").await;
-        let port = listening.trim().rsplit(':').next().and_then(|port| port.parse().ok());
-        self.port = port.unwrap_or_else(|| panic!("no port in {listening}"));
-        process.line_with("Server is ready").await;
+        let port = Some(self.port).filter(|&port| port != 0);
+        let process = NatsProcess::start(&self.store, port, &self.extra).await.expect("the server starts");
+        self.port = process.port();
         self.process = Some(process);
     }
 
@@ -67,7 +61,7 @@ impl NatsServer {
     /// Stops it from doing anything, or lets it go on.
     pub fn pause(&self, paused: bool) {
         let process = self.process.as_ref().expect("the server runs");
-        signal(process, if paused { Signal::SIGSTOP } else { Signal::SIGCONT });
+        signal(process.process(), if paused { Signal::SIGSTOP } else { Signal::SIGCONT });
     }
 
     /// Kills it and removes everything that it has stored.
@@ -155,22 +149,6 @@ impl NatsCluster {
         let leader = leader.expect("there is a leader");
         leader.trim_start_matches('n').parse().expect("a server's name ends with its number")
     }
-}
-
-/// What NATS_SERVER names, or what is installed: by the system, or by `cargo xtask test`.
-fn program() -> String {
-    if let Some(named) = env::var_os("NATS_SERVER").filter(|named| !named.is_empty()) {
-        return Path::new(&named).display().to_string();
-    }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let here = env::current_exe().ok();
-    let target = here.as_deref().and_then(|here| here.ancestors().nth(3)).map(|target| target.join("nats-server/bin"));
-    let mut folders = env::split_paths(&path).chain(target);
-    let found = folders.find_map(|folder| Some(folder.join("nats-server")).filter(|program| program.is_file()));
-    found
-        .expect("nats-server is not installed: run `cargo xtask test`, or name it in NATS_SERVER")
-        .display()
-        .to_string()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -1,14 +1,18 @@
 //! What the tests of several crates need: a service on a port of its own, in this process or as one of its own, and a
 //! client that speaks to it byte by byte.
 //!
+//! `nats_process` is what services share a history by.
+//!
 //! Nothing here depends on the services; a test hands in their `run`, or their program.
 
+mod nats_process;
 mod process;
 mod publish;
 mod raw;
 mod server;
 mod service_process;
 
+pub use nats_process::NatsProcess;
 pub use nix::sys::signal::Signal;
 pub use process::{Exit, Process};
 pub use publish::{publish, publish_each};

@@ -3,9 +3,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+use anyhow::bail;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 
-use crate::soon;
+use crate::{PATIENCE, soon};
 
 /// A child process, killed when dropped. What it writes is read all the time, so it never waits for the test.
 #[derive(Debug)]
@@ -62,12 +64,21 @@ impl Process {
     /// # Panics
     /// When it does not come in time, or the process ends without it.
     pub async fn line_with(&mut self, text: &str) -> String {
+        self.try_line_with(text).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`Process::line_with`], for programs that are not only tests.
+    ///
+    /// # Errors
+    /// When it does not come in time, or the process ends without it.
+    pub async fn try_line_with(&mut self, text: &str) -> anyhow::Result<String> {
         let mut others = String::new();
         loop {
-            match soon(self.stderr.recv()).await {
-                Some(line) if line.contains(text) => return line,
-                Some(line) => others.push_str(&line),
-                None => panic!("the process ended without {text:?}: {others}"),
+            match timeout(PATIENCE, self.stderr.recv()).await {
+                Ok(Some(line)) if line.contains(text) => return Ok(line),
+                Ok(Some(line)) => others.push_str(&line),
+                Ok(None) => bail!("the process ended without {text:?}: {others}"),
+                Err(_) => bail!("{text:?} did not come within {PATIENCE:?}: {others}"),
             }
         }
     }

@@ -3,16 +3,19 @@
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 
+use super::replicas::{Replica, Shared, Upheaval, measure_replicas};
 use super::report::{Report, Results, Stalls};
 use super::run::{Plan, Server, measure};
 use super::storm::storm;
-use crate::service::{Pace, Service, beside, with_defaults};
+use crate::nats::Nats;
+use crate::service::{Pace, Service, beside, value, with_defaults};
 use crate::target::{Method, Target};
 
 /// Cut, reset, black-hole and slow down connections at random, and see whether a client loses a message untold
@@ -72,6 +75,26 @@ pub struct Cuts {
     /// Instead: without injuries, first without and then with N subscribers that never read
     #[arg(long, value_name = "N")]
     stalled: Option<usize>,
+    /// Instead: so many replicas of each service, which share one history by a nats-server that is started for the run, and
+    /// a balancer that leads whoever comes back to another replica. Every method has so many --clients, all at the same time;
+    /// publishers go to any replica and repeat what was not confirmed
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..),
+        conflicts_with_all = ["url", "target", "storm", "stalled", "restart_every"]
+    )]
+    replicas: Option<u16>,
+    /// With --replicas: how often NATS is killed (SIGKILL) and started again
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "replicas")]
+    nats_restarts: u32,
+    /// With --replicas: how many replicas of each service are restarted (SIGTERM)
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "replicas")]
+    replica_restarts: u32,
+    /// With --replicas: half of the time, a client that comes back does so by another method: from Server-Sent Events to
+    /// polls, to WebSockets, and round again
+    #[arg(long, requires = "replicas")]
+    switch_methods: bool,
     /// A server of this repository that runs already, such as http://localhost:3001; its --heartbeat has to be the same
     /// as here
     #[arg(long, value_name = "URL")]
@@ -107,6 +130,13 @@ const OTHER_DESCRIPTORS: u64 = 200;
 /// nowhere.
 const DESCRIPTORS_A_CLIENT: u64 = 10;
 
+/// What a service's history holds unless told otherwise; half of it, so that nothing depends on how sizes are counted.
+const USUAL_BYTES: f64 = 32.0 * 1024.0 * 1024.0;
+const USUAL_AGE: Duration = Duration::from_secs(600);
+
+/// What a message takes beside its text.
+const A_MESSAGE: f64 = 300.0;
+
 /// How long another server holds a poll.
 const HOLD: Duration = Duration::from_secs(2);
 
@@ -130,7 +160,10 @@ impl Cuts {
             target.name, plan.clients, plan.rate, plan.bytes, self.calm
         );
 
-        let results = self.results(&plan, &target, &methods).await?;
+        let results = match self.replicas {
+            Some(count) => Results::Replicas(self.over_replicas(&plan, &target, &methods, count).await?),
+            None => self.results(&plan, &target, &methods).await?,
+        };
         println!("\n{}", results.table());
         for (method, example) in results.examples() {
             println!("{}: {example}", method.name());
@@ -175,6 +208,33 @@ impl Cuts {
             (_, Some(_)) => Results::Stalled(stalls),
             _ => Results::Cuts(outcomes),
         })
+    }
+
+    async fn over_replicas(
+        &self,
+        plan: &Plan,
+        target: &Target,
+        methods: &[Method],
+        count: u16,
+    ) -> anyhow::Result<Shared> {
+        let mut nats = Nats::start().await?;
+        let flags = with_defaults(&self.service_flags(), &[("--nats", &nats.url())]);
+        let folder = beside()?;
+        let mut replicas: Vec<Box<dyn Replica>> = Vec::new();
+        for &method in methods {
+            for _ in 0..count {
+                let service = Service::own(&folder, method, &flags).await?;
+                service.ready().await?;
+                replicas.push(Box::new(Started { method, service }));
+            }
+        }
+        let upheaval = Upheaval {
+            nats_restarts: self.nats_restarts,
+            replica_restarts: self.replica_restarts,
+            switch_methods: self.switch_methods,
+            long_history: long_enough(plan, &flags),
+        };
+        measure_replicas(plan, upheaval, target, &mut replicas, Some(&mut nats)).await
     }
 
     fn methods(&self, target: &Target) -> anyhow::Result<Vec<Method>> {
@@ -236,7 +296,10 @@ impl Cuts {
         let allowed = rlimit::increase_nofile_limit(u64::MAX).context("cannot read the descriptor limit")?;
         let needed = match self.storm {
             Some(clients) => clients as u64,
-            None => self.clients as u64 * DESCRIPTORS_A_CLIENT + self.stalled.unwrap_or(0) as u64,
+            None => {
+                let at_once = if self.replicas.is_some() { 3 } else { 1 };
+                self.clients as u64 * at_once * DESCRIPTORS_A_CLIENT + self.stalled.unwrap_or(0) as u64
+            }
         } + OTHER_DESCRIPTORS;
         ensure!(
             needed <= allowed,
@@ -244,6 +307,38 @@ impl Cuts {
         );
         Ok(())
     }
+}
+
+/// A replica that is a process.
+struct Started {
+    method: Method,
+    service: Service,
+}
+
+impl Replica for Started {
+    fn method(&self) -> Method {
+        self.method
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.service.address()
+    }
+
+    fn restart(&mut self) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + '_>> {
+        Box::pin(self.service.replace())
+    }
+}
+
+/// Whether a history holds whatever is published in a run, as far as the flags tell.
+fn long_enough(plan: &Plan, flags: &[String]) -> bool {
+    let messages = plan.rate * plan.length.as_secs_f64() + 1000.0;
+    let held = value(flags, "--history").map_or(1000.0, |held| held.parse().unwrap_or(0.0));
+    let ample = |flag| value(flags, flag).is_none();
+    held >= messages
+        && ample("--history-age")
+        && ample("--history-bytes")
+        && plan.length + plan.deadline < USUAL_AGE
+        && messages * (plan.bytes as f64 + A_MESSAGE) < USUAL_BYTES
 }
 
 pub(crate) fn positive(text: &str) -> Result<f64, String> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use fastrand::Rng;
 use http_body_util::Full;
 use hyper::Request;
 use hyper::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -25,7 +26,15 @@ use crate::target::{Form, Method, Resume, Route};
 /// The longest pause before a client comes back, and half of the shortest.
 const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(1);
 
-/// A client and where it goes.
+/// A client and its ways to the server, of which it takes another one now and then when it comes back.
+#[derive(Debug)]
+pub(crate) struct Traveller {
+    /// Never empty.
+    pub(crate) ways: Vec<Client>,
+    pub(crate) rng: Rng,
+}
+
+/// A client that goes one way.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) method: Method,
@@ -52,15 +61,15 @@ pub(crate) struct Notes {
     positions: bool,
 }
 
-impl Client {
+impl Traveller {
     /// Follows until stopped. While `away`, it has no connection.
     pub(crate) async fn run(
-        self,
+        mut self,
         mut notes: Notes,
         mut away: watch::Receiver<bool>,
         stop: CancellationToken,
     ) -> Vec<Event> {
-        let mut failures = 0;
+        let (mut failures, mut way) = (0, 0);
         loop {
             let seen = notes.events.len();
             tokio::select! {
@@ -73,7 +82,7 @@ impl Client {
                         () = until(&mut away, false) => continue,
                     }
                 }
-                ended = self.session(&mut notes) => notes.ended(ended),
+                ended = self.ways[way].session(&mut notes) => notes.ended(ended),
             }
             failures = if notes.events.len() > seen { 0 } else { failures + 1 };
             notes.lost();
@@ -83,9 +92,15 @@ impl Client {
                 () = stop.cancelled() => return notes.events,
                 () = sleep(pause) => {}
             }
+            if self.ways.len() > 1 && self.rng.bool() {
+                way = (way + 1) % self.ways.len();
+                notes.progress.switches.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
+}
 
+impl Client {
     async fn session(&self, notes: &mut Notes) -> anyhow::Result<()> {
         let began = notes.clock.now();
         match self.method {

@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use fastrand::Rng;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, Notes};
+use super::client::{Client, Notes, Traveller};
 use super::events::{Clock, Event, Progress};
 use super::score::Record;
 use crate::target::{Form, Method, Target};
@@ -76,25 +77,38 @@ impl Crowd {
         setting: &Setting<'_>,
         places: impl IntoIterator<Item = (Option<usize>, SocketAddr)>,
     ) -> anyhow::Result<Self> {
+        let way = |(topic, address)| (topic, vec![(setting.method, address)]);
+        Self::start_travelling(setting, places.into_iter().map(way))
+    }
+
+    /// As [`Crowd::start`], for clients that have several ways to go. They begin by the first.
+    pub(crate) fn start_travelling(
+        setting: &Setting<'_>,
+        places: impl IntoIterator<Item = (Option<usize>, Vec<(Method, SocketAddr)>)>,
+    ) -> anyhow::Result<Self> {
         let stop = CancellationToken::new();
         let (away, watched) = watch::channel(false);
-        let route = setting.target.route(setting.method)?;
-        let start = |(topic, address)| {
+        let first = setting.target.route(setting.method)?;
+        let mut members = Vec::new();
+        for (index, (topic, ways)) in places.into_iter().enumerate() {
+            let ways = ways.into_iter().map(|(method, address)| {
+                Ok(Client {
+                    method,
+                    route: setting.target.route(method)?.clone(),
+                    address,
+                    topic: setting.topic(topic),
+                    wait: Duration::from_secs((setting.heartbeat.as_secs_f64() * 2.0).ceil() as u64),
+                    idle: setting.heartbeat.mul_f64(2.5),
+                })
+            });
+            let rng = Rng::with_seed(index as u64);
+            let traveller = Traveller { ways: ways.collect::<anyhow::Result<_>>()?, rng };
             let progress = Arc::new(Progress::default());
-            let client = Client {
-                method: setting.method,
-                route: route.clone(),
-                address,
-                topic: setting.topic(topic),
-                wait: Duration::from_secs((setting.heartbeat.as_secs_f64() * 2.0).ceil() as u64),
-                idle: setting.heartbeat.mul_f64(2.5),
-            };
-            let notes = Notes::new(route, setting.run, setting.clock, Arc::clone(&progress));
-            let task = tokio::spawn(client.run(notes, watched.clone(), stop.clone()));
-            Member { topic, progress, task }
-        };
-        let positions = route.form == Form::Push;
-        Ok(Self { members: places.into_iter().map(start).collect(), positions, away, stop })
+            let notes = Notes::new(first, setting.run, setting.clock, Arc::clone(&progress));
+            let task = tokio::spawn(traveller.run(notes, watched.clone(), stop.clone()));
+            members.push(Member { topic, progress, task });
+        }
+        Ok(Self { members, positions: first.form == Form::Push, away, stop })
     }
 
     /// Waits until every client has its first position, or connection where the server gives no positions.

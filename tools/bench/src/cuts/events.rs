@@ -61,6 +61,8 @@ pub(crate) struct Progress {
     pub(crate) newest: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) reconnects: AtomicU64,
+    /// How often it went on by another method.
+    pub(crate) switches: AtomicU64,
     /// Why the last connection ended.
     pub(crate) failure: Mutex<String>,
 }

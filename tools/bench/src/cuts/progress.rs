@@ -9,8 +9,6 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::events::{Clock, Progress};
-use crate::target::Method;
-
 /// How often it is said where there is no terminal.
 const SELDOM: Duration = Duration::from_secs(10);
 
@@ -21,7 +19,7 @@ pub(crate) struct Shown {
 }
 
 /// Begins to show how clients get on.
-pub(crate) fn show(method: Method, length: Duration, clients: Vec<Arc<Progress>>, clock: Clock) -> Shown {
+pub(crate) fn show(name: &'static str, length: Duration, clients: Vec<Arc<Progress>>, clock: Clock) -> Shown {
     let mut task = JoinSet::new();
     let terminal = stderr().is_terminal();
     task.spawn(async move {
@@ -34,7 +32,7 @@ pub(crate) fn show(method: Method, length: Duration, clients: Vec<Arc<Progress>>
             let seconds = (clock.now() - began) / 1_000_000;
             let received: u64 = clients.iter().map(|client| client.received.load(Ordering::Relaxed)).sum();
             let reconnects: u64 = clients.iter().map(|client| client.reconnects.load(Ordering::Relaxed)).sum();
-            let (name, length) = (method.name(), length.as_secs());
+            let length = length.as_secs();
             let phase = if seconds > length { "catching up".to_owned() } else { format!("{seconds} of {length} s") };
             let line = format!("{name}: {phase}, {received} messages received, {reconnects} reconnects");
             // Progress that nobody can see is no reason to stop.

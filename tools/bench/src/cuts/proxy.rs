@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::balancer::{Balancer, Places};
 use super::injury::{Decisions, Injury, Trigger};
 
 /// How long a connection that leads nowhere for good is kept: longer than any client waits.
@@ -64,22 +65,27 @@ pub(crate) struct Proxy {
 /// What all connections of one client share.
 #[derive(Clone)]
 struct Road {
-    to: SocketAddr,
+    to: Arc<Balancer>,
     seed: u64,
     client: usize,
-    calm: Duration,
+    calm: Option<Duration>,
     injuring: watch::Receiver<bool>,
     counts: Arc<Counts>,
 }
 
 impl Proxy {
-    /// Does no harm until told to.
-    pub(crate) async fn start(to: SocketAddr, seed: u64, calm: Duration, clients: usize) -> io::Result<Self> {
+    /// `to` is where each client is led. Does no harm until told to; without `calm`, never.
+    pub(crate) async fn start(
+        to: impl IntoIterator<Item = Places>,
+        seed: u64,
+        calm: Option<Duration>,
+    ) -> io::Result<Self> {
         let (injuring, watched) = watch::channel(false);
         let counts = Arc::new(Counts::default());
         let mut listeners = JoinSet::new();
-        let mut addresses = Vec::with_capacity(clients);
-        for client in 0..clients {
+        let mut addresses = Vec::new();
+        for (client, places) in to.into_iter().enumerate() {
+            let to = Arc::new(Balancer::new(places, seed ^ client as u64));
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             addresses.push(listener.local_addr()?);
             let (injuring, counts) = (watched.clone(), Arc::clone(&counts));
@@ -120,8 +126,9 @@ async fn accept(listener: TcpListener, road: Road) {
         };
         let road = road.clone();
         connections.spawn(async move {
-            if let Ok(server) = TcpStream::connect(road.to).await {
-                let decisions = Decisions::new(road.seed, road.client, connection, road.calm);
+            if let Some(server) = road.to.connect().await {
+                let calm = road.calm;
+                let decisions = calm.map(|calm| Decisions::new(road.seed, road.client, connection, calm));
                 // An error is the end of one side, which is the end of the other.
                 let _ = Wire { client, server }.run(decisions, road).await;
             }
@@ -144,12 +151,15 @@ struct Wire {
 }
 
 impl Wire {
-    async fn run(mut self, mut decisions: Decisions, mut road: Road) -> io::Result<()> {
+    async fn run(mut self, mut decisions: Option<Decisions>, mut road: Road) -> io::Result<()> {
         self.client.set_nodelay(true)?;
         self.server.set_nodelay(true)?;
         loop {
             let injuring = *road.injuring.borrow_and_update();
-            let (trigger, injury) = if injuring { decisions.next() } else { (Trigger::NEVER, Injury::Close) };
+            let (trigger, injury) = match &mut decisions {
+                Some(decisions) if injuring => decisions.next(),
+                _ => (Trigger::NEVER, Injury::Close),
+            };
             match self.forward(trigger, None, &mut road.injuring).await? {
                 Stop::Ended => return Ok(()),
                 Stop::PhaseChanged => continue,

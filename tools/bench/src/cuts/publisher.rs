@@ -1,5 +1,6 @@
 //! Who publishes: numbered messages, at a rate.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use fastrand::Rng;
 use http_body_util::Full;
 use hyper::{Request, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -25,17 +26,43 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause before a message that was refused is sent again.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// About how many messages a publisher sends over a connection, where it can publish in several places.
+const A_CONNECTION: u8 = 10;
+
 /// What was published.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
     pub(crate) entries: Vec<Entry>,
     pub(crate) uncertain: Vec<u64>,
+    pub(crate) trouble: Trouble,
+}
+
+/// What publishers met with, other than being answered at once.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub struct Trouble {
+    /// Attempts that were refused, or found nobody.
+    pub refused: u64,
+    /// Attempts without an answer.
+    pub unanswered: u64,
+    /// Messages of which an earlier attempt had been taken, it turned out.
+    pub known: u64,
+}
+
+impl Published {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+        self.uncertain.extend(other.uncertain);
+        self.trouble.refused += other.trouble.refused;
+        self.trouble.unanswered += other.trouble.unanswered;
+        self.trouble.known += other.trouble.known;
+    }
 }
 
 /// One who publishes, one message after the other.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    pub(crate) address: SocketAddr,
+    /// Where it publishes; any of these will do for any message.
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) publish: Publish,
     pub(crate) run: u32,
     pub(crate) topics: Arc<[String]>,
@@ -46,12 +73,16 @@ pub(crate) struct Publisher {
     /// Whether to repeat a message that was not answered, under the same key.
     pub(crate) repeat: bool,
     pub(crate) rng: Rng,
-    pub(crate) connection: Option<Connection>,
+    /// One to each address.
+    pub(crate) connections: HashMap<SocketAddr, Connection>,
 }
 
 /// What became of one attempt.
 enum Attempt {
-    Taken(Option<Cursor>),
+    Taken {
+        cursor: Option<Cursor>,
+        known: bool,
+    },
     NotTaken,
     /// It was sent, and there was no answer.
     Unknown,
@@ -103,16 +134,22 @@ impl Publisher {
         let mut well = true;
         loop {
             match self.attempt(number, topic).await? {
-                Attempt::Taken(cursor) => {
+                Attempt::Taken { cursor, known } => {
+                    published.trouble.known += u64::from(known);
                     let accepted = self.clock.now();
                     published.entries.push(Entry { number, topic, sent, accepted, cursor });
                     return Ok(well);
                 }
                 Attempt::Unknown if !self.repeat => {
                     published.uncertain.push(number);
+                    published.trouble.unanswered += 1;
                     return Ok(false);
                 }
-                Attempt::Unknown | Attempt::NotTaken => {
+                repeat => {
+                    match repeat {
+                        Attempt::Unknown => published.trouble.unanswered += 1,
+                        _ => published.trouble.refused += 1,
+                    }
                     well = false;
                     sleep(PAUSE).await;
                 }
@@ -121,9 +158,13 @@ impl Publisher {
     }
 
     async fn attempt(&mut self, number: u64, topic: usize) -> anyhow::Result<Attempt> {
-        let mut connection = match self.connection.take() {
+        let address = match self.addresses[..] {
+            [only] => only,
+            ref several => several[self.rng.usize(..several.len())],
+        };
+        let mut connection = match self.connections.remove(&address) {
             Some(connection) => connection,
-            None => match Connection::open(self.address, PATIENCE).await {
+            None => match Connection::open(address, PATIENCE).await {
                 Ok(connection) => connection,
                 Err(_) => return Ok(Attempt::NotTaken),
             },
@@ -146,8 +187,12 @@ impl Publisher {
                 }
                 (true, Err(_)) => return Ok(Attempt::Unknown),
             };
-            self.connection = body.is_ok().then_some(connection);
-            return Ok(Attempt::Taken(cursor));
+            // Where there are several, a new connection now and then comes to another replica.
+            let keep = self.addresses.len() == 1 || self.rng.u8(..A_CONNECTION) > 0;
+            if body.is_ok() && keep {
+                self.connections.insert(address, connection);
+            }
+            return Ok(Attempt::Taken { cursor, known: status == StatusCode::OK });
         }
         match status {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {

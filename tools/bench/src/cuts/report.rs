@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::replicas::Shared;
 use super::run::Outcome;
 use super::storm::Storm;
 use crate::stats::Percentiles;
@@ -39,6 +40,8 @@ pub enum Results {
     Storms(Vec<Storm>),
     /// Without and with subscribers that never read.
     Stalled(Vec<Stalls>),
+    /// Over replicas.
+    Replicas(Shared),
 }
 
 /// A method without and with subscribers that never read.
@@ -56,6 +59,7 @@ impl Results {
         match self {
             Self::Cuts(outcomes) => outcomes.iter().all(Outcome::is_clean),
             Self::Storms(storms) => storms.iter().all(Storm::is_clean),
+            Self::Replicas(shared) => shared.is_clean(),
             Self::Stalled(stalls) => stalls.iter().all(|stalls| stalls.without.is_clean() && stalls.with.is_clean()),
         }
     }
@@ -69,6 +73,7 @@ impl Results {
                 table.text
             }
             Self::Storms(storms) => storm_table(storms),
+            Self::Replicas(shared) => shared_table(shared),
             Self::Stalled(stalls) => {
                 let outcomes: Vec<_> = stalls.iter().flat_map(|stalls| [&stalls.without, &stalls.with]).collect();
                 let name = |(index, outcome): (usize, &&Outcome)| match index % 2 {
@@ -90,6 +95,9 @@ impl Results {
         let outcome = |outcome: &'_ Outcome| outcome.method;
         match self {
             Self::Cuts(all) => all.iter().flat_map(|one| of(outcome(one), &one.score.examples)).collect(),
+            Self::Replicas(shared) => {
+                shared.by_first_method.iter().flat_map(|one| of(outcome(one), &one.score.examples)).collect()
+            }
             Self::Storms(all) => all
                 .iter()
                 .flat_map(|one| of(one.method, &one.cut.examples).chain(of(one.method, &one.stayed.examples)))
@@ -100,6 +108,27 @@ impl Results {
             }
         }
     }
+}
+
+fn shared_table(shared: &Shared) -> String {
+    let name = |outcome: &Outcome| match shared.switches {
+        0 => outcome.method.name().to_owned(),
+        _ => format!("{} first", outcome.method.name()),
+    };
+    let mut table = Table::new(shared.by_first_method.iter().map(name));
+    table.outcomes(&shared.by_first_method.iter().collect::<Vec<_>>());
+    let mut count = |name: &str, count: u64| table.row(name, std::iter::once(count));
+    count("replicas, of all services", shared.replicas as u64);
+    count("  restarted", shared.replica_restarts.into());
+    count("NATS killed", shared.nats_restarts.into());
+    count("went on by another method", shared.switches);
+    count("publishing refused, and repeated", shared.trouble.refused);
+    count("  without an answer, and repeated", shared.trouble.unanswered);
+    count("  of which it had been taken", shared.trouble.known);
+    let whole = if shared.long_history { "long enough" } else { "may be short" };
+    table.row("history", std::iter::once(whole));
+    table.row("verdict on all", std::iter::once(verdict(shared.is_clean())));
+    table.text
 }
 
 fn storm_table(storms: &[Storm]) -> String {

@@ -1,5 +1,6 @@
 //! One run: a server, a bad network, clients, publishers, and the score.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::balancer::Places;
 use super::crowd::{Crowd, Setting};
 use super::events::Clock;
 use super::ledger::Ledger;
@@ -25,10 +27,10 @@ use crate::target::{Method, Target};
 
 /// How long late repeats are waited for once all clients have everything; also, before the first message, how long a
 /// poll takes to be held.
-const SETTLE: Duration = Duration::from_millis(500);
+pub(crate) const SETTLE: Duration = Duration::from_millis(500);
 
 /// One of so many clients follows all topics, where the server has wildcards.
-const FOLLOWS_ALL: usize = 4;
+pub(crate) const FOLLOWS_ALL: usize = 4;
 
 /// What is done in a run.
 #[derive(Debug, Clone)]
@@ -119,7 +121,8 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
     let proxy = match plan.calm {
         Some(calm) => {
             // One more road for each publisher.
-            Some(Proxy::start(address, plan.seed, calm, plan.clients + plan.publishers).await.context("the proxy")?)
+            let roads = std::iter::repeat_n(Places::from(address), plan.clients + plan.publishers);
+            Some(Proxy::start(roads, plan.seed, Some(calm)).await.context("the proxy")?)
         }
         None => None,
     };
@@ -141,7 +144,7 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
     let mut publishing = JoinSet::new();
     for index in 0..plan.publishers {
         let publisher = Publisher {
-            address: if plan.injure_publishers { road(plan.clients + index) } else { address },
+            addresses: vec![if plan.injure_publishers { road(plan.clients + index) } else { address }],
             publish: target.publish.clone(),
             run: setting.run,
             topics: Arc::clone(&names),
@@ -150,13 +153,13 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
             numbers: Arc::clone(&numbers),
             repeat: plan.injure_publishers,
             rng: Rng::with_seed(plan.seed.wrapping_add(index as u64)),
-            connection: None,
+            connections: HashMap::new(),
         };
         publishing.spawn(publisher.run(plan.rate / plan.publishers as f64, stop.clone()));
     }
     crowd.placed(plan.deadline).await;
     injure(proxy.as_ref(), true);
-    let progress = plan.progress.then(|| progress::show(method, plan.length, crowd.progress(), setting.clock));
+    let progress = plan.progress.then(|| progress::show(method.name(), plan.length, crowd.progress(), setting.clock));
     let restarts = last_out(plan, server).await?;
     injure(proxy.as_ref(), false);
     stop.cancel();
@@ -165,8 +168,7 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
     let mut publisher = None;
     while let Some(done) = publishing.join_next().await {
         let (done, part) = done.context("a publisher broke")?.context("publishing")?;
-        published.entries.extend(part.entries);
-        published.uncertain.extend(part.uncertain);
+        published.add(part);
         publisher = Some(done);
     }
     let last = publisher.context("a run needs a publisher")?.finish(&mut published).await?;

@@ -1,5 +1,6 @@
 //! All clients are cut at once and come back at once, while some stay.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -83,7 +84,7 @@ pub async fn storm(
     let numbers = Arc::new(AtomicU64::new(1));
     let topics = setting.topics(2);
     let publisher = |topics: Arc<[String]>| Publisher {
-        address,
+        addresses: vec![address],
         publish: target.publish.clone(),
         run: setting.run,
         topics,
@@ -92,7 +93,7 @@ pub async fn storm(
         numbers: Arc::clone(&numbers),
         repeat: false,
         rng: Rng::with_seed(plan.seed),
-        connection: None,
+        connections: HashMap::new(),
     };
     let stop = CancellationToken::new();
     let live = tokio::spawn(publisher([topics[STAY].clone()].into()).run(plan.rate, stop.clone()));

@@ -27,13 +27,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// What a crowd is to do.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    pub(crate) address: SocketAddr,
+    /// Where subscribers connect, in turn, and where publishers do. Never empty.
+    pub(crate) follow: Vec<SocketAddr>,
+    pub(crate) publish: Vec<SocketAddr>,
     pub(crate) manner: Manner,
     pub(crate) clients: usize,
     /// How many publish.
     pub(crate) lanes: usize,
     /// Where one publishes, with everything filled in.
-    pub(crate) publish: String,
+    pub(crate) path: String,
     /// The length of a message.
     pub(crate) bytes: usize,
     /// How long nothing may come before what is missing is given up.
@@ -90,7 +92,7 @@ pub(crate) struct Crowd {
 impl Crowd {
     pub(crate) fn new(setup: Setup) -> anyhow::Result<Self> {
         Ok(Self {
-            host: setup.address.to_string(),
+            host: setup.publish[0].to_string(),
             poll: Poll::new().context("epoll")?,
             clock: Instant::now(),
             buffer: vec![0; BUFFER],
@@ -120,7 +122,8 @@ impl Crowd {
                 return Ok(());
             }
             while begun < self.setup.clients && begun - there < at_a_time {
-                let link = Link::connect(self.setup.address, begun, self.poll.registry(), Token(begun));
+                let address = self.setup.follow[begun % self.setup.follow.len()];
+                let link = Link::connect(address, begun, self.poll.registry(), Token(begun));
                 self.followers[begun] = Some(Follower::new(link.context("connecting")?, self.now()));
                 begun += 1;
             }
@@ -141,7 +144,7 @@ impl Crowd {
     pub(crate) fn connect_lanes(&mut self) -> anyhow::Result<()> {
         for index in 0..self.setup.lanes {
             let link = self.lane_link(index)?;
-            self.lanes.push(Lane::new(link, &self.setup.publish, &self.host, self.setup.bytes));
+            self.lanes.push(Lane::new(link, &self.setup.path, &self.host, self.setup.bytes));
         }
         let began = Instant::now();
         let mut events = Events::with_capacity(EVENTS);
@@ -314,7 +317,8 @@ impl Crowd {
 
     fn lane_link(&self, index: usize) -> anyhow::Result<Link> {
         let token = Token(self.setup.clients + index);
-        Link::connect(self.setup.address, 0, self.poll.registry(), token).context("connecting")
+        let address = self.setup.publish[index % self.setup.publish.len()];
+        Link::connect(address, 0, self.poll.registry(), token).context("connecting")
     }
 
     fn follower(&mut self, index: usize, event: &Event, buffer: &mut [u8]) -> anyhow::Result<()> {

@@ -63,5 +63,7 @@ figures! {
     CONNECT_P50 "connect_p50_us" "until answered p50, us" 0
     CONNECT_P99 "connect_p99_us" "until answered p99, us" 0
     CONNECT_MAX "connect_max_us" "until answered max, us" 0
+    PUBLICATIONS "publications_per_second" "confirmed publications/s" 0
+    READY "ready_ms" "until ready, ms" 0
     CPU_CONNECT "cpu_us_per_connection" "server CPU us a connection" 1
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::load::Crowd;
 use crate::process::Process;
-use crate::service::{Pace, Service, beside, with_defaults};
+use crate::service::{Pace, QUIET, Service, beside, with_defaults};
 use crate::target::{Method, Route, Target};
 
 /// Long enough to be out of the way of a measurement.
@@ -87,10 +87,6 @@ impl Peer {
         Service::own(folder, method, &with_defaults(&[&route.flags[..], &self.flags].concat(), QUIET)).await
     }
 }
-
-/// A service that does nothing but what is measured, and still says where it listens.
-const QUIET: &[(&str, &str)] =
-    &[("--tick", "0"), ("--heartbeat", "120s"), ("--log", "warn,shared::http::server=info"), ("--drain", "1s")];
 
 /// A server that runs.
 #[derive(Debug)]

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::path::Path;
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::figure::Sample;
@@ -146,6 +148,21 @@ impl Report {
         }
     }
 
+    /// Shows it and writes it down. Returns whether nothing went wrong.
+    pub(crate) fn show(&self, table: &str, json: Option<&Path>) -> anyhow::Result<bool> {
+        println!("{table}");
+        for row in &self.rows {
+            for fault in &row.faults {
+                println!("FAILED: {} ({}): {fault}", row.target, row.method);
+            }
+        }
+        if let Some(path) = json {
+            let json = serde_json::to_string_pretty(self)?;
+            fs::write(path, json + "\n").with_context(|| format!("writing {}", path.display()))?;
+        }
+        Ok(self.rows.iter().all(|row| row.faults.is_empty()))
+    }
+
     /// A line for each number and server: the median, the least and the most, and the ratio to the first server.
     pub fn table(&self) -> String {
         let name = |row: &Row| format!("{} {}", row.target, row.method);
@@ -173,7 +190,7 @@ impl Report {
 }
 
 impl Machine {
-    fn this() -> Self {
+    pub(crate) fn this() -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let processor = read("/proc/cpuinfo")
             .lines()

@@ -1,6 +1,5 @@
 //! Several rounds of several servers, in turn, so that what the machine does meanwhile meets all of them.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -95,16 +94,6 @@ impl Rounds {
 
     /// Shows a report and writes it down. Returns whether nothing went wrong.
     pub(crate) fn show(&self, report: &Report, table: &str) -> anyhow::Result<bool> {
-        println!("{table}");
-        for row in &report.rows {
-            for fault in &row.faults {
-                println!("FAILED: {} ({}): {fault}", row.target, row.method);
-            }
-        }
-        if let Some(path) = &self.json {
-            let json = serde_json::to_string_pretty(report)?;
-            fs::write(path, json + "\n").with_context(|| format!("writing {}", path.display()))?;
-        }
-        Ok(report.rows.iter().all(|row| row.faults.is_empty()))
+        report.show(table, self.json.as_deref())
     }
 }

@@ -1,0 +1,263 @@
+//! A run over several replicas of each service, which share a history by NATS.
+//!
+//! ```text
+//! publishers ──▶ balancer ─────────▶ 3 × ws-echo          ┐
+//!                                    3 × longpoll-server  ├── NATS, killed now and then
+//! clients ◀── bad network, balancer ◀─ 3 × sse-server     ┘
+//! ```
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use fastrand::Rng;
+use serde::Serialize;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::balancer::Places;
+use super::crowd::{Crowd, Setting};
+use super::events::Clock;
+use super::ledger::Ledger;
+use super::progress;
+use super::proxy::Proxy;
+use super::publisher::{Published, Publisher, Trouble};
+use super::run::{FOLLOWS_ALL, Outcome, Plan, SETTLE};
+use super::score::Score;
+use crate::nats::Nats;
+use crate::target::{Method, Target};
+
+/// The order in which clients change methods.
+const ROUND: [Method; 3] = [Method::Sse, Method::Poll, Method::Ws];
+
+/// How long NATS is away, in milliseconds.
+const AWAY: std::ops::Range<u64> = 200..2000;
+
+/// How long it may take in the end until every publication is taken.
+const TAKEN: Duration = Duration::from_secs(60);
+
+/// A replica of a service.
+pub trait Replica: Send {
+    /// How it is followed.
+    fn method(&self) -> Method;
+
+    /// Where it listens now.
+    fn address(&self) -> SocketAddr;
+
+    /// Has it stop in good order and starts it again, perhaps at another address.
+    fn restart(&mut self) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + '_>>;
+}
+
+/// What is done to whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Upheaval {
+    /// How often NATS is killed and started again.
+    pub nats_restarts: u32,
+    /// How many replicas of each service are restarted, one after the other.
+    pub replica_restarts: u32,
+    /// Whether clients that come back do so by another method half of the time.
+    pub switch_methods: bool,
+    /// Whether the history is long enough for nothing to be lost, told or not.
+    pub long_history: bool,
+}
+
+/// What came of a run over replicas.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shared {
+    /// The clients, by the method that they began with.
+    pub by_first_method: Vec<Outcome>,
+    /// How many replicas there were, of all services.
+    pub replicas: usize,
+    /// How often NATS was killed.
+    pub nats_restarts: u32,
+    /// How many replicas were restarted.
+    pub replica_restarts: u32,
+    /// How often a client went on by another method.
+    pub switches: u64,
+    /// What publishers met with.
+    pub trouble: Trouble,
+    /// Whether the history was long enough for nothing to be lost, told or not.
+    pub long_history: bool,
+}
+
+impl Shared {
+    /// Whether the promise was kept. There is one history for all, so nobody is to be told of another.
+    pub fn is_clean(&self) -> bool {
+        let lost = self.by_first_method.iter().any(|outcome| outcome.score.told_lost > 0);
+        self.by_first_method.iter().all(Outcome::is_clean) && !(self.long_history && lost)
+    }
+}
+
+/// A service's replicas, as clients find them.
+struct Site {
+    method: Method,
+    places: Places,
+}
+
+/// Runs a plan over replicas that are ready. `nats` is what they share, if that is to be killed.
+///
+/// # Errors
+/// When the run cannot be made. Losses are no error.
+pub async fn measure_replicas(
+    plan: &Plan,
+    upheaval: Upheaval,
+    target: &Target,
+    replicas: &mut [Box<dyn Replica>],
+    nats: Option<&mut Nats>,
+) -> anyhow::Result<Shared> {
+    let of = |method: Method| replicas.iter().filter(move |replica| replica.method() == method);
+    let methods = ROUND.into_iter().filter(|&method| of(method).next().is_some());
+    let sites: Vec<Site> = methods
+        .map(|method| Site { method, places: Places::new(of(method).map(|replica| replica.address()).collect()) })
+        .collect();
+    ensure!(!upheaval.switch_methods || sites.len() > 1, "to change methods, clients need several");
+    let (clock, run) = (Clock::start(), fastrand::u32(..));
+    let setting = |method| Setting { target, method, heartbeat: plan.heartbeat, clock, run };
+
+    let mut crowds = Vec::new();
+    for (first, site) in sites.iter().enumerate() {
+        let count = if upheaval.switch_methods { sites.len() } else { 1 };
+        let ways: Vec<&Site> = sites.iter().cycle().skip(first).take(count).collect();
+        let roads = (0..plan.clients).flat_map(|_| ways.iter().map(|site| site.places.clone()));
+        let proxy = Proxy::start(roads, plan.seed.wrapping_add(first as u64), plan.calm).await.context("the proxy")?;
+        let clients = (0..plan.clients).map(|client| {
+            let topic = (client % FOLLOWS_ALL != FOLLOWS_ALL - 1).then_some(client % plan.topics);
+            let way = |(way, site): (usize, &&Site)| (site.method, proxy.address(client * count + way));
+            (topic, ways.iter().enumerate().map(way).collect())
+        });
+        let crowd = Crowd::start_travelling(&setting(site.method), clients)?;
+        crowds.push((site.method, proxy, crowd));
+    }
+    for (_, _, crowd) in &crowds {
+        crowd.joined().await?;
+    }
+    sleep(SETTLE).await;
+
+    let publishing = Publishing::start(plan, target, &setting(ROUND[0]), &sites).await?;
+    let injure = |injure| crowds.iter().for_each(|(_, proxy, _)| proxy.injure(injure));
+    let clients = || crowds.iter().flat_map(|(_, _, crowd)| crowd.progress());
+    injure(true);
+    publishing.proxy.injure(plan.injure_publishers);
+    let shown = plan.progress.then(|| progress::show("replicas", plan.length, clients().collect(), clock));
+    let began = Instant::now();
+    let (_, restarted) = tokio::try_join!(
+        shake_nats(plan, upheaval.nats_restarts, nats, began),
+        shake_replicas(plan, upheaval.replica_restarts, replicas, &sites, began),
+    )?;
+    sleep_until(began + plan.length).await;
+    injure(false);
+
+    let (published, last) = publishing.finish().await?;
+    for (_, _, crowd) in &crowds {
+        crowd.caught_up(&last, plan.deadline).await;
+    }
+    sleep(SETTLE).await;
+    let switches = clients().map(|client| client.switches.load(Ordering::Relaxed)).sum();
+    drop(shown);
+
+    let trouble = published.trouble;
+    let ledger = Ledger::new(published.entries, published.uncertain);
+    let mut by_first_method = Vec::new();
+    for (method, proxy, crowd) in crowds {
+        let score = Score::of(&ledger, &crowd.stop().await?);
+        by_first_method.push(Outcome { method, injuries: proxy.injuries(), restarts: 0, score });
+    }
+    Ok(Shared {
+        by_first_method,
+        replicas: replicas.len(),
+        nats_restarts: upheaval.nats_restarts,
+        replica_restarts: restarted,
+        switches,
+        trouble,
+        long_history: upheaval.long_history,
+    })
+}
+
+/// Those who publish, on any replica, until every message is taken.
+struct Publishing {
+    proxy: Proxy,
+    stop: CancellationToken,
+    tasks: JoinSet<anyhow::Result<(Publisher, Published)>>,
+}
+
+impl Publishing {
+    async fn start(plan: &Plan, target: &Target, setting: &Setting<'_>, sites: &[Site]) -> anyhow::Result<Self> {
+        let roads = (0..plan.publishers).flat_map(|_| sites.iter().map(|site| site.places.clone()));
+        let proxy = Proxy::start(roads, !plan.seed, plan.calm).await.context("the publishers' proxy")?;
+        let (numbers, topics) = (Arc::new(AtomicU64::new(1)), setting.topics(plan.topics));
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        for index in 0..plan.publishers {
+            let roads = index * sites.len()..(index + 1) * sites.len();
+            let publisher = Publisher {
+                addresses: roads.map(|road| proxy.address(road)).collect(),
+                publish: target.publish.clone(),
+                run: setting.run,
+                topics: Arc::clone(&topics),
+                bytes: plan.bytes,
+                clock: setting.clock,
+                numbers: Arc::clone(&numbers),
+                repeat: true,
+                rng: Rng::with_seed(plan.seed.wrapping_add(index as u64)),
+                connections: HashMap::new(),
+            };
+            tasks.spawn(publisher.run(plan.rate / plan.publishers as f64, stop.clone()));
+        }
+        Ok(Self { proxy, stop, tasks })
+    }
+
+    /// Returns what was published, and the number of each topic's last message.
+    async fn finish(mut self) -> anyhow::Result<(Published, Vec<u64>)> {
+        self.proxy.injure(false);
+        self.stop.cancel();
+        let finishing = async {
+            let (mut published, mut publisher) = (Published::default(), None);
+            while let Some(done) = self.tasks.join_next().await {
+                let (done, part) = done.context("a publisher broke")?.context("publishing")?;
+                published.add(part);
+                publisher = Some(done);
+            }
+            let last = publisher.context("a run needs a publisher")?.finish(&mut published).await?;
+            Ok((published, last))
+        };
+        timeout(TAKEN, finishing).await.context("the last publications were not taken in time")?
+    }
+}
+
+/// Kills NATS and starts it again, so many times within the run.
+async fn shake_nats(plan: &Plan, times: u32, nats: Option<&mut Nats>, began: Instant) -> anyhow::Result<()> {
+    let Some(nats) = nats else { return Ok(()) };
+    let mut rng = Rng::with_seed(plan.seed);
+    for turn in 1..=times {
+        sleep_until(began + plan.length * turn / (times + 1)).await;
+        nats.kill_and_start(Duration::from_millis(rng.u64(AWAY))).await?;
+    }
+    Ok(())
+}
+
+/// Restarts replicas, so many of each service within the run. Returns how many that were.
+async fn shake_replicas(
+    plan: &Plan,
+    times: u32,
+    replicas: &mut [Box<dyn Replica>],
+    sites: &[Site],
+    began: Instant,
+) -> anyhow::Result<u32> {
+    let mut restarted = 0;
+    for turn in 0..times {
+        sleep_until(began + plan.length * (2 * turn + 1) / (2 * times)).await;
+        for Site { method, places } in sites {
+            let mut of_the_site: Vec<_> = replicas.iter_mut().filter(|replica| replica.method() == *method).collect();
+            let place = turn as usize % of_the_site.len();
+            let replica = &mut of_the_site[place];
+            replica.restart().await.with_context(|| format!("restarting a replica for {}", method.name()))?;
+            places.moved(place, replica.address());
+            restarted += 1;
+        }
+    }
+    Ok(restarted)
+}

@@ -1,0 +1,244 @@
+//! `bench replicas`: what a history that is shared by NATS costs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use tokio::task::block_in_place;
+
+use crate::fanout::{AT_A_TIME, judge};
+use crate::load::{Crowd, Manner, PATIENCE, Pace, Setup, Tally};
+use crate::measure::figure::*;
+use crate::measure::{Machine, Report, Row, Sample};
+use crate::nats::Nats;
+use crate::process::Process;
+use crate::service::{QUIET, Service, beside, with_defaults};
+use crate::target::{Method, Target};
+
+/// How many subscribers the delay is measured with: so few that what is measured is the way of the message.
+const FEW: usize = 10;
+
+/// How many publish where the rate decides.
+const LANES: usize = 4;
+
+/// Messages before a measurement begins.
+const WARM_UP: u64 = 20;
+
+/// Descriptors beside those of subscribers.
+const OTHER_DESCRIPTORS: u64 = 200;
+
+/// Replicas that share a history by NATS beside one process without: delay from one to another, deliveries a second,
+/// confirmed publications a second, the time until a new replica is ready
+///
+/// A nats-server is started for the run, found by NATS_SERVER, on the path, or where `cargo xtask test` installs it. In each
+/// round, one process without NATS is measured, then one replica with NATS, two, and so on, on the same machine:
+///
+/// NATS itself is not counted in the server CPU.
+///
+/// Ready: from starting one more process until its /readyz says yes, while the history holds --stored messages (one process's
+/// own history is empty then). Delay: published on the first replica at a rate, delivered on the last. Deliveries: subscribers are
+/// spread over the replicas, publishers too, and a publication is under way until every subscriber has it. Publications: under
+/// way until confirmed, nobody subscribes.
+///
+/// Exit code 0: everybody got everything once and in order. 1: not so. 2: the run could not be made.
+#[derive(Debug, Args)]
+pub struct Replicas {
+    /// How messages reach subscribers
+    #[arg(long, value_name = "METHOD", default_value = "sse")]
+    method: Method,
+    /// The most replicas
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    replicas: u16,
+    /// How many subscribers the deliveries are measured with
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    subscribers: u32,
+    /// How many publications are under way where throughput is measured
+    #[arg(long, value_name = "W", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..1000))]
+    in_flight: u16,
+    /// Messages published a second where delay is measured
+    #[arg(long, value_name = "MSG/S", default_value_t = 50.0, value_parser = crate::cuts::positive)]
+    rate: f64,
+    /// How long each of these is measured
+    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = crate::cuts::positive)]
+    seconds: f64,
+    /// How many messages the history holds when one more replica is started
+    #[arg(long, value_name = "M", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    stored: u64,
+    /// The length of a message
+    #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..))]
+    bytes: u32,
+    /// How often everything is measured; medians are shown, and the least and the most
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Write all numbers as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Flags for the services, such as `-- --history-bytes 1GiB`
+    #[arg(last = true, value_name = "FLAG")]
+    flags: Vec<String>,
+}
+
+impl Replicas {
+    /// Runs the command. Returns whether everybody got everything.
+    ///
+    /// # Errors
+    /// When the run could not be made.
+    pub async fn run(self) -> anyhow::Result<bool> {
+        rlimit::increase_nofile_limit(u64::from(self.subscribers) + OTHER_DESCRIPTORS)
+            .context("the descriptor limit")?;
+        let target = Target::push()?;
+        let work = format!(
+            "{}, {} subscribers, {} in flight, {} messages stored, {} bytes each",
+            self.method.name(),
+            self.subscribers,
+            self.in_flight,
+            self.stored,
+            self.bytes
+        );
+        println!("replicas: {work}, {} rounds\n", self.rounds);
+        // 0 is one process without NATS.
+        let counts = 0..=self.replicas;
+        let mut rows: Vec<Row> = counts.clone().map(|count| self.row(count)).collect();
+        for _ in 0..self.rounds {
+            for (count, row) in counts.clone().zip(&mut rows) {
+                row.take(self.round(&target, count.into()).await.with_context(|| row.target.clone())?);
+            }
+        }
+        let report = Report {
+            bench: env!("CARGO_PKG_VERSION").to_owned(),
+            command: "replicas".to_owned(),
+            work,
+            clients: self.subscribers as usize,
+            arguments: std::env::args().skip(1).collect(),
+            machine: Machine::this(),
+            rounds: self.rounds,
+            rows,
+        };
+        report.show(&report.table(), self.json.as_deref())
+    }
+
+    fn row(&self, count: u16) -> Row {
+        let target = match count {
+            0 => "push".to_owned(),
+            count => format!("push, NATS, replicas: {count}"),
+        };
+        let (version, method) = (env!("CARGO_PKG_VERSION").to_owned(), self.method.name().to_owned());
+        Row { target, version, method, flags: self.flags.clone(), figures: Vec::new(), faults: Vec::new() }
+    }
+
+    async fn round(&self, target: &Target, count: usize) -> anyhow::Result<Sample> {
+        let nats = if count > 0 { Some(Nats::start().await?) } else { None };
+        let history = self.stored.to_string();
+        let mut flags = with_defaults(&self.flags, &[QUIET, &[("--history", &history)]].concat());
+        flags.extend(nats.iter().map(|nats| format!("--nats={}", nats.url())));
+        let mut services = Vec::new();
+        for _ in 0..count.max(1) {
+            services.push(self.start(&flags).await?);
+        }
+        let addresses: Vec<_> = services.iter().map(Service::address).collect();
+        let (first, last) = (&addresses[..1], &addresses[addresses.len() - 1..]);
+        let mut sample = Sample::default();
+
+        block_in_place(|| self.publish(target, first, Pace::Unanswered(self.in_flight.into()), self.stored, None))?;
+        let began = Instant::now();
+        let late = self.start(&flags).await?;
+        sample.add(&READY, began.elapsed().as_secs_f64() * 1e3);
+        late.stop().await?;
+
+        let length = Some(Duration::from_secs_f64(self.seconds));
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        block_in_place(|| {
+            let mut crowd = self.crowd(target, last, first, FEW, LANES)?;
+            let tally = self.measured(&mut crowd, &mut sample, Pace::Rate(self.rate), length)?;
+            sample.add(&DELAY_P50, micros(tally.delays.percentile(50)));
+            sample.add(&DELAY_P99, micros(tally.delays.percentile(99)));
+            drop(crowd);
+
+            let cpu = || services.iter().map(|service| service.process()?.cpu()).sum::<anyhow::Result<Duration>>();
+            let mut crowd =
+                self.crowd(target, &addresses, &addresses, self.subscribers as usize, self.in_flight.into())?;
+            let (before, this) = (cpu()?, Process::this().cpu()?);
+            let tally = self.measured(&mut crowd, &mut sample, Pace::InFlight(self.in_flight.into()), length)?;
+            let (wall, deliveries) = (tally.wall.as_secs_f64(), tally.deliveries as f64);
+            sample.add(&DELIVERIES, deliveries / wall);
+            sample.add(&CPU_DELIVERY, micros(cpu()?.saturating_sub(before)) / deliveries);
+            let own = Process::this().cpu()?.saturating_sub(this);
+            sample.add(&GENERATOR, 100.0 * own.as_secs_f64() / wall);
+            drop(crowd);
+
+            let pace = Pace::Unanswered(self.in_flight.into());
+            let (published, wall) = self.publish(target, &addresses, pace, u64::MAX, length)?;
+            sample.add(&PUBLICATIONS, published as f64 / wall.as_secs_f64());
+            anyhow::Ok(())
+        })?;
+        for service in services {
+            service.stop().await?;
+        }
+        Ok(sample)
+    }
+
+    async fn start(&self, flags: &[String]) -> anyhow::Result<Service> {
+        let service = Service::own(&beside()?, self.method, flags).await?;
+        service.ready().await?;
+        Ok(service)
+    }
+
+    /// Publishes what is measured, to those who are connected first, and takes note of faults.
+    fn measured(
+        &self,
+        crowd: &mut Crowd,
+        sample: &mut Sample,
+        pace: Pace,
+        length: Option<Duration>,
+    ) -> anyhow::Result<Tally> {
+        crowd.connect(AT_A_TIME)?;
+        crowd.connect_lanes()?;
+        crowd.publish(Pace::InFlight(1), WARM_UP, None)?;
+        let tally = crowd.publish(pace, u64::MAX, length)?;
+        let mut faults = Sample::default();
+        judge(&mut faults, crowd);
+        sample.faults.extend(faults.faults);
+        Ok(tally)
+    }
+
+    /// Publishes without subscribers. Returns how many messages in what time.
+    fn publish(
+        &self,
+        target: &Target,
+        at: &[SocketAddr],
+        pace: Pace,
+        messages: u64,
+        length: Option<Duration>,
+    ) -> anyhow::Result<(u64, Duration)> {
+        let mut crowd = self.crowd(target, at, at, 0, self.in_flight.into())?;
+        crowd.connect_lanes()?;
+        let began = Instant::now();
+        let tally = crowd.publish(pace, messages, length)?;
+        Ok((tally.published, began.elapsed()))
+    }
+
+    fn crowd(
+        &self,
+        target: &Target,
+        follow: &[SocketAddr],
+        publish: &[SocketAddr],
+        clients: usize,
+        lanes: usize,
+    ) -> anyhow::Result<Crowd> {
+        let topic = format!("bench-{:08x}", fastrand::u32(..));
+        let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
+        let host = follow.first().context("somewhere to follow")?.to_string();
+        Crowd::new(Setup {
+            follow: follow.to_vec(),
+            publish: publish.to_vec(),
+            manner: Manner::new(self.method, target.route(self.method)?, fill, host),
+            clients,
+            lanes,
+            path: fill(&target.publish.path),
+            bytes: self.bytes as usize,
+            patience: PATIENCE,
+        })
+    }
+}
