@@ -36,7 +36,13 @@ impl Package {
     pub(crate) fn find_or_install(&self) -> anyhow::Result<PathBuf> {
         let installed = self.folder()?.join("bin").join(self.program);
         if program(&installed).is_none() {
-            self.install()?;
+            // One installs, and others wait for it.
+            let lock = workspace::target()?.join("install.lock");
+            let lock = File::create(&lock).with_context(|| format!("writing {}", lock.display()))?;
+            lock.lock().context("waiting for another installation")?;
+            if program(&installed).is_none() {
+                self.install()?;
+            }
         }
         program(&installed)
             .with_context(|| format!("{} was installed and has no {}", self.requirement, installed.display()))
