@@ -1,5 +1,7 @@
 //! `cargo xtask up` as people run it: a process, its output, and Ctrl-C.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::{HashMap, HashSet},
     env,
