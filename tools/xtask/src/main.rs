@@ -1,12 +1,12 @@
 //! The tasks of the workspace, run as `cargo xtask <task>`. On Linux and macOS.
 //!
-//! - `up.rs`: the three services in one terminal; `service.rs` is one of them, `output.rs` its coloured lines and
-//!   `leash.rs` what keeps it from outliving this process
-//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `nats_server.rs` finds
-//!   or installs nats-server
+//! - `up.rs`: the three services in one terminal; `process.rs` is one of them, `output.rs` its coloured lines and
+//!   `leash.rs` what keeps it from outliving this process; `nats_server.rs` is the NATS server beside them
+//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them
+//! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `bench.rs`: the measurements
 //! - `alone.rs`: each service with the other two deleted
-//! - `workspace.rs`: where things are; `log.rs`: what other programs said
+//! - `pip.rs`: programs that PyPI has; `workspace.rs`: where things are; `log.rs`: what other programs said
 
 mod alone;
 mod bench;
@@ -14,9 +14,11 @@ mod browser;
 mod install;
 mod leash;
 mod log;
+mod manifests;
 mod nats_server;
 mod output;
-mod service;
+mod pip;
+mod process;
 mod test;
 mod up;
 mod workspace;
@@ -38,6 +40,7 @@ enum Task {
     Up(up::Up),
     Test(test::Test),
     Alone(alone::Alone),
+    Manifests(manifests::Manifests),
     Bench(bench::Bench),
     #[command(hide = true)]
     Leash(leash::Leash),
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Up(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Test(task) => task.run(),
         Task::Alone(task) => task.run().map(|()| ExitCode::SUCCESS),
+        Task::Manifests(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Bench(task) => task.run(),
         Task::Leash(task) => task.run(),
     };

