@@ -12,10 +12,10 @@ nchan="--target $targets/nchan/nchan.toml" uws="--target $targets/uwebsockets/uw
 node="--target $targets/node/node.toml"
 
 measure() { # name, command and options
-    local name=$1
-    shift
-    printf '\n## %s: bench %s\n\n' "$name" "$*" | tee "$out/$name.txt"
-    target/release/bench "$@" --json "$out/$name.json" | tee -a "$out/$name.txt"
+    local name=$1 command=$2
+    shift 2
+    printf '\n## %s: bench %s %s\n\n' "$name" "$command" "$*" | tee "$out/$name.txt"
+    target/release/bench "$command" --json "$out/$name.json" "$@" | tee -a "$out/$name.txt"
 }
 
 measure compare compare --subscribers 1000 --rate 20 --messages 100 $push

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::history::{Loss, TopicHistory};
@@ -243,7 +244,10 @@ impl Wake {
                 let claimed = Claimed(self.waiting);
                 runtime.spawn(async move {
                     let _claimed = claimed;
-                    if !gather.is_zero() {
+                    if gather.is_zero() {
+                        // Publications that are there already come first, and are delivered by the same waking.
+                        yield_now().await;
+                    } else {
                         sleep(gather).await;
                     }
                 });
