@@ -31,7 +31,7 @@ measure ws-burst fanout --method ws --subscribers 1000 --in-flight 32 --seconds 
 measure sse-burst fanout --method sse --subscribers 1000 --in-flight 32 --seconds 3 $push $nchan
 measure sse-slow fanout --method sse --subscribers 10000 --rate 1 --messages 8 $push $nchan
 
-measure echo echo --connections 64 --bytes 64 $push $limit $uws $node -- --log warn
+measure echo echo --connections 64 --bytes 64 $push $limit $uws $node
 
 measure idle-ws idle --method ws --connections 10000 $push $uws $nchan
 measure idle-sse idle --method sse --connections 10000 $push $nchan

@@ -61,3 +61,22 @@ async fn flags_that_make_no_sense_are_refused() {
 async fn it_tells_its_version_and_every_flag() {
     PROGRAM.tells_its_version_and_flags(&["--reply-prefix"]).await;
 }
+
+#[tokio::test]
+async fn the_echo_is_logged_but_a_flood_of_messages_does_not_flood_the_log() {
+    const FLOOD: usize = 2_000;
+    let (mut process, address) = PROGRAM.start(&[]).await;
+    let mut echo = Ws::open_at(address, "/").await;
+    process.line_with("客户端连接成功").await;
+    for n in 0..FLOOD {
+        echo.send(format!("message {n}")).await;
+        echo.next().await;
+    }
+    process.line_with("接收到消息：message 0\"").await;
+    drop(echo);
+    let mut logged = 1;
+    while !process.line_with("").await.contains("客户端断开连接") {
+        logged += 1;
+    }
+    assert!(logged < FLOOD / 2, "{logged} of {FLOOD} messages were logged");
+}
