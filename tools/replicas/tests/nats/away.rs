@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use replicas::{Client, Method, NatsServer, Partition, Replica};
 
 use crate::numbered;
@@ -113,6 +115,49 @@ async fn a_replica_that_is_cut_off_says_so_and_catches_up() {
     assert_eq!(client.texts(30).await, numbered("m", 0..30));
     near.publish("a", "after").await;
     assert_eq!(client.texts(1).await, ["after"]);
+}
+
+#[tokio::test]
+async fn who_is_ready_has_what_was_missed() {
+    let nats = NatsServer::start().await;
+    // It cannot carry everything at once.
+    let network = Partition::slow(nats.port(), Duration::from_millis(20)).await;
+    let near = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
+    let cut_off = Replica::start(Method::EventStream, &network.url(), &[]).await;
+    network.cut(true);
+    cut_off.until_not_ready(AWAY).await;
+    let texts: Vec<_> = numbered("m", 0..600).iter().map(|text| format!("{text} {}", "x".repeat(3000))).collect();
+    for texts in texts.chunks(200) {
+        assert_eq!(near.publish_array("a", texts, None).await.status, 201);
+    }
+    network.cut(false);
+    cut_off.until_ready().await;
+    let page = cut_off.page("topic=a&limit=1000").await;
+    assert_eq!(page["messages"].as_array().unwrap().len(), 600);
+}
+
+/// One that does not know yet that the stream was made anew does not send away those who do.
+#[tokio::test]
+async fn a_replica_that_is_a_history_behind_tells_nobody_of_a_gap() {
+    let nats = NatsServer::start().await;
+    let network = Partition::before(nats.port()).await;
+    let near = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
+    let cut_off = Replica::start(Method::EventStream, &network.url(), &[]).await;
+    let old = near.publish("a", "old").await;
+    network.cut(true);
+    nats.jetstream().await.delete_stream("PUSH").await.unwrap();
+    let new = near.publish("a", "new").await;
+    assert_ne!(new.split_once('-').unwrap().0, old.split_once('-').unwrap().0);
+    let path = format!("/messages?topic=a&since={new}");
+    let answer = cut_off.get(&path).await;
+    assert_eq!((answer.status, answer.text("error")), (503, "not_ready"), "{answer:?}");
+
+    network.cut(false);
+    cut_off.until_ready().await;
+    let page = cut_off.page(&format!("topic=a&since={new}")).await;
+    assert_eq!(page["gap"], serde_json::Value::Null, "{page}");
+    let page = cut_off.page(&format!("topic=a&since={old}")).await;
+    assert_eq!(page["gap"]["reason"], "epoch");
 }
 
 #[tokio::test]
