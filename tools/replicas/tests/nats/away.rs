@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use replicas::{Client, Method, NatsServer, Partition, Replica};
 
 use crate::numbered;
@@ -201,6 +202,29 @@ async fn after_a_reconnect_nothing_is_told_twice() {
     writer.publish("a", "new").await;
     assert_eq!(client.texts(1).await, ["new"]);
     assert_eq!(idle.page("topic=a&limit=1000").await["messages"].as_array().unwrap().len(), 21);
+}
+
+/// The library would begin such a consumer anew with the very first message.
+#[tokio::test]
+async fn a_consumer_that_disappears_before_it_has_delivered_anything_repeats_nothing() {
+    let mut nats = NatsServer::start().await;
+    let replica = Replica::start(Method::WebSocket, &nats.url(), &[]).await;
+    replica.publish_each("a", numbered("old", 0..20)).await;
+    let mut client = Client::follow(&replica, "topic=a").await;
+    nats.kill();
+    replica.until_not_ready(AWAY).await;
+    nats.run().await;
+    replica.until_ready().await;
+    let stream = nats.jetstream().await.get_stream("PUSH").await.unwrap();
+    let names = async || stream.consumer_names().try_collect::<Vec<_>>().await.unwrap();
+    let old = names().await;
+    for name in &old {
+        stream.delete_consumer(name).await.unwrap();
+    }
+    testkit::soon(async { while names().await.iter().all(|name| old.contains(name)) {} }).await;
+    replica.publish("a", "new").await;
+    assert_eq!(client.texts(1).await, ["new"]);
+    assert_eq!(replica.page("topic=a&limit=1000").await["messages"].as_array().unwrap().len(), 21);
 }
 
 #[tokio::test]
