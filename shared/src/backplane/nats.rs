@@ -8,6 +8,7 @@
 //! - `wire`: a message as NATS carries it
 //! - `follow`: from the stream to the hub, by way of `consumer` and `intake`; `fill`: the first time, from the stored messages
 //! - `losses`: what is missing of what was stored
+//! - `looks`: one look at the stream for all who have come with a cursor that is not known
 //! - `publish`: from publishers to the stream; `arrivals`: and back
 //! - `archive`: what the stream holds and memory does not; `subjects`: how it is asked for
 
@@ -18,6 +19,7 @@ mod fill;
 mod follow;
 mod intake;
 mod link;
+mod looks;
 mod losses;
 mod publish;
 mod stream;
@@ -34,13 +36,14 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{Backplane, Publication, PublishError, Receipt};
+use super::{Backplane, IDEMPOTENCY_WINDOW, Publication, PublishError, Receipt};
 use crate::config::{HistoryConfig, NatsConfig};
 use crate::cursor::{Cursor, Epoch};
 use crate::hub::{Encode, Feed, Hub};
 use archive::StreamArchive;
 use arrivals::Arrivals;
 use link::Link;
+use looks::Looks;
 use stream::StreamSpec;
 
 /// How long the stream may take to answer a question.
@@ -53,6 +56,7 @@ const CATCH_UP: Duration = Duration::from_secs(1);
 pub struct Nats {
     parts: Arc<Parts>,
     hub: Hub,
+    looks: Looks,
     /// Taken by whoever runs the backplane.
     feed: Mutex<Option<Feed>>,
 }
@@ -78,6 +82,8 @@ enum State {
     Unknown(String),
     /// The history is known, but clients are better served elsewhere.
     Behind(String),
+    /// As `Behind`, and nothing may be published: the stream cannot keep the promise.
+    Unfit(String),
     /// All that is stored is here, and more is followed.
     Following,
 }
@@ -94,6 +100,13 @@ impl Nats {
         encode: Encode,
         gather: Duration,
     ) -> anyhow::Result<(Self, Hub)> {
+        let window = IDEMPOTENCY_WINDOW.min(history.history_age);
+        anyhow::ensure!(
+            config.publish_timeout < window,
+            "--publish-timeout {:?} is too long: what is sent again is recognised for {window:?}, 2 minutes or \
+             --history-age where that is shorter; make it shorter than that",
+            config.publish_timeout,
+        );
         let parts = Arc::new(Parts {
             link: Link::new(config)?,
             spec: StreamSpec::new(config, history, max_message_bytes),
@@ -107,7 +120,7 @@ impl Nats {
         let archive = Arc::new(StreamArchive::new(Arc::clone(&parts)));
         // Nobody follows this history: it makes way for the one that the stream holds.
         let (hub, feed) = Hub::with_archive(Epoch::new(0), history.limits(), encode, Some(archive));
-        let nats = Self { parts, hub: hub.clone(), feed: Mutex::new(Some(feed)) };
+        let nats = Self { parts, hub: hub.clone(), looks: Looks::default(), feed: Mutex::new(Some(feed)) };
         Ok((nats, hub))
     }
 }
@@ -116,8 +129,25 @@ impl Parts {
     fn ready(&self) -> Result<(), String> {
         self.link.up()?;
         match &*self.state.lock() {
-            State::Unknown(reason) | State::Behind(reason) => Err(reason.clone()),
+            State::Unknown(reason) | State::Behind(reason) | State::Unfit(reason) => Err(reason.clone()),
             State::Following => Ok(()),
+        }
+    }
+
+    /// `Err` with the reason as long as nothing is known of the history.
+    fn known(&self) -> Result<(), String> {
+        match &*self.state.lock() {
+            State::Unknown(reason) => Err(self.link.up().err().unwrap_or_else(|| reason.clone())),
+            State::Behind(_) | State::Unfit(_) | State::Following => Ok(()),
+        }
+    }
+
+    /// `Err` with the reason where a publication need not even be tried.
+    fn open(&self) -> Result<(), String> {
+        self.link.up()?;
+        match &*self.state.lock() {
+            State::Unknown(reason) | State::Unfit(reason) => Err(reason.clone()),
+            State::Behind(_) | State::Following => Ok(()),
         }
     }
 
@@ -132,6 +162,8 @@ impl Parts {
             (State::Following, State::Behind(reason) | State::Unknown(reason)) if self.link.up().is_ok() => {
                 tracing::warn!(%reason, "not following the stream");
             }
+            (State::Unfit(_), State::Unfit(_)) => {}
+            (_, State::Unfit(reason)) => tracing::error!(%reason, "nothing can be published"),
             (_, State::Following) => tracing::info!(stream = self.spec.name(), "following the stream"),
             _ => {}
         }
@@ -140,8 +172,13 @@ impl Parts {
 
     /// As long as nothing is known of the history, nothing can be told; later, what is known still holds.
     fn set_trouble(&self, reason: String) {
-        let known = !matches!(*self.state.lock(), State::Unknown(_));
-        self.set_state(if known { State::Behind(reason) } else { State::Unknown(reason) });
+        let state = match &*self.state.lock() {
+            State::Unknown(_) => State::Unknown(reason),
+            // Until it is known to be mended.
+            State::Unfit(unfit) => State::Unfit(unfit.clone()),
+            State::Behind(_) | State::Following => State::Behind(reason),
+        };
+        self.set_state(state);
     }
 }
 
@@ -155,23 +192,29 @@ impl Backplane for Nats {
     }
 
     fn known(&self) -> Result<(), String> {
-        match &*self.parts.state.lock() {
-            State::Unknown(reason) => Err(self.parts.link.up().err().unwrap_or_else(|| reason.clone())),
-            State::Behind(_) | State::Following => Ok(()),
-        }
+        self.parts.known()
     }
 
     fn look_for(&self, cursor: Cursor) -> Option<BoxFuture<'_, Result<(), String>>> {
-        if cursor.epoch != self.hub.head().epoch {
-            return None;
-        }
         let looking = async move {
-            if timeout(CATCH_UP, self.parts.arrivals.of(cursor)).await.is_ok() {
+            let here = self.hub.head().epoch;
+            if cursor.epoch == here && timeout(CATCH_UP, self.parts.arrivals.of(cursor)).await.is_ok() {
                 return Ok(());
             }
             self.parts.link.up()?;
-            let asked = self.parts.spec.look(&self.parts.link.jetstream()?).await;
-            let seen = asked.map_err(|error| format!("it is not known how far the history goes: {error}"))?;
+            let parts = &self.parts;
+            let look = || async { parts.spec.look(&parts.link.jetstream()?).await.map_err(|error| error.to_string()) };
+            let seen = self.looks.look(look).await;
+            let seen = seen.map_err(|error| format!("it is not known how far the history goes: {error}"))?;
+            if seen.epoch() != self.hub.head().epoch {
+                // What is known here is a history that has ended, and the cursor may be of the one that is not yet.
+                parts.doubt.notify_one();
+                let never = Cursor { epoch: here, offset: u64::MAX };
+                let _ = timeout(CATCH_UP, parts.arrivals.of(never)).await;
+                if seen.epoch() != self.hub.head().epoch {
+                    return Err("the stream holds another history, which is not known yet".to_owned());
+                }
+            }
             // In another history than the cursor's, or before it, the hub does not know it and tells the client.
             self.hub.extend_horizon(Cursor { epoch: seen.epoch(), offset: seen.last });
             Ok(())
@@ -198,5 +241,55 @@ impl Backplane for Nats {
 impl fmt::Debug for Nats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Nats").field("state", &*self.parts.state.lock()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        nats: NatsConfig,
+        #[command(flatten)]
+        history: HistoryConfig,
+    }
+
+    fn nats(flags: &[&str]) -> anyhow::Result<Nats> {
+        let flags = [&["test", "--nats", "nats://localhost"], flags].concat();
+        let Flags { nats, history } = Flags::parse_from(flags);
+        let encode: Encode = |_| bytes::Bytes::new();
+        Ok(Nats::new(&nats, &history, bytesize::ByteSize::kib(64), encode, Duration::ZERO)?.0)
+    }
+
+    /// Not connected.
+    pub(super) fn parts() -> Arc<Parts> {
+        nats(&[]).unwrap().parts
+    }
+
+    #[test]
+    fn what_is_sent_again_is_recognised() {
+        for (flags, fits) in [
+            (&["--publish-timeout", "119s"][..], true),
+            (&["--publish-timeout", "120s"], false),
+            (&["--history-age", "5s"], false),
+            (&["--history-age", "5s", "--publish-timeout", "4s"], true),
+        ] {
+            let refused = nats(flags).err().map(|error| error.to_string());
+            assert_eq!(refused.is_none(), fits, "{flags:?}: {refused:?}");
+            assert!(refused.is_none_or(|error| error.contains("--publish-timeout")));
+        }
+    }
+
+    #[test]
+    fn nothing_is_published_to_a_stream_that_cannot_keep_the_promise() {
+        let parts = parts();
+        parts.set_state(State::Following);
+        parts.set_state(State::Unfit("no".to_owned()));
+        parts.set_trouble("catching up".to_owned());
+        assert_eq!(*parts.state.lock(), State::Unfit("no".to_owned()));
     }
 }

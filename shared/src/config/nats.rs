@@ -14,8 +14,8 @@ use super::period;
 #[derive(Debug, Clone, Args)]
 pub struct NatsConfig {
     /// Share one history with every other process that uses the same stream: the NATS servers, such as
-    /// `nats://a:4222,nats://b:4222`, or tls://; a user and password in the URL count too. Without it, the history is this
-    /// process's own
+    /// `nats://a:4222,nats://b:4222`, or tls://; a user and password in the URL count too, for all of them. Without it, the
+    /// history is this process's own
     #[arg(long = "nats", env = "PUSH_NATS", value_name = "URL", value_delimiter = ',', hide_env_values = true)]
     pub servers: Vec<Secret>,
     /// A file of credentials (.creds) for NATS
@@ -38,7 +38,7 @@ pub struct NatsConfig {
         hide_env_values = true
     )]
     pub password: Option<Secret>,
-    /// Certificates (PEM) to trust when connecting by TLS, in place of the system's
+    /// Certificates (PEM) to trust, in place of the system's. With this, the connection is by TLS, whatever the URL says
     #[arg(long = "nats-ca", env = "PUSH_NATS_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// The stream. It is created if it is missing, with the limits of --history, --history-age and --history-bytes
@@ -59,7 +59,8 @@ pub struct NatsConfig {
         value_parser = replicas
     )]
     pub replicas: usize,
-    /// How long a publication waits for NATS to confirm it before it is answered that it is in doubt
+    /// How long a message waits for NATS to confirm it before its publisher is answered that it is in doubt; shorter than 2
+    /// minutes and than --history-age
     #[arg(
         long = "publish-timeout",
         env = "PUSH_PUBLISH_TIMEOUT",
@@ -79,9 +80,16 @@ impl NatsConfig {
     /// The servers. Not looked at before, since what is wrong with a flag's value is told with the value.
     ///
     /// # Errors
-    /// When one is none.
+    /// When one is none, or they are to be logged in to in different ways.
     pub fn urls(&self) -> Result<Vec<NatsUrl>, BadNatsUrl> {
-        self.texts().map(str::parse).collect()
+        let urls: Vec<NatsUrl> = self.texts().map(str::parse).collect::<Result<_, _>>()?;
+        // The servers of a cluster tell of others, at which nothing but one login for all can be used.
+        let mut logins = urls.iter().filter_map(|url| url.login.as_ref());
+        let first = logins.next();
+        if logins.any(|login| Some(login) != first) {
+            return Err(BadNatsUrl::Logins);
+        }
+        Ok(urls)
     }
 
     /// A variable that is empty is as good as none.
@@ -129,16 +137,28 @@ impl fmt::Display for NatsUrl {
 
 /// Why a text is no address of a NATS server.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("--nats: write addresses of NATS servers, such as nats://localhost:4222 or tls://nats.example.org")]
-pub struct BadNatsUrl;
+pub enum BadNatsUrl {
+    /// It is none.
+    #[error("--nats: write addresses of NATS servers, such as nats://localhost:4222 or tls://nats.example.org")]
+    Address,
+    /// One login counts for all servers.
+    #[error("--nats: write one user and password for all servers; they differ")]
+    Logins,
+    /// It has a user and no password, which to NATS is a token.
+    #[error("--nats: tokens are not supported; log in with a user and a password, or with --nats-credentials")]
+    Token,
+}
 
 impl FromStr for NatsUrl {
     type Err = BadNatsUrl;
 
     fn from_str(text: &str) -> Result<Self, BadNatsUrl> {
-        let address: ServerAddr = text.trim().parse().map_err(|_| BadNatsUrl)?;
+        let address: ServerAddr = text.trim().parse().map_err(|_| BadNatsUrl::Address)?;
         if !matches!(address.scheme(), "nats" | "tls") || address.host().is_empty() {
-            return Err(BadNatsUrl);
+            return Err(BadNatsUrl::Address);
+        }
+        if address.username().is_some() && address.password().is_none() {
+            return Err(BadNatsUrl::Token);
         }
         let decoded = |text: &str| {
             // A URL's percent encoding is that of a form, but for the plus sign.
@@ -151,8 +171,8 @@ impl FromStr for NatsUrl {
         });
         // The library shows addresses in its log as they are.
         let mut url = address.into_inner();
-        url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| BadNatsUrl)?;
-        Ok(Self { address: ServerAddr::from_url(url).map_err(|_| BadNatsUrl)?, login })
+        url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| BadNatsUrl::Address)?;
+        Ok(Self { address: ServerAddr::from_url(url).map_err(|_| BadNatsUrl::Address)?, login })
     }
 }
 
@@ -188,12 +208,27 @@ mod tests {
     }
 
     #[test]
+    fn one_login_counts_for_all_servers() {
+        #[derive(clap::Parser)]
+        struct Flags {
+            #[command(flatten)]
+            nats: NatsConfig,
+        }
+        let urls = |urls: &str| {
+            <Flags as clap::Parser>::parse_from(["test", "--nats", urls]).nats.urls().map(|urls| urls.len())
+        };
+        assert_eq!(urls("nats://u:p@a,nats://u:p@b,nats://c"), Ok(3));
+        assert_eq!(urls("nats://u:p@a,nats://u:other@b"), Err(BadNatsUrl::Logins));
+        assert_eq!(urls("nats://secret@a"), Err(BadNatsUrl::Token));
+    }
+
+    #[test]
     fn addresses_are_of_nats_servers() {
         for good in ["nats://localhost", "localhost:4222", "tls://10.0.0.1:4222", "nats://[::1]:4222"] {
             assert!(good.parse::<NatsUrl>().is_ok(), "{good}");
         }
         for bad in ["", "http://localhost", "ws://localhost", "nats://", "nats://a b"] {
-            assert_eq!(bad.parse::<NatsUrl>(), Err(BadNatsUrl), "{bad:?}");
+            assert_eq!(bad.parse::<NatsUrl>(), Err(BadNatsUrl::Address), "{bad:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::topic::TopicFilter;
 /// What holds messages for longer than memory does.
 pub trait Archive: fmt::Debug + Send + Sync + 'static {
     /// Reads what comes after a cursor, of the topics that the filters name. Takes as long as it has to: where the archive
-    /// is out of reach, until it is back.
+    /// is out of reach or cannot be read, until it can.
     fn fetch(&self, filters: &[TopicFilter], after: Cursor) -> BoxFuture<'static, Fetched>;
 }
 

@@ -1,11 +1,13 @@
 //! A network between a replica and NATS that can stop to carry anything, without closing a connection.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// A way to a port that can be cut.
 #[derive(Debug)]
@@ -21,6 +23,14 @@ impl Partition {
     /// # Panics
     /// When the system has no port.
     pub async fn before(port: u16) -> Self {
+        Self::slow(port, Duration::ZERO).await
+    }
+
+    /// A way that takes its time, each way.
+    ///
+    /// # Panics
+    /// When the system has no port.
+    pub async fn slow(port: u16, latency: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let own = listener.local_addr().expect("a bound listener has an address").port();
         let whole = watch::Sender::new(true);
@@ -30,7 +40,7 @@ impl Partition {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let whole = watched.subscribe();
-                connections.spawn(carry(client, port, whole));
+                connections.spawn(carry(client, port, latency, whole));
             }
         });
         Self { port: own, whole, _task: task }
@@ -47,16 +57,24 @@ impl Partition {
     }
 }
 
-async fn carry(client: TcpStream, port: u16, mut whole: watch::Receiver<bool>) {
+async fn carry(client: TcpStream, port: u16, latency: Duration, mut whole: watch::Receiver<bool>) {
     let _ = whole.wait_for(|whole| *whole).await;
     let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
     let (client, server) = (client.into_split(), server.into_split());
-    tokio::join!(one_way(client.0, server.1, whole.clone()), one_way(server.0, client.1, whole));
+    tokio::join!(one_way(client.0, server.1, latency, whole.clone()), one_way(server.0, client.1, latency, whole));
 }
 
-async fn one_way(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, mut whole: watch::Receiver<bool>) {
+async fn one_way(
+    mut from: tcp::OwnedReadHalf,
+    mut to: tcp::OwnedWriteHalf,
+    latency: Duration,
+    mut whole: watch::Receiver<bool>,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if !latency.is_zero() {
+            sleep(latency).await;
+        }
         if whole.wait_for(|whole| *whole).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

@@ -37,6 +37,9 @@ const FULL_TOPICS: usize = 64;
 /// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(300);
 
+/// After so many attempts it is no passing trouble.
+const LASTING: u32 = 20;
+
 type Fetching = BoxFuture<'static, Fetched>;
 
 /// What is fetched: of which topics, after what.
@@ -96,6 +99,7 @@ impl NotNow {
 }
 
 async fn fetch(parts: Arc<Parts>, places: Arc<Semaphore>, filters: Vec<TopicFilter>, after: Cursor) -> Fetched {
+    let mut failed = 0;
     loop {
         parts.link.until_up().await;
         // It is never closed.
@@ -104,7 +108,15 @@ async fn fetch(parts: Arc<Parts>, places: Arc<Semaphore>, filters: Vec<TopicFilt
         drop(place);
         match fetched {
             Ok(fetched) => return fetched,
-            Err(error) => tracing::debug!(%error, "older messages cannot be read now"),
+            Err(error) => {
+                failed += 1;
+                // More than the election of a leader takes: somebody has to do something about it.
+                if failed == LASTING {
+                    tracing::warn!(%error, "older messages cannot be read, and clients wait for them; still trying");
+                } else {
+                    tracing::debug!(%error, "older messages cannot be read now");
+                }
+            }
         }
         sleep(PAUSE.mul_f64(1.0 + fastrand::f64())).await;
     }

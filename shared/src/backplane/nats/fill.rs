@@ -67,8 +67,8 @@ impl Filling<'_> {
                 if last_stretch {
                     intake.lose_before(sequence);
                 }
-                if let Some(taken) = intake.take_next(&message, sequence, nanos) {
-                    self.first_read.saw(&taken.topic, sequence);
+                if intake.take_next(&message, sequence, nanos) {
+                    self.first_read.saw(&message.subject, sequence);
                 }
                 if intake.room() {
                     next = futures_util::FutureExt::now_or_never(self.messages.next());

@@ -33,6 +33,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// caught up.
 const DISBELIEF: Duration = Duration::from_secs(2);
 
+/// What clients are told until what was missed has come.
+const CATCHING_UP: &str = "catching up with the stream";
+
 /// Why following ended for now.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Interrupted {
@@ -50,27 +53,18 @@ pub(super) async fn run(parts: Arc<Parts>, hub: Hub, feed: Feed) -> anyhow::Erro
     if let Err(error) = parts.link.connect().await {
         return error;
     }
-    let mut follower = Follower { parts: Arc::clone(&parts), hub, unborn: feed, known: None, foreign: Vec::new() };
-    loop {
-        let health = parts.link.until_up().await;
-        let interrupted = tokio::select! {
-            interrupted = follower.follow() => interrupted,
-            () = parts.link.until_not(&health) => {
-                // What clients are told is that NATS is away.
-                parts.set_trouble("catching up with the stream".to_owned());
-                continue;
-            }
-        };
-        match interrupted {
-            Interrupted::Look(error @ (LookError::Unfit(_) | LookError::TooOld(_))) if follower.known.is_none() => {
-                return error.into();
-            }
-            Interrupted::Again => {}
-            interrupted => {
-                parts.set_trouble(interrupted.to_string());
-                sleep(PAUSE.mul_f64(1.0 + fastrand::f64())).await;
-            }
-        }
+    let mut follower = Follower {
+        parts: Arc::clone(&parts),
+        hub,
+        unborn: feed,
+        known: None,
+        foreign: Vec::new(),
+        goal: None,
+        behind_at: None,
+    };
+    tokio::select! {
+        error = follower.run() => error,
+        never = parts.link.watch() => match never {},
     }
 }
 
@@ -82,9 +76,49 @@ pub(super) struct Follower {
     known: Option<Known>,
     /// What has been seen that is no message, to log each kind once.
     foreign: Vec<Foreign>,
+    /// Where the stream ended when following began, until it has been reached.
+    goal: Option<u64>,
+    /// The position at which the last look found more in the stream.
+    behind_at: Option<u64>,
 }
 
 impl Follower {
+    async fn run(&mut self) -> anyhow::Error {
+        let parts = Arc::clone(&self.parts);
+        // Why nothing is known yet, as it was logged.
+        let mut told = None;
+        loop {
+            let health = parts.link.until_up().await;
+            let began = Instant::now();
+            let interrupted = tokio::select! {
+                interrupted = self.follow() => interrupted,
+                () = parts.link.until_not(&health) => {
+                    // What clients are told is that NATS is away.
+                    parts.set_trouble(CATCHING_UP.to_owned());
+                    continue;
+                }
+            };
+            match interrupted {
+                Interrupted::Look(error @ (LookError::Unfit(_) | LookError::TooOld(_))) if self.known.is_none() => {
+                    return error.into();
+                }
+                Interrupted::Look(LookError::Unfit(unfit)) => parts.set_state(State::Unfit(unfit.to_string())),
+                Interrupted::Again if began.elapsed() >= PAUSE => continue,
+                Interrupted::Again => {}
+                interrupted => {
+                    let reason = interrupted.to_string();
+                    // Later on, the change of state says so.
+                    if self.known.is_none() && told.as_ref() != Some(&reason) {
+                        tracing::warn!(%reason, "the stream cannot be followed yet, trying again");
+                        told = Some(reason.clone());
+                    }
+                    parts.set_trouble(reason);
+                }
+            }
+            sleep(PAUSE.mul_f64(1.0 + fastrand::f64())).await;
+        }
+    }
+
     async fn follow(&mut self) -> Interrupted {
         match self.try_follow().await {
             Ok(never) => match never {},
@@ -102,6 +136,10 @@ impl Follower {
                 let (messages, checked) = self.consume(&jetstream, after, &seen).await?;
                 // It may have gone back in between, and be further again.
                 self.settle(&jetstream, &checked).await?;
+                self.goal = Some(checked.last);
+                if self.position() < checked.last {
+                    self.parts.set_trouble(CATCHING_UP.to_owned());
+                }
                 messages
             }
             known => {
@@ -112,12 +150,13 @@ impl Follower {
                 let feed = self.unborn.renew(seen.epoch());
                 let (known, messages) = fill::fill(self, &jetstream, feed, &seen).await?;
                 self.hub.replace(&known.feed).wake();
+                self.goal = Some(known.position);
                 self.known = Some(known);
                 messages
             }
         };
+        self.behind_at = None;
         self.arrived();
-        self.parts.set_state(State::Following);
 
         let mut looking = interval(LOOK);
         let mut sweeping = interval(SWEEP);
@@ -136,7 +175,7 @@ impl Follower {
                 }
                 () = until_due(&mut looking, &parts.doubt), if look.is_none() => {
                     position_then = self.position();
-                    look = Some(parts.spec.look(&jetstream).boxed());
+                    look = Some(parts.spec.watch(&jetstream).boxed());
                 }
                 seen = async { look.as_mut().expect("it is polled only if there is one").await }, if look.is_some() => {
                     look = None;
@@ -216,13 +255,21 @@ impl Follower {
             return Err(Interrupted::Again);
         }
         match seen.unfit {
-            Some(unfit) => self.parts.set_state(State::Behind(unfit.to_string())),
-            None => self.parts.set_state(State::Following),
+            Some(unfit) => self.parts.set_state(State::Unfit(unfit.to_string())),
+            None if self.goal.is_none() => self.parts.set_state(State::Following),
+            None => {}
         }
+        // There is more, and it does not come.
+        let behind_at = (seen.last > known.position).then_some(known.position);
+        let stuck = behind_at.is_some() && behind_at == self.behind_at && quiet_since.elapsed() >= LOOK;
+        self.behind_at = behind_at;
         // Gone before it came here, and nothing comes any more that would show it.
         if seen.first > known.position + 1 && quiet_since.elapsed() >= LOOK / 2 {
             known.lose(seen.first - 1).wake();
             self.arrived();
+        } else if stuck {
+            tracing::warn!("what the stream holds does not come; following begins again");
+            return Err(Interrupted::Again);
         }
         Ok(())
     }
@@ -256,10 +303,13 @@ impl Follower {
         }
     }
 
-    /// Tells publishers how far the hub is.
-    fn arrived(&self) {
-        if let Some(known) = &self.known {
-            self.parts.arrivals.reach(Cursor { epoch: known.feed.epoch(), offset: known.position });
+    /// Tells publishers how far the hub is, and everybody once it is as far as the stream was.
+    fn arrived(&mut self) {
+        let Some(known) = &self.known else { return };
+        self.parts.arrivals.reach(Cursor { epoch: known.feed.epoch(), offset: known.position });
+        if self.goal.is_some_and(|goal| known.position >= goal) {
+            self.goal = None;
+            self.parts.set_state(State::Following);
         }
     }
 

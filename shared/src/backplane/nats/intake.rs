@@ -62,31 +62,28 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// As [`Intake::take`], but numbers may be missing. Returns the message's topic, if it is a message.
-    pub(super) fn take_next(&mut self, message: &jetstream::Message, sequence: u64, nanos: i128) -> Option<&Message> {
+    /// As [`Intake::take`], but numbers may be missing. Returns whether it is new, message or not.
+    pub(super) fn take_next(&mut self, message: &jetstream::Message, sequence: u64, nanos: i128) -> bool {
         self.taken += 1;
         // A consumer that was made again may have begun too early.
         if sequence <= self.known.position {
-            return None;
+            return false;
         }
         self.known.position = sequence;
         self.known.mark = Some((sequence, nanos));
         let stored =
             Stored { subject: &message.subject, headers: message.headers.as_ref(), payload: &message.payload, nanos };
         match stored.message(Cursor { epoch: self.known.feed.epoch(), offset: sequence }) {
-            Ok(message) => {
-                self.batch.push(message);
-                self.batch.last()
-            }
+            Ok(message) => self.batch.push(message),
             Err(foreign) => {
                 if !self.foreign.contains(&foreign) {
                     self.foreign.push(foreign);
                     let subject = message.subject.as_str();
                     tracing::warn!(%foreign, subject, sequence, "passed over what is no message; this is said once");
                 }
-                None
             }
         }
+        true
     }
 
     fn append(&mut self) {

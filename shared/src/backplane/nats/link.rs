@@ -4,15 +4,17 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context;
+use async_nats::connection::State;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectOptions, Event, jetstream};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::ASK;
 use crate::config::{NatsConfig, NatsUrl};
 
-/// How often the server is asked for a sign of life. After two of these without one, the connection is given up; a network
-/// that silently drops everything is noticed by nothing else.
+/// How often the server is asked for a sign of life. When two have not come and a third is due, the connection is given up;
+/// a network that silently drops everything is noticed by nothing else.
 const PING: Duration = Duration::from_secs(1);
 
 /// How long connecting to one server may take.
@@ -37,6 +39,10 @@ pub(super) struct Health {
     pub(super) generation: u64,
     /// What went wrong last.
     error: Option<String>,
+    /// What the server complained of last, to log it once.
+    complaint: Option<String>,
+    /// It was logged that messages come faster than they are taken in.
+    slow: bool,
 }
 
 impl Link {
@@ -72,7 +78,7 @@ impl Link {
         if let Some(ca) = &config.ca {
             let context = || format!("cannot read {}; give a file of certificates with --nats-ca", ca.display());
             std::fs::metadata(ca).with_context(context)?;
-            options = options.add_root_certificates(ca.clone());
+            options = options.add_root_certificates(ca.clone()).require_tls(true);
         }
         let in_url = self.servers.iter().find_map(|url| url.login.clone());
         let by_flag = config.user.clone().zip(config.password.clone());
@@ -104,6 +110,23 @@ impl Link {
         health.wait_for(|health| health.up).await.map(|health| health.clone()).unwrap_or_default()
     }
 
+    /// Sees to it that the health is that of the connection, for as long as it is polled. The library tells of a change
+    /// only if its queue has room.
+    pub(super) async fn watch(&self) -> std::convert::Infallible {
+        let mut differed = false;
+        loop {
+            sleep(PING).await;
+            let Some((client, _)) = self.client.get() else { continue };
+            let up = client.connection_state() == State::Connected;
+            let differs = up != self.health.borrow().up;
+            // What differs at one look may be on its way.
+            if differs && differed {
+                note(&self.health, &if up { Event::Connected } else { Event::Disconnected });
+            }
+            differed = differs;
+        }
+    }
+
     /// Waits until the connection that stood then stands no longer.
     pub(super) async fn until_not(&self, then: &Health) {
         let mut health = self.health.subscribe();
@@ -124,7 +147,7 @@ fn note(health: &watch::Sender<Health>, event: &Event) {
     health.send_modify(|health| match event {
         Event::Connected => {
             tracing::info!("connected to NATS");
-            *health = Health { up: true, generation: health.generation + 1, error: None };
+            *health = Health { up: true, generation: health.generation + 1, ..Health::default() };
         }
         Event::Disconnected | Event::Closed => {
             if health.up {
@@ -132,14 +155,25 @@ fn note(health: &watch::Sender<Health>, event: &Event) {
             }
             health.up = false;
         }
-        Event::ServerError(error) => tracing::warn!(%error, "NATS complains"),
+        Event::ServerError(error) => {
+            let complaint = error.to_string();
+            if health.complaint.as_ref() != Some(&complaint) {
+                tracing::warn!(%error, "NATS complains; this is said once a connection");
+                health.complaint = Some(complaint);
+            }
+        }
         Event::ClientError(error) => {
             if health.error.is_none() && health.generation == 0 {
                 tracing::warn!(%error, "NATS cannot be reached, trying again");
             }
             health.error = Some(error.to_string());
         }
-        Event::SlowConsumer(_) => tracing::warn!("NATS sends faster than this process takes it in"),
+        // For every message that is dropped.
+        Event::SlowConsumer(_) if !health.slow => {
+            tracing::warn!("NATS sends faster than this process takes it in; this is said once a connection");
+            health.slow = true;
+        }
+        Event::SlowConsumer(_) => {}
         Event::LameDuckMode | Event::Draining => {}
     });
 }

@@ -17,18 +17,19 @@
 //! reading goes on to where the stream ended once everything before had been read, and whatever is missing on this last
 //! stretch is taken for lost of every topic, as it is later on, when one number does not follow on the other.
 //!
-//! And it matters that the number that a topic may hold has never been smaller: see `push-history` in `stream`.
+//! And it matters that the number that a topic may hold has always been the same: see `push-history` in `stream`.
 
 use std::collections::HashMap;
 
 use super::stream::Seen;
+use super::wire;
 use crate::hub::Feed;
-use crate::topic::Topic;
 
-/// What has been read of each topic.
+/// What has been read of each subject. What is no message counts too: in the stream, it has its place among those of its
+/// topic.
 #[derive(Default)]
 pub(super) struct FirstRead {
-    topics: HashMap<Topic, Read>,
+    subjects: HashMap<String, Read>,
 }
 
 struct Read {
@@ -37,11 +38,11 @@ struct Read {
 }
 
 impl FirstRead {
-    pub(super) fn saw(&mut self, topic: &Topic, offset: u64) {
-        match self.topics.get_mut(topic) {
+    pub(super) fn saw(&mut self, subject: &str, offset: u64) {
+        match self.subjects.get_mut(subject) {
             Some(read) => read.count += 1,
             None => {
-                self.topics.insert(topic.clone(), Read { first: offset, count: 1 });
+                self.subjects.insert(subject.to_owned(), Read { first: offset, count: 1 });
             }
         }
     }
@@ -49,8 +50,11 @@ impl FirstRead {
     /// Tells the history what may be missing. `seen` is the stream as it was when all but the last stretch had been read.
     pub(super) fn finish(self, feed: &mut Feed, seen: &Seen) {
         if let Some(limit) = seen.per_topic {
-            for (topic, read) in self.topics.iter().filter(|(_, read)| read.count >= limit && read.first > 1) {
-                feed.lost_in(topic, read.first - 1);
+            for (subject, read) in self.subjects.iter().filter(|(_, read)| read.count >= limit && read.first > 1) {
+                // Nobody can follow what is no topic.
+                if let Some(topic) = wire::topic(subject) {
+                    feed.lost_in(&topic, read.first - 1);
+                }
             }
         }
         if seen.first > 1 {

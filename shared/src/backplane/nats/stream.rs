@@ -1,10 +1,12 @@
 //! The stream: its settings, and which history it holds.
 
+mod fit;
+
 use std::collections::HashMap;
 use std::sync::Once;
 use std::time::Duration;
 
-use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::context::CreateStreamErrorKind;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{
@@ -13,17 +15,23 @@ use async_nats::jetstream::stream::{
 use async_nats::jetstream::{Context, ErrorCode};
 use serde_json::{Value, json};
 
+use fit::Unfit;
+
 use super::wire;
 use crate::backplane::IDEMPOTENCY_WINDOW;
 use crate::config::{HistoryConfig, NatsConfig};
 use crate::cursor::Epoch;
 use crate::timestamp::Timestamp;
 
-/// In the stream's metadata: how many messages a topic held when the stream was created.
+/// In the stream's metadata: how many messages a topic may hold, as the stream was created.
 ///
-/// What is missing of the stored messages is judged by the number that a topic may hold. If that number has been smaller,
-/// messages may be gone of topics that are not full by what it is now.
+/// What is missing of the stored messages is judged by the number that a topic may hold. If that number has been another,
+/// messages may be gone of topics that are not full by what it is now. So whoever sees that it was changed writes
+/// [`CHANGED`] here, and the stream is never used again, even if the number is put back.
 const HISTORY: &str = "push-history";
+
+/// See [`HISTORY`].
+const CHANGED: &str = "changed";
 
 /// In the stream's metadata: the epoch of its history, if that is not the stream's creation any more.
 const EPOCH: &str = "push-epoch";
@@ -53,19 +61,8 @@ pub(super) struct Seen {
     pub(super) per_topic: Option<u64>,
     /// Why it cannot be used.
     pub(super) unfit: Option<Unfit>,
-}
-
-/// Why a stream cannot be used.
-#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "the NATS stream {stream} has {setting} {is}, and must have {must}: change it with `nats stream edit`, \
-     or name another one with --nats-stream, which is created as it has to be"
-)]
-pub(super) struct Unfit {
-    stream: String,
-    setting: &'static str,
-    is: String,
-    must: String,
+    /// The number that a topic may hold was changed, and that is not in the metadata yet.
+    changed_untold: bool,
 }
 
 /// Why the stream is not known.
@@ -122,17 +119,42 @@ impl StreamSpec {
         &self.config.name
     }
 
+    /// How long the stream recognises what is sent again, at least.
+    pub(super) fn window(&self) -> Duration {
+        self.config.duplicate_window
+    }
+
     /// The stream as it is.
     pub(super) async fn look(&self, jetstream: &Context) -> Result<Seen, LookError> {
-        match jetstream.get_stream(self.name()).await {
-            Ok(stream) => Ok(self.seen(stream.cached_info())),
-            Err(error) => Err(match error.kind() {
-                GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                    LookError::Missing(self.name().to_owned())
-                }
-                _ => LookError::OutOfReach(self.name().to_owned(), error.to_string()),
-            }),
+        let out_of_reach = |error: String| LookError::OutOfReach(self.name().to_owned(), error);
+        let asked = jetstream.request(format!("STREAM.INFO.{}", self.name()), &json!({})).await;
+        let info = match asked.map_err(|error| out_of_reach(error.to_string()))? {
+            Response::Ok(info) => info,
+            Response::Err { error } if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                return Err(LookError::Missing(self.name().to_owned()));
+            }
+            Response::Err { error } => return Err(out_of_reach(error.to_string())),
+        };
+        self.seen_as_it_comes(info).map_err(|error| out_of_reach(error.to_string()))
+    }
+
+    /// The stream as a server describes it, which may know settings that the library does not.
+    fn seen_as_it_comes(&self, info: Value) -> serde_json::Result<Seen> {
+        let newer = self.fit_newer(&info["config"]);
+        let mut seen = self.seen(&serde_json::from_value::<Info>(info)?);
+        seen.unfit = seen.unfit.or(newer.err());
+        Ok(seen)
+    }
+
+    /// As [`StreamSpec::look`]. If the number that a topic may hold was changed, that is put on record.
+    pub(super) async fn watch(&self, jetstream: &Context) -> Result<Seen, LookError> {
+        let seen = self.look(jetstream).await?;
+        if seen.changed_untold {
+            tracing::error!(stream = self.name(), "max_msgs_per_subject was changed; the stream is given up");
+            let changed = |metadata: &mut Value| metadata[HISTORY] = Value::from(CHANGED);
+            self.edit_metadata(jetstream, |_| true, changed).await?;
         }
+        Ok(seen)
     }
 
     /// The stream as it is, created if it is missing. Many processes may do this at once.
@@ -141,7 +163,7 @@ impl StreamSpec {
         if !client.is_server_compatible(2, 10, 0) {
             return Err(LookError::TooOld(client.server_info().version));
         }
-        match self.look(jetstream).await {
+        match self.watch(jetstream).await {
             Err(LookError::Missing(_)) => {}
             seen => return seen,
         }
@@ -153,7 +175,7 @@ impl StreamSpec {
             Err(error) => match error.kind() {
                 // Another process was faster, and has other flags.
                 CreateStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST => {
-                    self.look(jetstream).await
+                    self.watch(jetstream).await
                 }
                 _ => Err(LookError::NotCreated(self.name().to_owned(), error.to_string())),
             },
@@ -194,21 +216,33 @@ impl StreamSpec {
 
     /// Gives the stream's history a new epoch, unless another process has done so since `seen`.
     pub(super) async fn renew(&self, jetstream: &Context, seen: &Seen) -> Result<(), LookError> {
+        let unchanged =
+            |metadata: &Value| metadata[EPOCH].as_str().and_then(|number| number.parse::<u64>().ok()) == seen.renewed;
+        let epoch = (Timestamp::now().as_millis() * 1000 + fastrand::u64(..1000)).to_string();
+        self.edit_metadata(jetstream, unchanged, |metadata| metadata[EPOCH] = Value::from(epoch)).await
+    }
+
+    /// Changes the stream's metadata, if they are still as expected.
+    async fn edit_metadata(
+        &self,
+        jetstream: &Context,
+        expected: impl FnOnce(&Value) -> bool,
+        edit: impl FnOnce(&mut Value),
+    ) -> Result<(), LookError> {
         let out_of_reach = |error: String| LookError::OutOfReach(self.name().to_owned(), error);
         // As it comes, so that settings of a later server stay as they are.
         let asked = jetstream.request(format!("STREAM.INFO.{}", self.name()), &json!({})).await;
         let info: Value = answer(asked).map_err(out_of_reach)?;
         let mut config = info["config"].clone();
         let metadata = &mut config["metadata"];
-        let present = metadata[EPOCH].as_str().and_then(|number| number.parse::<u64>().ok());
-        if present != seen.renewed {
+        if !expected(metadata) {
             return Ok(());
         }
         if let Some(metadata) = metadata.as_object_mut() {
             // The server's own.
             metadata.retain(|key, _| !key.starts_with("_nats."));
         }
-        metadata[EPOCH] = Value::from((Timestamp::now().as_millis() * 1000 + fastrand::u64(..1000)).to_string());
+        edit(metadata);
         let updated = jetstream.request(format!("STREAM.UPDATE.{}", self.name()), &config).await;
         answer(updated).map(drop).map_err(out_of_reach)
     }
@@ -224,69 +258,10 @@ impl StreamSpec {
             last,
             per_topic: u64::try_from(info.config.max_messages_per_subject).ok().filter(|limit| *limit > 0),
             unfit: self.fit(&info.config).err(),
+            changed_untold: info.config.metadata.get(HISTORY).is_some_and(|created_with| {
+                created_with != CHANGED && *created_with != info.config.max_messages_per_subject.to_string()
+            }),
         }
-    }
-
-    /// Whether the promise of delivery can be kept with these settings.
-    fn fit(&self, config: &Config) -> Result<(), Unfit> {
-        let check = |keeps: bool, setting: &'static str, is: String, must: &str| {
-            let unfit = || Unfit { stream: self.name().to_owned(), setting, is, must: must.to_owned() };
-            if keeps { Ok(()) } else { Err(unfit()) }
-        };
-        let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
-        check(
-            config.subjects.iter().any(|subject| subject == wire::ALL || subject == ">"),
-            "the subjects",
-            config.subjects.join(", "),
-            wire::ALL,
-        )?;
-        let limits = config.retention == RetentionPolicy::Limits;
-        check(limits, "the retention policy", format!("{:?}", config.retention), "Limits")?;
-        // With any other, publications would be refused once the stream is full.
-        let old = config.discard == DiscardPolicy::Old && !config.discard_new_per_subject;
-        check(old, "the discard policy", format!("{:?}", config.discard), "Old, also per subject")?;
-        check(!config.no_ack, "no_ack", "true".to_owned(), "false: publications are answered once they are confirmed")?;
-        check(!config.sealed, "sealed", "true".to_owned(), "false")?;
-        let window = IDEMPOTENCY_WINDOW.min(self.config.max_age);
-        check(
-            config.duplicate_window >= window,
-            "a duplicate window of",
-            seconds(config.duplicate_window),
-            &format!("{} or more, by which repeated publications are recognised", seconds(window)),
-        )?;
-        let unlimited = "unlimited (-1): what is missing could not be told otherwise";
-        check(config.max_messages <= 0, "max_msgs", config.max_messages.to_string(), unlimited)?;
-        let enough = self.max_message_bytes + ENVELOPE;
-        check(
-            u64::try_from(config.max_message_size).map_or(true, |size| size == 0 || size >= enough),
-            "max_msg_size",
-            config.max_message_size.to_string(),
-            &format!("unlimited (-1), or {enough} or more, for --max-message-bytes"),
-        )?;
-        check(
-            config.deny_delete,
-            "deny_delete",
-            "false".to_owned(),
-            "true: a deleted message would be missing untold",
-        )?;
-        check(config.deny_purge, "deny_purge", "false".to_owned(), "true: purged messages would be missing untold")?;
-        check(
-            !config.allow_rollup,
-            "allow_rollup_hdrs",
-            "true".to_owned(),
-            "false: what is rolled up would be missing untold",
-        )?;
-        check(config.subject_transform.is_none(), "a subject transform", "set".to_owned(), "none")?;
-        check(config.mirror.is_none() && config.sources.is_none(), "mirror or sources", "set".to_owned(), "none")?;
-        let per_topic = config.max_messages_per_subject.to_string();
-        let created_with = config.metadata.get(HISTORY).cloned().unwrap_or_else(|| "none".to_owned());
-        check(
-            created_with == per_topic,
-            "max_msgs_per_subject",
-            format!("{per_topic} (and {HISTORY} {created_with} in its metadata)"),
-            "what it was created with, and the same number in its metadata: it was changed since, or the stream is not \
-             one of these servers, so that what is missing cannot be told",
-        )
     }
 
     /// Says in which limits the stream differs from the flags, which is allowed: its own count.

@@ -28,6 +28,11 @@ pub(super) fn subject(topic: &str) -> String {
     format!("{PREFIX}{topic}")
 }
 
+/// The topic of a subject, if it is one.
+pub(super) fn topic(subject: &str) -> Option<Topic> {
+    subject.strip_prefix(PREFIX).and_then(|topic| topic.parse().ok())
+}
+
 pub(super) fn subject_of(filter: &TopicFilter) -> String {
     match filter {
         TopicFilter::Exact(topic) => subject(topic.as_str()),
@@ -92,7 +97,7 @@ impl Stored<'_> {
     }
 
     pub(super) fn topic(&self) -> Result<Topic, Foreign> {
-        self.subject.strip_prefix(PREFIX).and_then(|topic| topic.parse().ok()).ok_or(Foreign::Topic)
+        topic(self.subject).ok_or(Foreign::Topic)
     }
 
     /// When it was published: by the publisher's clock where it says so, else by the stream's.

@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
 use replicas::{Client, Method, NatsServer, Partition, Replica};
 
 use crate::numbered;
@@ -116,6 +119,49 @@ async fn a_replica_that_is_cut_off_says_so_and_catches_up() {
 }
 
 #[tokio::test]
+async fn who_is_ready_has_what_was_missed() {
+    let nats = NatsServer::start().await;
+    // It cannot carry everything at once.
+    let network = Partition::slow(nats.port(), Duration::from_millis(20)).await;
+    let near = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
+    let cut_off = Replica::start(Method::EventStream, &network.url(), &[]).await;
+    network.cut(true);
+    cut_off.until_not_ready(AWAY).await;
+    let texts: Vec<_> = numbered("m", 0..600).iter().map(|text| format!("{text} {}", "x".repeat(3000))).collect();
+    for texts in texts.chunks(200) {
+        assert_eq!(near.publish_array("a", texts, None).await.status, 201);
+    }
+    network.cut(false);
+    cut_off.until_ready().await;
+    let page = cut_off.page("topic=a&limit=1000").await;
+    assert_eq!(page["messages"].as_array().unwrap().len(), 600);
+}
+
+/// One that does not know yet that the stream was made anew does not send away those who do.
+#[tokio::test]
+async fn a_replica_that_is_a_history_behind_tells_nobody_of_a_gap() {
+    let nats = NatsServer::start().await;
+    let network = Partition::before(nats.port()).await;
+    let near = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
+    let cut_off = Replica::start(Method::EventStream, &network.url(), &[]).await;
+    let old = near.publish("a", "old").await;
+    network.cut(true);
+    nats.jetstream().await.delete_stream("PUSH").await.unwrap();
+    let new = near.publish("a", "new").await;
+    assert_ne!(new.split_once('-').unwrap().0, old.split_once('-').unwrap().0);
+    let path = format!("/messages?topic=a&since={new}");
+    let answer = cut_off.get(&path).await;
+    assert_eq!((answer.status, answer.text("error")), (503, "not_ready"), "{answer:?}");
+
+    network.cut(false);
+    cut_off.until_ready().await;
+    let page = cut_off.page(&format!("topic=a&since={new}")).await;
+    assert_eq!(page["gap"], serde_json::Value::Null, "{page}");
+    let page = cut_off.page(&format!("topic=a&since={old}")).await;
+    assert_eq!(page["gap"]["reason"], "epoch");
+}
+
+#[tokio::test]
 async fn a_replica_waits_for_nats_to_come() {
     let mut nats = NatsServer::start().await;
     nats.kill();
@@ -156,6 +202,29 @@ async fn after_a_reconnect_nothing_is_told_twice() {
     writer.publish("a", "new").await;
     assert_eq!(client.texts(1).await, ["new"]);
     assert_eq!(idle.page("topic=a&limit=1000").await["messages"].as_array().unwrap().len(), 21);
+}
+
+/// The library would begin such a consumer anew with the very first message.
+#[tokio::test]
+async fn a_consumer_that_disappears_before_it_has_delivered_anything_repeats_nothing() {
+    let mut nats = NatsServer::start().await;
+    let replica = Replica::start(Method::WebSocket, &nats.url(), &[]).await;
+    replica.publish_each("a", numbered("old", 0..20)).await;
+    let mut client = Client::follow(&replica, "topic=a").await;
+    nats.kill();
+    replica.until_not_ready(AWAY).await;
+    nats.run().await;
+    replica.until_ready().await;
+    let stream = nats.jetstream().await.get_stream("PUSH").await.unwrap();
+    let names = async || stream.consumer_names().try_collect::<Vec<_>>().await.unwrap();
+    let old = names().await;
+    for name in &old {
+        stream.delete_consumer(name).await.unwrap();
+    }
+    testkit::soon(async { while names().await.iter().all(|name| old.contains(name)) {} }).await;
+    replica.publish("a", "new").await;
+    assert_eq!(client.texts(1).await, ["new"]);
+    assert_eq!(replica.page("topic=a&limit=1000").await["messages"].as_array().unwrap().len(), 21);
 }
 
 #[tokio::test]

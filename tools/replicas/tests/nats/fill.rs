@@ -60,10 +60,28 @@ async fn a_new_replica_tells_of_losses_from_before_its_time_and_of_no_others() {
     }
 }
 
+/// What is no message has a place in the stream all the same, and pushes messages out.
+#[tokio::test]
+async fn what_is_no_message_counts_among_those_of_its_topic() {
+    let nats = NatsServer::start().await;
+    let flags = ["--history", "5"];
+    let old = Replica::start(Method::LongPoll, &nats.url(), &flags).await;
+    let before = old.publish("other", "o").await;
+    let ids = old.publish_each("a", numbered("m", 0..20)).await;
+    nats.jetstream().await.publish("push.a", vec![0xff].into()).await.unwrap().await.unwrap();
+    old.publish_each("a", numbered("n", 0..3)).await;
+    let new = Replica::start(Method::EventStream, &nats.url(), &flags).await;
+    for since in [&before, &ids[10]] {
+        let page = new.page(&format!("topic=a&since={since}")).await;
+        assert_eq!(page["gap"]["reason"], "expired", "{page}");
+        assert_eq!(texts(&page), ["m19", "n0", "n1", "n2"]);
+    }
+}
+
 #[tokio::test]
 async fn what_was_given_up_by_age_is_told_by_a_new_replica() {
     let nats = NatsServer::start().await;
-    let flags = ["--history-age", "1s"];
+    let flags = ["--history-age", "1s", "--publish-timeout", "900ms"];
     let old = Replica::start(Method::LongPoll, &nats.url(), &flags).await;
     let ids = old.publish_each("a", numbered("m", 0..3)).await;
     let stream: Stream = nats.jetstream().await.get_stream("PUSH").await.unwrap();

@@ -1,4 +1,6 @@
-use replicas::{Method, NatsServer, Replica};
+use std::time::{Duration, Instant};
+
+use replicas::{Method, NatsServer, Partition, Replica};
 use serde_json::Value;
 
 use crate::numbered;
@@ -45,6 +47,39 @@ async fn an_array_is_in_order_and_a_repeat_completes_it() {
     let ids: Vec<_> = again.json.as_array().unwrap().iter().map(|placed| &placed["id"]).collect();
     assert_eq!(ours.iter().map(|message| &message["id"]).collect::<Vec<_>>(), ids);
     assert_eq!(messages.len(), 40);
+}
+
+/// What is missing of an array goes where its beginning is, whatever the repeat says.
+#[tokio::test]
+async fn a_repeat_for_another_topic_completes_the_first() {
+    let nats = NatsServer::start().await;
+    let replica = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
+    let texts = numbered("m", 0..4);
+    replica.publish_array("a", &texts[..2], Some("k")).await;
+    let again = replica.publish_array("b", &texts, Some("k")).await;
+    assert_eq!(again.status, 201);
+    let placed = again.json.as_array().unwrap();
+    assert_eq!(placed.iter().map(|placed| placed["topic"].as_str().unwrap()).collect::<Vec<_>>(), ["a"; 4]);
+    let page = replica.page("topic=a").await;
+    let messages = page["messages"].as_array().unwrap();
+    assert_eq!(messages.iter().map(|message| message["text"].as_str().unwrap()).collect::<Vec<_>>(), texts);
+    assert!(replica.page("topic=b").await["messages"].as_array().unwrap().is_empty());
+}
+
+/// Each message has the time, not all together; and so has each that is there already.
+#[tokio::test]
+async fn an_array_may_take_longer_than_one_message() {
+    let nats = NatsServer::start().await;
+    let network = Partition::slow(nats.port(), Duration::from_millis(25)).await;
+    let flags = ["--publish-timeout", "1s"];
+    let replica = Replica::start(Method::LongPoll, &network.url(), &flags).await;
+    let texts = numbered("m", 0..40);
+    let began = Instant::now();
+    let first = replica.publish_array("a", &texts, Some("k")).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    assert!(began.elapsed() > Duration::from_secs(2), "it is no test of anything otherwise");
+    let again = replica.publish_array("a", &texts, Some("k")).await;
+    assert_eq!((again.status, again.json), (200, first.json));
 }
 
 #[tokio::test]

@@ -72,9 +72,18 @@ async fn a_stream_that_is_changed_later_is_noticed() {
     config.max_messages_per_subject = 2;
     jetstream.update_stream(&config).await.unwrap();
     replica.until_not_ready("max_msgs_per_subject").await;
+    let refused = replica.try_publish("a", "m", None).await;
+    assert_eq!((refused.status, refused.text("error")), (503, "not_ready"), "{refused:?}");
+    // Whoever saw it has put it on record: what the smaller number pushed out is missing, whatever the number is now.
+    let mut config = jetstream.get_stream("PUSH").await.unwrap().cached_info().config.clone();
+    assert_eq!(config.metadata["push-history"], "changed");
     config.max_messages_per_subject = 1000;
     jetstream.update_stream(&config).await.unwrap();
+    assert!(refusal(&nats.url()).await.contains("nats stream rm"));
+    // A new one takes its place.
+    jetstream.delete_stream("PUSH").await.unwrap();
     replica.until_ready().await;
+    replica.publish("a", "m").await;
 }
 
 #[tokio::test]
