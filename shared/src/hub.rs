@@ -15,6 +15,7 @@
 //! reaches back to its position.
 
 mod archive;
+mod batch;
 mod feed;
 mod history;
 mod pattern;
@@ -39,8 +40,9 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
 pub use archive::{Archive, Fetched};
+pub use batch::{Batch, BatchLimit, WireBatch};
 pub use feed::{Feed, HistoryLimits, SLICE, Wake};
-pub use subscriber::{Batch, BatchLimit, Subscriber, WireBatch};
+pub use subscriber::Subscriber;
 
 use crate::cursor::{Cursor, Epoch, Position};
 use crate::message::Message;

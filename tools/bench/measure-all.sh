@@ -41,6 +41,8 @@ for method in ws sse; do
     measure "storm-$method" storm --method "$method" --connections 5000 $push $limit
 done
 
+measure replicas replicas --subscribers 300 --seconds 2 --stored 10000
+
 plot() { # name, title, then the plot's options and files
     local name=$1 title=$2
     shift 2

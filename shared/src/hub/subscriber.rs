@@ -5,9 +5,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-
 use super::archive::{Backfill, Fetched};
+use super::batch::{Batch, BatchLimit, WireBatch, cut_to};
 use super::history::{Loss, Lost, TopicHistory};
 use super::pattern::PatternGroup;
 use super::registry::Registry;
@@ -17,44 +16,6 @@ use super::{Entries, Inner};
 use crate::cursor::{Cursor, Position};
 use crate::gap::{Gap, GapReason};
 use crate::topic::TopicFilter;
-
-/// How much is read at once; always at least one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchLimit {
-    /// Messages.
-    pub messages: usize,
-    /// Bytes in the wire format.
-    pub bytes: usize,
-}
-
-/// What a subscriber has to tell its client: the gap first, then the messages.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// Messages are missing before those that follow.
-    pub gap: Option<Gap>,
-    /// The next messages, in order.
-    pub entries: Entries,
-    /// There are more than the limit allowed, or than have been fetched: read again after [`Subscriber::changed`].
-    pub more: bool,
-}
-
-/// The same for a client that is sent the messages just as they are encoded, one after the other.
-#[derive(Debug, Default)]
-pub struct WireBatch {
-    /// Messages are missing before those that follow.
-    pub gap: Option<Gap>,
-    /// The next messages, in order. The same memory for all who read the same.
-    pub wire: Bytes,
-    /// As in [`Batch`].
-    pub more: bool,
-}
-
-impl Batch {
-    /// There is nothing to tell.
-    pub fn is_empty(&self) -> bool {
-        self.gap.is_none() && self.entries.is_empty()
-    }
-}
 
 /// One client's place in the history: a position and a place among those to be woken, nothing else.
 pub struct Subscriber {
@@ -360,19 +321,6 @@ impl Subscriber {
         }
         Ok(())
     }
-}
-
-/// Shortens to the limit. Returns whether anything was cut off.
-fn cut_to(entries: &mut Entries, limit: BatchLimit) -> bool {
-    let mut bytes = 0;
-    let fits = entries.iter().take(limit.messages).take_while(|entry| {
-        bytes += entry.wire.len();
-        bytes <= limit.bytes
-    });
-    let keep = fits.count().max(1);
-    let more = entries.len() > keep;
-    entries.truncate(keep);
-    more
 }
 
 impl Drop for Subscriber {
