@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::Backplanes;
 use clap::Parser;
-use shared::config::{Command, CommonConfig, period};
+use serving::config::{Command, CommonConfig};
+use shared::duration::period;
 
 /// Pushes messages to its clients by long polling
 ///
@@ -28,4 +30,7 @@ pub struct Config {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: CommonConfig,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub backplanes: Backplanes,
 }

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use longpoll_server::Config;
-use shared::config::Command;
-use shared::{healthcheck, http, logging};
+use serving::config::Command;
+use serving::{healthcheck, http, logging};
 use tikv_jemallocator::Jemalloc;
 
 // Waiting connections are many small allocations, and bursts come and go: it packs the one and gives back the other.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use shared::app::App;
+use serving::app::App;
+use serving::http::{Answer, ApiError, Ended, Event, Request, Responder, Socket, Unread};
+use serving::page;
 use shared::cursor::Position;
-use shared::http::{Answer, ApiError, Ended, Event, Request, Responder, Socket, Unread};
 use shared::hub::{Batch, BatchLimit, Subscriber};
 use shared::message::Message;
-use shared::page;
 use tokio::time::Instant;
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use shared::app::{App, Refusal};
+use serving::app::{App, Refusal};
 use shared::cursor::{Cursor, Position};
 use shared::hub::{BatchLimit, Subscriber};
 use shared::topic::Topic;
@@ -174,13 +174,11 @@ fn next(subscriber: &mut Subscriber) -> Option<(Bytes, Cursor)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use std::future::poll_fn;
 
     use clap::Parser;
     use futures_util::FutureExt;
-    use shared::backplane::Publication;
+    use shared::backplane::{Memory, Publication};
     use shared::message::Draft;
 
     use super::*;
@@ -188,14 +186,13 @@ mod tests {
     #[derive(Parser)]
     struct Flags {
         #[command(flatten)]
-        common: shared::config::CommonConfig,
+        common: serving::config::CommonConfig,
     }
 
     fn queues() -> Arc<Queues> {
         let flags = Flags::try_parse_from(["test"]).unwrap();
-        Arc::new(Queues::new(
-            App::new(flags.common, |message| message.text.to_string().into(), Duration::ZERO).unwrap(),
-        ))
+        let (memory, hub) = Memory::new(flags.common.history.limits(), 1, |message| message.text.to_string().into());
+        Arc::new(Queues::new(App::new(flags.common, Arc::new(memory), hub).unwrap()))
     }
 
     async fn publish(queues: &Queues, text: &str) {

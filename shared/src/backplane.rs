@@ -1,10 +1,10 @@
 //! Where order is decided: everything published passes the backplane, and only the backplane feeds the hub.
 
 mod idempotency;
-mod local;
-#[cfg(feature = "nats")]
-mod nats;
+mod memory;
 
+use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 pub use idempotency::{BadIdempotencyKey, IdempotencyKey, MAX_KEY_BYTES};
-pub use local::Local;
-#[cfg(feature = "nats")]
-pub use nats::Nats;
+pub use memory::Memory;
 
 use crate::cursor::{Cursor, Epoch};
 use crate::message::Draft;
@@ -114,7 +112,7 @@ pub enum PublishError {
     },
     /// What orders the messages is known to be out of reach.
     #[error("nothing can be published now: {0}")]
-    NotReady(String),
+    NotReady(NotReady),
     /// What orders the messages has not confirmed them in time.
     #[error(
         "the publication was not confirmed ({0}): it may or may not have been taken; \
@@ -131,23 +129,46 @@ pub enum PublishError {
     },
 }
 
+/// The reason why a backplane cannot be used now, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotReady(pub Cow<'static, str>);
+
+impl<T: Into<Cow<'static, str>>> From<T> for NotReady {
+    fn from(reason: T) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// The reason why a backplane can never be used, so that the process has to end.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Fatal(Box<dyn Error + Send + Sync>);
+
+impl Fatal {
+    /// Takes the error of a backplane.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+}
+
 /// The seam between the services and what orders their messages.
 pub trait Backplane: fmt::Debug + Send + Sync + 'static {
     /// Appends messages to the history, for good.
     fn publish(&self, publication: Publication) -> BoxFuture<'_, Result<Receipt, PublishError>>;
 
     /// `Err` with the reason when nothing can be published now.
-    fn ready(&self) -> Result<(), String>;
+    fn ready(&self) -> Result<(), NotReady>;
 
     /// `Err` with the reason as long as the history is not known, so that nobody can be given a position in it.
-    fn known(&self) -> Result<(), String> {
+    fn known(&self) -> Result<(), NotReady> {
         Ok(())
     }
 
     /// Finds out whether a cursor that the hub does not know is of this history all the same, because another process has
     /// come further with it, and tells the hub. `Err` with the reason when that cannot be found out now. `None` where the
     /// hub knows everything.
-    fn look_for(&self, _cursor: Cursor) -> Option<BoxFuture<'_, Result<(), String>>> {
+    fn look_for(&self, _cursor: Cursor) -> Option<BoxFuture<'_, Result<(), NotReady>>> {
         None
     }
 
@@ -157,5 +178,5 @@ pub trait Backplane: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Does the backplane's own work for as long as it is polled. Ends only when going on makes no sense, with the reason.
-    fn run(self: Arc<Self>) -> BoxFuture<'static, anyhow::Error>;
+    fn run(self: Arc<Self>) -> BoxFuture<'static, Fatal>;
 }

@@ -1,10 +1,10 @@
 //! The history that all subscribers share, and how they follow it.
 //!
 //! A [`Subscriber`] is a cursor into the hub's bounded histories, one a topic: it holds no messages, so a slow one costs
-//! no memory. The one [`Feed`] of a hub appends; only a backplane owns it, which makes the backplane the one place
+//! no memory. The one [`Appender`] of a hub appends; only a backplane owns it, which makes the backplane the one place
 //! where order is decided.
 //!
-//! Readers and the feed agree on one number, `head`: a message is visible once `head` has reached its offset. A reader
+//! Readers and the appender agree on one number, `head`: a message is visible once `head` has reached its offset. A reader
 //! loads `head` first and takes nothing beyond it, so it can never see a later message of one topic and miss an earlier
 //! one of another.
 //!
@@ -14,9 +14,9 @@
 //! Where an [`Archive`] holds more than memory does, a subscriber that falls out of memory reads from there until memory
 //! reaches back to its position.
 
+mod appender;
 mod archive;
 mod batch;
-mod feed;
 mod history;
 mod pattern;
 mod registry;
@@ -39,9 +39,9 @@ use bytes::Bytes;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
+pub use appender::{Appender, HistoryLimits, SLICE, Wake};
 pub use archive::{Archive, Fetched};
 pub use batch::{Batch, BatchLimit, WireBatch};
-pub use feed::{Feed, HistoryLimits, SLICE, Wake};
 pub use subscriber::Subscriber;
 
 use crate::cursor::{Cursor, Epoch, Position};
@@ -108,8 +108,8 @@ struct Inner {
 }
 
 impl Hub {
-    /// An empty hub, and the feed that fills it.
-    pub fn new(epoch: Epoch, limits: HistoryLimits, encode: Encode) -> (Self, Feed) {
+    /// An empty hub, and the appender that fills it.
+    pub fn new(epoch: Epoch, limits: HistoryLimits, encode: Encode) -> (Self, Appender) {
         Self::with_archive(epoch, limits, encode, None)
     }
 
@@ -119,15 +119,15 @@ impl Hub {
         limits: HistoryLimits,
         encode: Encode,
         archive: Option<Arc<dyn Archive>>,
-    ) -> (Self, Feed) {
+    ) -> (Self, Appender) {
         let inner = Arc::new(Inner::new(epoch, encode, archive));
-        (Self { current: Arc::new(RwLock::new(Arc::clone(&inner))) }, Feed::new(inner, limits))
+        (Self { current: Arc::new(RwLock::new(Arc::clone(&inner))) }, Appender::new(inner, limits))
     }
 
-    /// Puts the history of another feed, one that [`Feed::renew`] made, in the place of the present one. Whoever follows
+    /// Puts the history of another appender, one that [`Appender::renew`] made, in the place of the present one. Whoever follows
     /// the present one moves over, and is told of a gap.
-    pub fn replace(&self, feed: &Feed) -> Wake {
-        let next = feed.inner();
+    pub fn replace(&self, appender: &Appender) -> Wake {
+        let next = appender.inner();
         let before = std::mem::replace(&mut *self.current.write(), Arc::clone(&next));
         // An error would mean that a history is replaced twice, and this one is current no longer.
         let _ = before.successor.set(next);

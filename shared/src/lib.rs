@@ -1,29 +1,20 @@
-//! What the three push servers have in common.
+//! The core of the push servers: what a message is, who holds it, and who is woken for it.
 //!
-//! A message that is published passes the [`backplane`], which gives it its place; from there it enters the histories of
-//! the [`hub`], and every subscriber, a cursor into them, is woken to send it on. Which bytes it is sent as is the
-//! business of a service: this crate knows no transport.
+//! A message that is published passes the [`backplane`], which gives it its offset; from there it enters the histories of
+//! the [`hub`], and every subscriber, a cursor into them, is woken to send it on. The bytes that are sent are the business
+//! of a service: this crate knows no transport.
 //!
 //! In reading order:
-//! - [`message`], [`timestamp`], [`topic`], [`cursor`], [`gap`]: the nouns of the wire contract
+//! - [`message`], [`timestamp`], [`topic`], [`cursor`], [`gap`], [`duration`]: the nouns of the wire contract
 //! - [`hub`]: histories and subscribers
-//! - [`backplane`]: order; [`ticker`]: the simulated source
-//! - [`page`]: messages as one JSON object
-//! - [`config`], [`logging`], [`healthcheck`]: the process
-//! - [`app`], [`drain`]: a running service; [`http`]: how it is reached
+//! - [`backplane`]: the order of messages; [`ticker`]: the simulated source
 
-pub mod app;
 pub mod backplane;
-pub mod config;
 pub mod cursor;
-pub mod drain;
+pub mod duration;
 pub mod gap;
-pub mod healthcheck;
-pub mod http;
 pub mod hub;
-pub mod logging;
 pub mod message;
-pub mod page;
 pub mod ticker;
 pub mod timestamp;
 pub mod topic;

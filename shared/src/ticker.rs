@@ -65,16 +65,16 @@ fn local_time() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backplane::Local;
+    use crate::backplane::Memory;
     use crate::cursor::Position;
     use crate::hub::{BatchLimit, HistoryLimits};
 
     const LIMITS: HistoryLimits = HistoryLimits { messages: 10, age: Duration::from_secs(60), bytes: 1 << 20 };
 
     async fn texts(period: Duration, text: &str, wait: Duration) -> Vec<String> {
-        let (local, hub) = Local::new(LIMITS, 1, |message| message.to_json().into());
+        let (memory, hub) = Memory::new(LIMITS, 1, |message| message.to_json().into());
         let mut subscriber = hub.subscribe(&[Topic::default().into()], Position::Now);
-        let ticker = run(Arc::new(local), period, text.to_owned());
+        let ticker = run(Arc::new(memory), period, text.to_owned());
         assert!(tokio::time::timeout(wait, ticker).await.is_err(), "a ticker never ends");
         let batch = subscriber.read(BatchLimit { messages: 100, bytes: usize::MAX });
         batch.entries.iter().map(|entry| entry.message.text.to_string()).collect()

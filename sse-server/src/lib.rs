@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `GET /events?topic=…&since=…` | the stream |
 //! | `GET /`, `/compare` | pages for people |
-//! | `/messages`, `/livez`, `/readyz` | as on every service: see [`shared::http`] |
+//! | `/messages`, `/livez`, `/readyz` | as on every service: see [`serving::http`] |
 //!
 //! In reading order: `main` (the process), [`run`], `config` (flags), `routes` (who answers what), `stream` (the method).
 
@@ -13,19 +13,54 @@ mod routes;
 mod stream;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use clap::Args;
 pub use config::Config;
-use shared::app::App;
+use serving::app::App;
+use serving::config::CommonConfig;
+use shared::backplane::{Backplane, Memory};
+use shared::hub::{Encode, Hub};
 
 /// Serves on a listener until `stop`, then drains.
 ///
 /// # Errors
 /// When the flags contradict each other or the system leaves no room to serve.
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let app = App::new(config.common, stream::encode, Duration::ZERO)?;
+    let (backplane, hub) = config.backplanes.open(&config.common, stream::encode, Duration::ZERO)?;
+    let app = App::new(config.common, backplane, hub)?;
     let routes = routes::routes(&app);
-    shared::http::serve(listener, app, routes, config.tick_text, stop).await
+    serving::http::serve(listener, app, routes, config.tick_text, stop).await
+}
+
+/// The flags of the backplanes that this build has beside memory.
+#[derive(Debug, Clone, Args)]
+pub struct Backplanes {
+    #[cfg(feature = "nats")]
+    #[command(flatten, next_help_heading = "NATS")]
+    #[allow(missing_docs)]
+    pub nats: backplane_nats::NatsConfig,
+}
+
+impl Backplanes {
+    /// Opens the history that the flags name; without any, one in memory.
+    fn open(
+        &self,
+        config: &CommonConfig,
+        encode: Encode,
+        gather: Duration,
+    ) -> anyhow::Result<(Arc<dyn Backplane>, Hub)> {
+        let limits = config.history.limits();
+        #[cfg(feature = "nats")]
+        if self.nats.is_asked_for() {
+            let max_message_bytes = config.input.max_message_bytes.as_u64();
+            let (nats, hub) = backplane_nats::Nats::new(&self.nats, limits, max_message_bytes, encode, gather)?;
+            return Ok((Arc::new(nats), hub));
+        }
+        let (memory, hub) = Memory::new(limits, config.history.idempotency_keys, encode);
+        Ok((Arc::new(memory.gather_for(gather)), hub))
+    }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use shared::app::App;
+use serving::app::App;
+use serving::http::{Answer, ApiError, Ended, Event, Request, Socket, Unread};
 use shared::cursor::{Cursor, Position};
 use shared::gap::Gap;
-use shared::http::{Answer, ApiError, Ended, Event, Request, Socket, Unread};
 use shared::hub::{BatchLimit, Subscriber, WireBatch};
 use shared::message::Message;
 use tokio::time::Instant;

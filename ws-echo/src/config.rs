@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use crate::Backplanes;
 use clap::Parser;
-use shared::config::{Command, CommonConfig};
+use serving::config::{Command, CommonConfig};
 
 /// Pushes messages to its clients over WebSocket, and echoes
 ///
@@ -27,4 +28,7 @@ pub struct Config {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: CommonConfig,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub backplanes: Backplanes,
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::SystemTime;
 
-use shared::app::App;
-use shared::http::{Answer, ApiError, Request};
+use serving::app::App;
+use serving::http::{Answer, ApiError, Request};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tracing::{debug, info};
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use shared::app::App;
+use serving::app::App;
+use serving::http::{Answer, ApiError, Request};
 use shared::backplane::Publication;
 use shared::cursor::{Cursor, Position};
-use shared::http::{Answer, ApiError, Request};
 use shared::hub::{BatchLimit, Subscriber, WireBatch};
 use shared::message::Draft;
 

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serving::http::ApiError;
 use shared::cursor::Cursor;
 use shared::gap::Gap;
-use shared::http::ApiError;
 use shared::message::{EventName, Message};
 use shared::topic::Topic;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use shared::config::Command;
-use shared::{healthcheck, http, logging};
+use serving::config::Command;
+use serving::{healthcheck, http, logging};
 use tikv_jemallocator::Jemalloc;
 use ws_echo::Config;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shared::app::App;
-use shared::http::{Asset, DirectRoute, Routes, Upgrade};
+use serving::app::App;
+use serving::http::{Asset, DirectRoute, Routes, Upgrade};
 
 use crate::{echo, feed};
 

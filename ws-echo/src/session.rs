@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use shared::app::App;
-use shared::http::{Answer, ApiError, Ended, Event, Request, Socket};
+use serving::app::App;
+use serving::http::{Answer, ApiError, Ended, Event, Request, Socket};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;

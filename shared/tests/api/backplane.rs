@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-use shared::backplane::{Backplane, IDEMPOTENCY_WINDOW, Local, Publication, PublishError, Receipt};
+use shared::backplane::{Backplane, IDEMPOTENCY_WINDOW, Memory, Publication, PublishError, Receipt};
 use shared::cursor::Position;
 use shared::hub::{BatchLimit, HistoryLimits};
 use shared::message::Draft;
 
 const LIMITS: HistoryLimits = HistoryLimits { messages: 100, age: Duration::from_secs(60), bytes: 1 << 20 };
 
-async fn publish(local: &Local, key: Option<&str>, texts: &[&str]) -> Result<Receipt, PublishError> {
+async fn publish(memory: &Memory, key: Option<&str>, texts: &[&str]) -> Result<Receipt, PublishError> {
     let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
     let key = key.map(|key| key.parse().unwrap());
-    local.publish(Publication { topic: "a".parse().unwrap(), drafts, key }).await
+    memory.publish(Publication { topic: "a".parse().unwrap(), drafts, key }).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_under_the_same_key_appends_nothing_and_gets_the_first_answer() {
-    let (local, hub) = Local::new(LIMITS, 10, |message| message.to_json().into());
-    let first = publish(&local, Some("k"), &["1", "2"]).await.unwrap();
+    let (memory, hub) = Memory::new(LIMITS, 10, |message| message.to_json().into());
+    let first = publish(&memory, Some("k"), &["1", "2"]).await.unwrap();
     assert!(!first.repeated);
-    publish(&local, None, &["between"]).await.unwrap();
+    publish(&memory, None, &["between"]).await.unwrap();
     tokio::time::advance(IDEMPOTENCY_WINDOW - Duration::from_millis(1)).await;
-    let again = publish(&local, Some("k"), &["1", "2"]).await.unwrap();
+    let again = publish(&memory, Some("k"), &["1", "2"]).await.unwrap();
     assert!(again.repeated);
     assert_eq!(first.placement, again.placement);
 
@@ -34,39 +34,39 @@ async fn a_repeat_under_the_same_key_appends_nothing_and_gets_the_first_answer()
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_free_again_after_two_minutes() {
-    let (local, _) = Local::new(LIMITS, 10, |message| message.to_json().into());
-    let first = publish(&local, Some("k"), &["1"]).await.unwrap();
+    let (memory, _) = Memory::new(LIMITS, 10, |message| message.to_json().into());
+    let first = publish(&memory, Some("k"), &["1"]).await.unwrap();
     tokio::time::advance(IDEMPOTENCY_WINDOW).await;
-    let second = publish(&local, Some("k"), &["1"]).await.unwrap();
+    let second = publish(&memory, Some("k"), &["1"]).await.unwrap();
     assert!(!second.repeated);
     assert_ne!(first.placement, second.placement);
 }
 
 #[tokio::test(start_paused = true)]
 async fn keys_beyond_the_limit_are_refused_and_nothing_is_appended() {
-    let (local, hub) = Local::new(LIMITS, 2, |message| message.to_json().into());
+    let (memory, hub) = Memory::new(LIMITS, 2, |message| message.to_json().into());
     for key in ["one", "two"] {
-        publish(&local, Some(key), &[key]).await.unwrap();
+        publish(&memory, Some(key), &[key]).await.unwrap();
     }
     let head = hub.head();
-    assert!(matches!(publish(&local, Some("three"), &["3"]).await, Err(PublishError::TooManyKeys { limit: 2 })));
+    assert!(matches!(publish(&memory, Some("three"), &["3"]).await, Err(PublishError::TooManyKeys { limit: 2 })));
     assert_eq!(hub.head(), head);
 
-    assert!(publish(&local, Some("one"), &["one"]).await.unwrap().repeated, "a known key is still known");
-    assert!(publish(&local, None, &["3"]).await.is_ok(), "without a key there is room");
+    assert!(publish(&memory, Some("one"), &["one"]).await.unwrap().repeated, "a known key is still known");
+    assert!(publish(&memory, None, &["3"]).await.is_ok(), "without a key there is room");
     tokio::time::advance(IDEMPOTENCY_WINDOW).await;
-    assert!(publish(&local, Some("three"), &["3"]).await.is_ok(), "old keys make room");
+    assert!(publish(&memory, Some("three"), &["3"]).await.is_ok(), "old keys make room");
 }
 
 #[tokio::test]
 async fn of_publications_at_the_same_time_under_one_key_one_is_appended() {
-    let (local, hub) = Local::new(LIMITS, 10, |message| message.to_json().into());
-    let local = std::sync::Arc::new(local);
+    let (memory, hub) = Memory::new(LIMITS, 10, |message| message.to_json().into());
+    let memory = std::sync::Arc::new(memory);
     let threads: Vec<_> = (0..8)
         .map(|_| {
-            let local = std::sync::Arc::clone(&local);
+            let memory = std::sync::Arc::clone(&memory);
             tokio::task::spawn_blocking(move || {
-                futures_util::FutureExt::now_or_never(publish(&local, Some("k"), &["m"])).unwrap().unwrap()
+                futures_util::FutureExt::now_or_never(publish(&memory, Some("k"), &["m"])).unwrap().unwrap()
             })
         })
         .collect();

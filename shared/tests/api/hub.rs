@@ -1,4 +1,4 @@
-//! The hub without a network: what a subscriber is told, through `Local` and through the feed itself.
+//! The hub without a network: what a subscriber is told, through `Memory` and through the appender itself.
 
 mod archive;
 mod gap;
@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use shared::backplane::{Backplane, Local, Publication};
+use shared::backplane::{Backplane, Memory, Publication};
 use shared::cursor::{Cursor, Epoch, Position};
-use shared::hub::{Batch, BatchLimit, Feed, HistoryLimits, Hub, Subscriber, Wake};
+use shared::hub::{Appender, Batch, BatchLimit, HistoryLimits, Hub, Subscriber, Wake};
 use shared::message::{Draft, Message};
 use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
@@ -51,14 +51,14 @@ fn read_whole(subscriber: &mut Subscriber) -> Vec<String> {
 
 /// A history as a service has it.
 struct History {
-    local: Arc<Local>,
+    memory: Arc<Memory>,
     hub: Hub,
 }
 
 impl History {
     fn new(limits: HistoryLimits) -> Self {
-        let (local, hub) = Local::new(limits, 10, encode);
-        Self { local: Arc::new(local), hub }
+        let (memory, hub) = Memory::new(limits, 10, encode);
+        Self { memory: Arc::new(memory), hub }
     }
 
     fn publish(&self, topic: &str, text: &str) -> Cursor {
@@ -68,7 +68,7 @@ impl History {
     fn publish_all(&self, topic: &str, texts: &[&str]) -> Vec<Cursor> {
         let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
         let publication = Publication { topic: topic.parse().unwrap(), drafts, key: None };
-        let receipt = self.local.publish(publication).now_or_never().expect("memory takes no time").unwrap();
+        let receipt = self.memory.publish(publication).now_or_never().expect("memory takes no time").unwrap();
         receipt.placement.each().map(|placed| placed.id).collect()
     }
 
@@ -77,27 +77,27 @@ impl History {
     }
 }
 
-/// A hub whose feed is in the hands of the test: time and waking are too.
+/// A hub whose appender is in the hands of the test: time and waking are too.
 struct Fed {
     hub: Hub,
-    feed: Feed,
+    appender: Appender,
 }
 
 impl Fed {
     fn new(limits: HistoryLimits) -> Self {
-        let (hub, feed) = Hub::new(Epoch::new(7), limits, encode);
-        Self { hub, feed }
+        let (hub, appender) = Hub::new(Epoch::new(7), limits, encode);
+        Self { hub, appender }
     }
 
     /// A cursor into this history.
     fn cursor(&self, offset: u64) -> Cursor {
-        Cursor { epoch: self.feed.epoch(), offset }
+        Cursor { epoch: self.appender.epoch(), offset }
     }
 
     /// Appends a message of this age, and leaves the waking to the caller.
     fn append(&mut self, topic: &str, text: &str, at: u64) -> Wake {
-        let id = self.cursor(self.feed.last_offset() + 1);
+        let id = self.cursor(self.appender.last_offset() + 1);
         let (topic, at) = (topic.parse().unwrap(), Timestamp::from_millis(at));
-        self.feed.append([Message { id, topic, text: text.into(), event: None, at }])
+        self.appender.append([Message { id, topic, text: text.into(), event: None, at }])
     }
 }

@@ -1,21 +1,6 @@
-//! What users rely on, through the public API: the hub without a network, everything else over real sockets.
+//! What services rely on: the hub and the memory backplane, through the public API and without a network.
 
 #![allow(clippy::unwrap_used)]
 
-mod answer;
-mod service;
-
 mod backplane;
 mod hub;
-
-mod admission;
-mod bad_request;
-mod body;
-mod connection;
-mod drain;
-mod head;
-mod health;
-mod history;
-mod origin;
-mod pages;
-mod publish;

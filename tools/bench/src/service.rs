@@ -248,7 +248,7 @@ impl Service {
 
 /// A service that does nothing but what is measured, and still says where it listens.
 pub(crate) const QUIET: &[(&str, &str)] =
-    &[("--tick", "0"), ("--heartbeat", "120s"), ("--log", "warn,shared::http::server=info"), ("--drain", "1s")];
+    &[("--tick", "0"), ("--heartbeat", "120s"), ("--log", "warn,serving=info,shared=info"), ("--drain", "1s")];
 
 /// The folder of this program, where the services are when all were built together.
 pub(crate) fn beside() -> anyhow::Result<PathBuf> {

@@ -130,7 +130,7 @@ impl Service {
         self.held = None;
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
-                let listener = shared::http::listen(address)?;
+                let listener = serving::http::listen(address)?;
                 // An error means that the test has ended, and so does the one below.
                 let _ = tell.send(());
                 let stop = async {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What stays a member beside the one service.
-const KEPT: [&str; 3] = ["shared", "tools/testkit", "tools/xtask"];
+const KEPT: [&str; 5] = ["shared", "backplane/nats", "serving", "tools/testkit", "tools/xtask"];
 
 /// Folders that need all three services, and so go when one of them does.
 const NEED_ALL: [&str; 3] = ["tools/bench", "tools/e2e", "tools/replicas"];

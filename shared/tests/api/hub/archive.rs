@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending, ready};
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::GapReason;
-use shared::hub::{Archive, BatchLimit, Entry, Feed, Fetched, Hub};
+use shared::hub::{Appender, Archive, BatchLimit, Entry, Fetched, Hub};
 use shared::message::Message;
 use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
@@ -47,10 +47,10 @@ fn message(offset: u64) -> Message {
 }
 
 /// Memory for three messages, of which twenty have been.
-fn twenty(archive: Numbers) -> (Hub, Feed) {
-    let (hub, mut feed) = Hub::with_archive(Epoch::new(7), at_most(3), encode, Some(Arc::new(archive)));
-    feed.append((1..=20).map(message)).wake();
-    (hub, feed)
+fn twenty(archive: Numbers) -> (Hub, Appender) {
+    let (hub, mut appender) = Hub::with_archive(Epoch::new(7), at_most(3), encode, Some(Arc::new(archive)));
+    appender.append((1..=20).map(message)).wake();
+    (hub, appender)
 }
 
 fn since(offset: u64) -> Position {
@@ -60,7 +60,7 @@ fn since(offset: u64) -> Position {
 #[tokio::test]
 async fn what_memory_does_not_hold_comes_from_the_archive_and_then_from_memory() {
     for (topics, most) in [(&["a"][..], 2), (&["*"], 4), (&["a", "b"], 100)] {
-        let (hub, mut feed) = twenty(Numbers { from: 1, page: 4, answers: true });
+        let (hub, mut appender) = twenty(Numbers { from: 1, page: 4, answers: true });
         let mut subscriber = hub.subscribe(&filters(topics), since(2));
         assert_eq!(subscriber.cursor().offset, 2);
         let mut read = Vec::new();
@@ -70,7 +70,7 @@ async fn what_memory_does_not_hold_comes_from_the_archive_and_then_from_memory()
             assert!(batch.gap.is_none() && batch.entries.len() <= most);
             read.extend(texts(&batch).into_iter().map(str::to_owned));
             if read.len() == 18 {
-                feed.append((21..=22).map(message)).wake();
+                appender.append((21..=22).map(message)).wake();
             }
         }
         assert_eq!(read, (3..=22).map(|offset: u64| offset.to_string()).collect::<Vec<_>>(), "{topics:?}");
@@ -80,8 +80,8 @@ async fn what_memory_does_not_hold_comes_from_the_archive_and_then_from_memory()
 
 #[tokio::test]
 async fn where_nothing_is_wanted_of_what_is_missing_there_is_no_gap() {
-    let (hub, mut feed) = twenty(Numbers { from: 1, page: 50, answers: true });
-    feed.lost_through(30).wake();
+    let (hub, mut appender) = twenty(Numbers { from: 1, page: 50, answers: true });
+    appender.lost_through(30).wake();
     let mut subscriber = hub.subscribe(&filters(&["b"]), since(2));
     subscriber.changed().await;
     let batch = subscriber.read(ALL);
@@ -90,7 +90,7 @@ async fn where_nothing_is_wanted_of_what_is_missing_there_is_no_gap() {
 
 #[tokio::test]
 async fn what_the_archive_has_given_up_is_a_gap() {
-    let (hub, mut feed) = twenty(Numbers { from: 10, page: 4, answers: true });
+    let (hub, mut appender) = twenty(Numbers { from: 10, page: 4, answers: true });
     let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
     assert!(subscriber.read(ALL).is_empty(), "it is being fetched");
     subscriber.changed().await;
@@ -101,8 +101,8 @@ async fn what_the_archive_has_given_up_is_a_gap() {
 
     // Who is told later has another reason.
     let mut lagging = hub.subscribe(&filters(&["a"]), since(20));
-    feed.append((21..=40).map(message)).wake();
-    feed.append((41..=60).map(message)).wake();
+    appender.append((21..=40).map(message)).wake();
+    appender.append((41..=60).map(message)).wake();
     let mut read = Vec::new();
     while read.len() < 40 {
         lagging.changed().await;
@@ -113,13 +113,13 @@ async fn what_the_archive_has_given_up_is_a_gap() {
 
 #[test]
 fn who_waits_for_the_archive_is_told_of_another_history() {
-    let (hub, feed) = twenty(Numbers { from: 1, page: 4, answers: false });
+    let (hub, appender) = twenty(Numbers { from: 1, page: 4, answers: false });
     let bell = Arc::new(Bell::default());
     let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
     let batch = subscriber.read(ALL);
     assert!(batch.is_empty() && batch.more);
     assert_eq!(bell.wait(&mut subscriber), Poll::Pending);
-    let next = feed.renew(Epoch::new(8));
+    let next = appender.renew(Epoch::new(8));
     hub.replace(&next).wake();
     assert!(bell.rang());
     assert_eq!(bell.wait(&mut subscriber), Poll::Ready(()));

@@ -29,11 +29,11 @@ fn a_message_is_held_for_so_long_and_not_shorter() {
         fed.append(topic, &at.to_string(), at).wake();
     }
     for (now, held) in [(1000, &["1000", "1001", "1002"][..]), (1100, &["1000", "1001", "1002"])] {
-        fed.feed.evict_aged(Timestamp::from_millis(now));
+        fed.appender.evict_aged(Timestamp::from_millis(now));
         assert_eq!(read_whole(&mut fed.hub.subscribe(&filters(&["*"]), Position::Earliest)), held, "at {now}");
     }
     for (now, held) in [(1101, &["1001", "1002"][..]), (1102, &["1002"]), (1103, &[])] {
-        fed.feed.evict_aged(Timestamp::from_millis(now));
+        fed.appender.evict_aged(Timestamp::from_millis(now));
         assert_eq!(read_whole(&mut fed.hub.subscribe(&filters(&["*"]), Position::Earliest)), held, "at {now}");
     }
 }
@@ -43,7 +43,7 @@ async fn old_messages_go_without_anything_being_published() {
     let history = History::new(HistoryLimits { age: Duration::from_millis(1), ..ROOMY });
     let start = history.hub.head();
     history.publish_all("main", &["1", "2"]);
-    let run = tokio::spawn(history.local.clone().run());
+    let run = tokio::spawn(history.memory.clone().run());
     // The clock of the sweep is paused, that of the messages is not.
     let begun = Instant::now();
     while history.hub.topics() > 0 {
@@ -64,7 +64,7 @@ fn all_topics_together_hold_so_many_bytes_and_the_oldest_go_first() {
     let text = "x".repeat(500);
     for offset in 1..=200_u64 {
         fed.append(["a", "b", "c.d"][offset as usize % 3], &text, offset).wake();
-        assert!(fed.feed.bytes() <= limit, "{} bytes after {offset}", fed.feed.bytes());
+        assert!(fed.appender.bytes() <= limit, "{} bytes after {offset}", fed.appender.bytes());
     }
     let batch = fed.hub.subscribe(&filters(&[">"]), Position::Earliest).read(ALL);
     let held: Vec<u64> = batch.entries.iter().map(|entry| entry.message.id.offset).collect();
@@ -89,9 +89,9 @@ fn what_was_counted_is_given_back() {
     for offset in 0..100_u64 {
         fed.append(&format!("t.{}", offset % 7), &"x".repeat(offset as usize), offset).wake();
     }
-    assert!(fed.feed.bytes() > 0);
-    fed.feed.evict_aged(Timestamp::from_millis(100_000));
-    assert_eq!((fed.feed.bytes(), fed.hub.topics()), (0, 0));
+    assert!(fed.appender.bytes() > 0);
+    fed.appender.evict_aged(Timestamp::from_millis(100_000));
+    assert_eq!((fed.appender.bytes(), fed.hub.topics()), (0, 0));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_topic_that_nobody_uses_costs_nothing_and_its_losses_are_still_told() {
     assert_eq!(fed.hub.topics(), 0);
     fed.append("a.b", "1", 1000).wake();
     assert_eq!(fed.hub.topics(), 1);
-    fed.feed.evict_aged(Timestamp::from_millis(2000));
+    fed.appender.evict_aged(Timestamp::from_millis(2000));
     assert_eq!(fed.hub.topics(), 0, "neither messages nor subscribers");
 
     let since = fed.cursor(0);
@@ -125,11 +125,11 @@ fn a_topic_stays_as_long_as_somebody_follows_it() {
     drop(twin);
     fed.append("a", "1", 1000).wake();
     assert_eq!(read_whole(&mut subscriber), ["1"]);
-    fed.feed.evict_aged(Timestamp::from_millis(2000));
+    fed.appender.evict_aged(Timestamp::from_millis(2000));
     assert_eq!(fed.hub.topics(), 1);
     fed.append("a", "2", 3000).wake();
     assert_eq!(read_whole(&mut subscriber), ["2"]);
-    fed.feed.evict_aged(Timestamp::from_millis(4000));
+    fed.appender.evict_aged(Timestamp::from_millis(4000));
     drop(subscriber);
     assert_eq!(fed.hub.topics(), 0);
 }
@@ -139,7 +139,7 @@ fn a_follower_of_a_wildcard_is_told_of_what_a_dropped_topic_lost() {
     let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
     let mut subscriber = fed.hub.subscribe(&filters(&["a.*"]), Position::Now);
     fed.append("a.b", "1", 1000).wake();
-    fed.feed.evict_aged(Timestamp::from_millis(2000));
+    fed.appender.evict_aged(Timestamp::from_millis(2000));
     assert_eq!(fed.hub.topics(), 0);
     fed.append("a.b", "2", 3000).wake();
     let batch = subscriber.read(ALL);

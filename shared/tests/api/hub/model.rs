@@ -158,13 +158,13 @@ impl World {
 
     fn pass(&mut self, time: u64) {
         self.now += time;
-        self.fed.feed.evict_aged(Timestamp::from_millis(self.now));
+        self.fed.appender.evict_aged(Timestamp::from_millis(self.now));
         self.all.iter_mut().filter(|message| message.at + AGE < self.now).for_each(|message| message.held = false);
     }
 
     fn lose(&mut self, count: u64) {
         let head = self.all.len() as u64;
-        self.fed.feed.lost_through(head + count).wake();
+        self.fed.appender.lost_through(head + count).wake();
         let never = |offset| Published { offset, topic: None, at: 0, held: false, lost: true };
         self.all.extend((head + 1..=head + count).map(never));
         self.all.iter_mut().for_each(|message| message.lost = true);
@@ -172,10 +172,10 @@ impl World {
 
     fn replace(&mut self, messages: usize) {
         self.epochs += 1;
-        self.fed.feed = self.fed.feed.renew(Epoch::new(self.epochs));
+        self.fed.appender = self.fed.appender.renew(Epoch::new(self.epochs));
         self.all.clear();
         (0..messages).for_each(|message| self.publish(TOPICS[message % TOPICS.len()]));
-        self.fed.hub.replace(&self.fed.feed).wake();
+        self.fed.hub.replace(&self.fed.appender).wake();
         for follower in &mut self.followers {
             follower.settled.clear();
             (follower.position, follower.forgiven) = (0, 0);

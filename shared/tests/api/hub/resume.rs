@@ -69,7 +69,7 @@ fn an_empty_history_has_a_cursor_to_begin_from() {
     let history = History::new(ROOMY);
     for from in [Position::Now, Position::Earliest] {
         let cursor = history.follow(&["main"], from).cursor();
-        let fresh = History { local: history.local.clone(), hub: history.hub.clone() };
+        let fresh = History { memory: history.memory.clone(), hub: history.hub.clone() };
         let mut subscriber = fresh.follow(&["main"], Position::At(cursor));
         assert!(subscriber.read(ALL).is_empty());
     }

@@ -1,0 +1,197 @@
+//! Whether a stream keeps the promise of delivery.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use serde_json::Value;
+
+use super::{ENVELOPE, HISTORY, StreamSpec};
+use crate::wire;
+use shared::backplane::IDEMPOTENCY_WINDOW;
+
+/// Why a stream cannot be used.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "the NATS stream {stream} has {setting} {is}, and must have {must}: {remedy}, or name another one with \
+     --nats-stream, which is created as it has to be"
+)]
+pub(crate) struct Unfit {
+    stream: String,
+    setting: &'static str,
+    is: String,
+    must: String,
+    remedy: &'static str,
+}
+
+/// What can be put right.
+const EDIT: &str = "change it with `nats stream edit`";
+
+/// What cannot, as nobody knows what is missing.
+const DELETE: &str = "delete it with `nats stream rm`, with all that it holds";
+
+impl StreamSpec {
+    /// Whether the promise of delivery can be kept with these settings.
+    pub(super) fn fit(&self, config: &Config) -> Result<(), Unfit> {
+        let check = |keeps, setting, is, must: &str| self.check(keeps, setting, is, must, EDIT);
+        let file = config.storage == StorageType::File;
+        self.check(file, "the storage", format!("{:?}", config.storage), "File: it is to outlast NATS", DELETE)?;
+        let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
+        check(
+            config.subjects.iter().any(|subject| subject == wire::ALL || subject == ">"),
+            "the subjects",
+            config.subjects.join(", "),
+            wire::ALL,
+        )?;
+        let limits = config.retention == RetentionPolicy::Limits;
+        check(limits, "the retention policy", format!("{:?}", config.retention), "Limits")?;
+        // With any other, publications would be refused once the stream is full.
+        let old = config.discard == DiscardPolicy::Old && !config.discard_new_per_subject;
+        check(old, "the discard policy", format!("{:?}", config.discard), "Old, also per subject")?;
+        check(!config.no_ack, "no_ack", "true".to_owned(), "false: publications are answered once they are confirmed")?;
+        check(!config.sealed, "sealed", "true".to_owned(), "false")?;
+        let window = IDEMPOTENCY_WINDOW.min(self.config.max_age);
+        check(
+            config.duplicate_window >= window,
+            "a duplicate window of",
+            seconds(config.duplicate_window),
+            &format!("{} or more, by which repeated publications are recognised", seconds(window)),
+        )?;
+        let unlimited = "unlimited (-1): what is missing could not be told otherwise";
+        check(config.max_messages <= 0, "max_msgs", config.max_messages.to_string(), unlimited)?;
+        let consumers = "unlimited (-1): every replica has one, and more while it reads older messages";
+        check(config.max_consumers <= 0, "max_consumers", config.max_consumers.to_string(), consumers)?;
+        let enough = self.max_message_bytes + ENVELOPE;
+        check(
+            u64::try_from(config.max_message_size).map_or(true, |size| size == 0 || size >= enough),
+            "max_msg_size",
+            config.max_message_size.to_string(),
+            &format!("unlimited (-1), or {enough} or more, for --max-message-bytes"),
+        )?;
+        check(
+            config.deny_delete,
+            "deny_delete",
+            "false".to_owned(),
+            "true: a deleted message would be missing untold",
+        )?;
+        check(config.deny_purge, "deny_purge", "false".to_owned(), "true: purged messages would be missing untold")?;
+        check(
+            !config.allow_rollup,
+            "allow_rollup_hdrs",
+            "true".to_owned(),
+            "false: what is rolled up would be missing untold",
+        )?;
+        check(config.subject_transform.is_none(), "a subject transform", "set".to_owned(), "none")?;
+        check(config.mirror.is_none() && config.sources.is_none(), "mirror or sources", "set".to_owned(), "none")?;
+        let per_topic = config.max_messages_per_subject.to_string();
+        let created_with = config.metadata.get(HISTORY).cloned().unwrap_or_else(|| "none".to_owned());
+        self.check(
+            created_with == per_topic,
+            "max_msgs_per_subject",
+            format!("{per_topic} (and {HISTORY} {created_with} in its metadata)"),
+            "what it was created with, always, and the same number in its metadata: it was changed once, or the stream \
+             is not one of these servers, so that what is missing cannot be told",
+            DELETE,
+        )
+    }
+
+    /// As [`StreamSpec::fit`], of settings that came with later servers.
+    pub(super) fn fit_newer(&self, config: &Value) -> Result<(), Unfit> {
+        for (setting, what) in [
+            ("allow_msg_ttl", "false: a message with a life of its own would be missing untold"),
+            ("allow_msg_schedules", "false: a schedule changes what is stored"),
+            ("allow_msg_counter", "false: a counter is no message"),
+        ] {
+            self.check(config[setting] != true, setting, "true".to_owned(), what, DELETE)?;
+        }
+        let asynchronous = config["persist_mode"] == "async";
+        let must = "default: what is confirmed has to be stored";
+        self.check(!asynchronous, "persist_mode", "async".to_owned(), must, DELETE)
+    }
+
+    fn check(
+        &self,
+        keeps: bool,
+        setting: &'static str,
+        is: String,
+        must: &str,
+        remedy: &'static str,
+    ) -> Result<(), Unfit> {
+        let unfit = || Unfit { stream: self.name().to_owned(), setting, is, must: must.to_owned(), remedy };
+        if keeps { Ok(()) } else { Err(unfit()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::CHANGED;
+    use super::*;
+    use crate::config::NatsConfig;
+    use serde_json::json;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        nats: NatsConfig,
+    }
+
+    const HISTORY_LIMITS: shared::hub::HistoryLimits =
+        shared::hub::HistoryLimits { messages: 1000, age: Duration::from_secs(600), bytes: 64 << 20 };
+
+    fn spec() -> StreamSpec {
+        let flags = Flags::parse_from(["test"]);
+        StreamSpec::new(&flags.nats, HISTORY_LIMITS, 64 << 10)
+    }
+
+    fn info(spec: &StreamSpec) -> Value {
+        let state = json!({
+            "messages": 0, "bytes": 0, "first_seq": 0, "last_seq": 0, "consumer_count": 0,
+            "first_ts": "0001-01-01T00:00:00Z", "last_ts": "0001-01-01T00:00:00Z",
+        });
+        json!({ "config": &spec.config, "created": "2026-11-22T07:25:08.123456Z", "state": state })
+    }
+
+    fn unfit(spec: &StreamSpec, info: Value) -> Option<String> {
+        spec.seen_as_it_comes(info).unwrap().unfit.map(|unfit| unfit.to_string())
+    }
+
+    #[test]
+    fn a_stream_that_cannot_keep_the_promise_is_told_from_one_that_can() {
+        let spec = spec();
+        assert_eq!(unfit(&spec, info(&spec)), None);
+        for (setting, value) in [
+            ("storage", json!("memory")),
+            ("max_consumers", json!(2)),
+            ("no_ack", json!(true)),
+            ("sealed", json!(true)),
+            ("allow_rollup_hdrs", json!(true)),
+            ("subject_transform", json!({ "src": "push.>", "dest": "x.>" })),
+            ("mirror", json!({ "name": "other" })),
+            ("sources", json!([{ "name": "other" }])),
+            ("discard_new_per_subject", json!(true)),
+            ("allow_msg_ttl", json!(true)),
+            ("allow_msg_schedules", json!(true)),
+            ("allow_msg_counter", json!(true)),
+            ("persist_mode", json!("async")),
+        ] {
+            let mut info = info(&spec);
+            info["config"][setting] = value;
+            let said = unfit(&spec, info).unwrap_or_else(|| panic!("{setting} is passed over"));
+            let word = setting.split('_').next().unwrap();
+            assert!(said.contains(word), "{setting}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_changed_number_is_told_once_and_counts_for_ever() {
+        let spec = spec();
+        for (is, created_with, untold) in [(2, "1000", true), (2, CHANGED, false), (1000, CHANGED, false)] {
+            let mut info = info(&spec);
+            info["config"]["max_msgs_per_subject"] = json!(is);
+            info["config"]["metadata"][HISTORY] = json!(created_with);
+            let seen = spec.seen_as_it_comes(info).unwrap();
+            assert_eq!((seen.unfit.is_some(), seen.changed_untold), (true, untold), "{is} {created_with}");
+        }
+    }
+}

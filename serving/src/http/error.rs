@@ -1,0 +1,218 @@
+//! What a client is told when it cannot have what it asked for.
+
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+use warp::reply::Response;
+
+use crate::app::Refusal;
+use shared::backplane::{BadIdempotencyKey, NotReady, PublishError};
+use shared::cursor::BadCursor;
+use shared::topic::BadTopic;
+
+/// Seconds after which a client that was turned away may try again.
+pub const RETRY_AFTER_SECONDS: u16 = 2;
+
+/// An answer other than what was asked for: a status, and `{"error":"<code>","message":"<what and what to do>"}`.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No such path.
+    #[error("nothing is at this path; the service's page at / lists its routes")]
+    NotFound,
+    /// The path exists, the method does not apply to it.
+    #[error("this path answers to {allow} only")]
+    MethodNotAllowed {
+        /// The methods that apply.
+        allow: &'static str,
+    },
+    /// The head of the request is not HTTP/1.1.
+    #[error("the request is not valid HTTP/1.1: {0}; in a URL, write special characters encoded, such as %3E for >")]
+    BadRequest(String),
+    /// The head of the request is larger than `--max-head-bytes`.
+    #[error("the request line and headers are larger than {limit} bytes; send less or raise --max-head-bytes")]
+    HeadTooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The head or body took longer than `--read-timeout`.
+    #[error("the request took too long to arrive; send its {part} faster")]
+    TooSlow {
+        /// Head or body.
+        part: &'static str,
+    },
+    /// A query parameter is wrong.
+    #[error("{parameter}: {reason}")]
+    BadParameter {
+        /// Which.
+        parameter: &'static str,
+        /// What it takes.
+        reason: String,
+    },
+    /// See [`BadTopic`].
+    #[error("topic: {0}")]
+    BadTopic(#[from] BadTopic),
+    /// See [`BadCursor`].
+    #[error("{0}")]
+    BadCursor(#[from] BadCursor),
+    /// See [`BadIdempotencyKey`].
+    #[error("{0}")]
+    BadKey(#[from] BadIdempotencyKey),
+    /// The body is not the JSON that is asked for.
+    #[error("{0}; send {{\"text\":\"…\"}} with an optional \"event\", or an array of those")]
+    BadJson(String),
+    /// A client's WebSocket frame is not one that the feed takes.
+    #[error(
+        "{0}; send a text frame of {{\"type\":\"publish\",\"text\":\"…\"}} with optional \"topic\", \"event\" and \"key\""
+    )]
+    BadFrame(String),
+    /// There is nothing to publish.
+    #[error("there is no text to publish; send {{\"text\":\"…\"}}, or the text itself with Content-Type: text/plain")]
+    NoText,
+    /// The body is not UTF-8.
+    #[error("the text is not valid UTF-8; send it encoded as UTF-8")]
+    InvalidUtf8,
+    /// A message is larger than `--max-message-bytes`, or a body larger than `--max-body-bytes`.
+    #[error("the {what} is larger than {limit} bytes; send less or raise {flag}")]
+    TooLarge {
+        /// Message or body.
+        what: &'static str,
+        /// The limit, in bytes.
+        limit: usize,
+        /// The flag that sets it.
+        flag: &'static str,
+    },
+    /// The body is encoded in a way that is not understood.
+    #[error("{0}; send UTF-8, without a Content-Encoding")]
+    UnsupportedMediaType(String),
+    /// A route that answers has no use for a body.
+    #[error("this route takes no body; send the request without one")]
+    UnexpectedBody,
+    /// A WebSocket route was asked for without an upgrade.
+    #[error("this route speaks WebSocket; open it with a WebSocket client, version 13")]
+    UpgradeRequired,
+    /// The upgrade to a WebSocket is malformed.
+    #[error("this is no WebSocket handshake: {0}")]
+    BadHandshake(String),
+    /// A route that does not speak WebSocket was asked for an upgrade.
+    #[error("this route does not speak WebSocket; ask for it without an upgrade")]
+    UnexpectedUpgrade,
+    /// The page that asks is of an origin that is not allowed.
+    #[error("pages of this origin may not use the service; allow them with --allow-origin")]
+    OriginNotAllowed,
+    /// `--max-connections` are open.
+    #[error("all connections are taken; try again later")]
+    Full,
+    /// The service is shutting down.
+    #[error("the service is shutting down; try again, another one may take over")]
+    Draining,
+    /// The backplane did not take a publication.
+    #[error("{0}")]
+    Publish(PublishError),
+    /// The backplane cannot be used.
+    #[error("not ready: {0}")]
+    NotReady(NotReady),
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Draining => Self::Draining,
+            Refusal::MessageTooLarge { limit } => {
+                Self::TooLarge { what: "message", limit, flag: "--max-message-bytes" }
+            }
+            Refusal::Backplane(error) => Self::Publish(error),
+            Refusal::NotReady(reason) => Self::NotReady(reason),
+        }
+    }
+}
+
+impl ApiError {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_)
+            | Self::BadParameter { .. }
+            | Self::BadTopic(_)
+            | Self::BadCursor(_)
+            | Self::BadKey(_)
+            | Self::BadJson(_)
+            | Self::BadFrame(_)
+            | Self::NoText
+            | Self::InvalidUtf8
+            | Self::UnexpectedBody
+            | Self::BadHandshake(_)
+            | Self::UnexpectedUpgrade => StatusCode::BAD_REQUEST,
+            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Publish(PublishError::TooManyKeys { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Publish(PublishError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
+            | Self::Full
+            | Self::Draining
+            | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The error's name, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::BadRequest(_) => "bad_request",
+            Self::HeadTooLarge { .. } => "head_too_large",
+            Self::TooSlow { .. } => "too_slow",
+            Self::BadParameter { .. } => "bad_parameter",
+            Self::BadTopic(_) => "bad_topic",
+            Self::BadCursor(_) => "bad_cursor",
+            Self::BadKey(_) => "bad_key",
+            Self::BadJson(_) => "bad_json",
+            Self::BadFrame(_) => "bad_frame",
+            Self::NoText => "no_text",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::TooLarge { .. } => "too_large",
+            Self::UnsupportedMediaType(_) => "unsupported_media_type",
+            Self::UnexpectedBody => "unexpected_body",
+            Self::UpgradeRequired => "upgrade_required",
+            Self::BadHandshake(_) => "bad_handshake",
+            Self::UnexpectedUpgrade => "unexpected_upgrade",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::Full => "full",
+            Self::Draining => "draining",
+            Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
+            Self::Publish(PublishError::TooLarge { .. }) => "too_large",
+            Self::Publish(PublishError::InDoubt(_)) => "in_doubt",
+            Self::NotReady(_) | Self::Publish(PublishError::NotReady(_)) => "not_ready",
+        }
+    }
+
+    /// The answer.
+    pub fn response(&self) -> Response {
+        let body = json!({ "error": self.code(), "message": self.to_string() });
+        let mut response = Response::new(body.to_string().into());
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self {
+            Self::MethodNotAllowed { allow } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::UpgradeRequired => {
+                // RFC 9110, section 15.5.22, and RFC 6455, section 4.4.
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            _ if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
+                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,150 @@
+//! `POST /messages` publishes, `GET /messages` reads the history.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Buf;
+use futures_util::{Stream, StreamExt};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use tokio::time::timeout;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::error::ApiError;
+use super::request::{Request, Upgrade, route};
+use super::{answer, history, json};
+use crate::app::App;
+use shared::backplane::{IdempotencyKey, Publication};
+use shared::message::{Draft, EventName};
+
+pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let app = Arc::clone(app);
+    route("/messages", "GET, POST", Upgrade::Refused)
+        .and(warp::body::stream())
+        .then(move |request: Request, body| {
+            let app = Arc::clone(&app);
+            async move {
+                answer(match request.method {
+                    Method::POST => publish(&app, &request, body).await,
+                    _ => history::page_of(&app, &request).await,
+                })
+            }
+        })
+        .boxed()
+}
+
+async fn publish<B: Buf>(
+    app: &App,
+    request: &Request,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<Response, ApiError> {
+    let topic = request.query.one_topic()?;
+    let key = match request.headers.get("idempotency-key") {
+        Some(key) => Some(key.to_str().unwrap_or_default().parse::<IdempotencyKey>()?),
+        None => None,
+    };
+    let form = Form::of(request)?;
+    let body = read(app, request, body).await?;
+    let (drafts, many) = form.parse(body)?;
+
+    let receipt = app.publish(Publication { topic, drafts, key }).await?;
+    let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    let mut placed: Vec<_> = receipt.placement.each().collect();
+    Ok(if many { json(status, placed) } else { json(status, placed.swap_remove(0)) })
+}
+
+/// Reads the whole body, within `--max-body-bytes` and `--read-timeout`.
+async fn read<B: Buf>(
+    app: &App,
+    request: &Request,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<Vec<u8>, ApiError> {
+    let limit = app.config.input.max_body_bytes.as_u64() as usize;
+    let too_large = || ApiError::TooLarge { what: "body", limit, flag: "--max-body-bytes" };
+    let announced = request.header(CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
+    if announced.is_some_and(|length: usize| length > limit) {
+        return Err(too_large());
+    }
+    let read = async {
+        let mut body = pin!(body);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.next().await {
+            let mut chunk = chunk.map_err(|error| ApiError::BadRequest(error.to_string()))?;
+            if bytes.len() + chunk.remaining() > limit {
+                return Err(too_large());
+            }
+            while chunk.has_remaining() {
+                let part = chunk.chunk();
+                bytes.extend_from_slice(part);
+                let length = part.len();
+                chunk.advance(length);
+            }
+        }
+        Ok(bytes)
+    };
+    let within = app.config.connections.read_timeout;
+    timeout(within, read).await.unwrap_or(Err(ApiError::TooSlow { part: "body" }))
+}
+
+/// What a body is.
+enum Form {
+    Json,
+    /// The text to publish, whatever its type.
+    Text,
+}
+
+/// A message in a body of JSON.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonDraft {
+    text: Option<Box<str>>,
+    #[serde(default)]
+    event: Option<EventName>,
+}
+
+impl JsonDraft {
+    fn draft(self) -> Result<Draft, ApiError> {
+        Ok(Draft { text: self.text.ok_or(ApiError::NoText)?, event: self.event })
+    }
+}
+
+impl Form {
+    fn of(request: &Request) -> Result<Self, ApiError> {
+        if let Some(encoding) = request.header(CONTENT_ENCODING.as_str())
+            && !encoding.eq_ignore_ascii_case("identity")
+        {
+            return Err(ApiError::UnsupportedMediaType(format!("the encoding {encoding} is not understood")));
+        }
+        let content_type = request.header(CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
+        let mut parts = content_type.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default();
+        for parameter in parts {
+            if let Some(charset) = parameter.strip_prefix("charset=")
+                && !matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
+            {
+                return Err(ApiError::UnsupportedMediaType(format!("the charset {charset} is not understood")));
+            }
+        }
+        let is_json = essence == "application/json" || essence.ends_with("+json");
+        Ok(if is_json { Self::Json } else { Self::Text })
+    }
+
+    /// The messages in a body, and whether they came as an array.
+    fn parse(self, body: Vec<u8>) -> Result<(Vec<Draft>, bool), ApiError> {
+        let body = String::from_utf8(body).map_err(|_| ApiError::InvalidUtf8)?;
+        let bad_json = |error: serde_json::Error| ApiError::BadJson(error.to_string());
+        let (drafts, many): (Vec<Draft>, bool) = match self {
+            Self::Text if body.is_empty() => return Err(ApiError::NoText),
+            Self::Text => (vec![Draft::text(body)], false),
+            Self::Json if body.trim_start().starts_with('[') => {
+                let drafts: Vec<JsonDraft> = serde_json::from_str(&body).map_err(bad_json)?;
+                (drafts.into_iter().map(JsonDraft::draft).collect::<Result<_, _>>()?, true)
+            }
+            Self::Json => (vec![serde_json::from_str::<JsonDraft>(&body).map_err(bad_json)?.draft()?], false),
+        };
+        if drafts.is_empty() { Err(ApiError::NoText) } else { Ok((drafts, many)) }
+    }
+}

@@ -1,0 +1,82 @@
+//! `/livez`, `/readyz`, and the `healthcheck` command that asks.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serving::healthcheck::ask;
+use testkit::soon;
+use tokio::net::TcpListener;
+
+use crate::service::Service;
+
+#[tokio::test]
+async fn a_service_that_runs_is_live_and_ready() {
+    let service = Service::start(&[]).await;
+    assert_eq!(service.get("/livez").await.text("status"), "live");
+    assert_eq!(service.get("/readyz").await.text("status"), "ready");
+    soon(ask(service.address())).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_healthcheck_reaches_a_service_that_listens_on_any_address() {
+    let service = Service::start(&[]).await;
+    soon(ask((Ipv4Addr::UNSPECIFIED, service.address().port()).into())).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_healthcheck_says_why_a_service_is_not_ready() {
+    let service = Service::start(&[]).await;
+    service.app.drain.begin();
+    let error = soon(ask(service.address())).await.unwrap_err();
+    assert!(error.to_string().contains("shutting down"), "{error:#}");
+    service.get("/readyz").await.assert_error(503, "not_ready", "shutting down");
+    service.assert_serving().await;
+}
+
+#[tokio::test]
+async fn the_healthcheck_fails_where_nothing_listens() {
+    // Bound and not listening: nobody else gets the port, and nobody answers.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address: SocketAddr = socket.local_addr().unwrap();
+    let error = soon(ask(address)).await.unwrap_err();
+    assert!(error.to_string().contains(&address.to_string()), "{error:#}");
+}
+
+#[tokio::test]
+async fn the_healthcheck_gives_up_on_a_service_that_does_not_answer() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let error = soon(ask(listener.local_addr().unwrap())).await.unwrap_err();
+    assert!(error.to_string().contains("no answer"), "{error:#}");
+}
+
+#[tokio::test]
+async fn the_healthcheck_fails_on_what_is_no_http() {
+    use tokio::io::AsyncWriteExt;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    for answer in ["", "SSH-2.0-OpenSSH_9.9\r\n", "\r\n\r\n"] {
+        let asked = tokio::spawn(ask(address));
+        let (mut stream, _) = soon(listener.accept()).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        drop(stream);
+        assert!(soon(asked).await.unwrap().is_err(), "{answer:?} was taken for ready");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told_with_the_flag_to_choose_another() {
+    let service = Service::start(&[]).await;
+    let error = serving::http::listen(service.address()).unwrap_err();
+    let message = format!("{error:#}");
+    assert!(message.contains("--listen") && message.contains(&service.address().to_string()), "{message}");
+    let free = serving::http::listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    assert_ne!(free.local_addr().unwrap().port(), 0);
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_told() {
+    let flags = ["--history-bytes", "100 KiB", "--max-message-bytes", "64 KiB"];
+    let error = crate::service::app(&flags).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("--history-bytes") && message.contains("--max-message-bytes"), "{message}");
+}

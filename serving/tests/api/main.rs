@@ -1,0 +1,18 @@
+//! What users rely on in every service, over real sockets.
+
+#![allow(clippy::unwrap_used)]
+
+mod answer;
+mod service;
+
+mod admission;
+mod bad_request;
+mod body;
+mod connection;
+mod drain;
+mod head;
+mod health;
+mod history;
+mod origin;
+mod pages;
+mod publish;
