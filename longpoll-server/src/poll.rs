@@ -9,7 +9,6 @@ use serving::http::{Answer, ApiError, Ended, Event, Request, Responder, Socket, 
 use serving::page;
 use shared::cursor::Position;
 use shared::hub::{Batch, BatchLimit, Subscriber};
-use shared::message::Message;
 use tokio::time::Instant;
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
@@ -21,11 +20,6 @@ const MAX_WAIT: Duration = Duration::from_secs(55);
 
 /// How long more messages of a burst are waited for once there is one.
 pub(crate) const GATHER: Duration = Duration::from_millis(2);
-
-/// A message as the JSON that a page holds.
-pub(crate) fn encode(message: &Message) -> Bytes {
-    message.to_json().into()
-}
 
 /// What all polls share.
 pub(crate) struct Poll {
@@ -61,7 +55,7 @@ impl Poll {
             limit: BatchLimit { messages, bytes: page::MAX_BYTES },
             responder: request.responder(),
         };
-        let batch = self.app.read(&mut held.subscriber, held.limit).await?;
+        let batch = self.app.read(&mut held.subscriber, &page::JSON, held.limit).await?;
         if !batch.is_empty() || wait.is_zero() {
             return Ok(response(StatusCode::OK, held.page(&batch)));
         }
@@ -107,7 +101,7 @@ impl HeldPage {
         }
         // Where older messages cannot be read now, nothing is told, and the client asks again with the cursor it has.
         let nothing_yet = || Batch { more: true, ..Batch::default() };
-        let batch = app.read(&mut self.subscriber, self.limit).await.unwrap_or_else(|_| nothing_yet());
+        let batch = app.read(&mut self.subscriber, &page::JSON, self.limit).await.unwrap_or_else(|_| nothing_yet());
         let (answer, responder) = self.answer(&app, &batch);
         socket.answer(&responder, &answer).await
     }
@@ -119,7 +113,7 @@ impl HeldPage {
     }
 
     fn page(&self, batch: &Batch) -> Vec<u8> {
-        page::encode(batch, self.subscriber.cursor(), |entry| entry.wire.clone())
+        page::encode(batch, self.subscriber.cursor())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::CommonConfig;
 use crate::drain::Drain;
 use shared::backplane::{Backplane, NotReady, Publication, PublishError, Receipt};
 use shared::cursor::Position;
-use shared::hub::{Batch, BatchLimit, Hub, Subscriber};
+use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::TopicFilter;
 
 /// How long a page waits for messages that memory does not hold.
@@ -112,15 +112,20 @@ impl App {
     ///
     /// # Errors
     /// When the archive is out of reach. The subscriber is where it was.
-    pub async fn read(&self, subscriber: &mut Subscriber, limit: BatchLimit) -> Result<Batch, Refusal> {
-        let batch = subscriber.read(limit);
+    pub async fn read(
+        &self,
+        subscriber: &mut Subscriber,
+        format: &'static Format,
+        limit: BatchLimit,
+    ) -> Result<Batch, Refusal> {
+        let batch = subscriber.read(format, limit);
         if !batch.is_empty() || !batch.more {
             return Ok(batch);
         }
         let reading = async {
             loop {
                 subscriber.changed().await;
-                let batch = subscriber.read(limit);
+                let batch = subscriber.read(format, limit);
                 if !batch.is_empty() || !batch.more {
                     return batch;
                 }

@@ -9,7 +9,7 @@ use serving::app::App;
 use serving::http::{Answer, ApiError, Ended, Event, Request, Socket, Unread};
 use shared::cursor::{Cursor, Position};
 use shared::gap::Gap;
-use shared::hub::{BatchLimit, Subscriber, WireBatch};
+use shared::hub::{BatchLimit, EncodedBatch, Format, Subscriber};
 use shared::message::Message;
 use tokio::time::Instant;
 use warp::http::{HeaderValue, StatusCode};
@@ -27,8 +27,11 @@ const HEADERS: [(&str, &str); 3] = [
     ("x-accel-buffering", "no"),
 ];
 
+/// The format of the stream.
+static TEXT: Format = Format::new(encode);
+
 /// A message as an event: its cursor as `id`, its `event` where it has one, and a `data` line for each line of its text.
-pub(crate) fn encode(message: &Message) -> Bytes {
+fn encode(message: &Message) -> Bytes {
     let mut event = format!("id: {}\n", message.id);
     if let Some(name) = &message.event {
         event.push_str("event: ");
@@ -112,13 +115,13 @@ impl Stream {
     /// Writes everything that waits.
     async fn deliver(&mut self, socket: &mut Socket) -> io::Result<()> {
         loop {
-            let WireBatch { gap, wire, more } = self.subscriber.read_wire(BATCH);
+            let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&TEXT, BATCH);
             let gap = gap.map(|gap| encode_gap(&gap)).unwrap_or_default();
-            if gap.is_empty() && wire.is_empty() {
+            if gap.is_empty() && bytes.is_empty() {
                 // Nothing, or nothing yet: `changed` tells when older messages are there.
                 return Ok(());
             }
-            socket.write_parts([gap.as_bytes(), &wire]).await?;
+            socket.write_parts([gap.as_bytes(), &bytes]).await?;
             if !more {
                 return Ok(());
             }

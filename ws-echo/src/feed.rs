@@ -6,7 +6,7 @@ use serving::app::App;
 use serving::http::{Answer, ApiError, Request};
 use shared::backplane::Publication;
 use shared::cursor::{Cursor, Position};
-use shared::hub::{BatchLimit, Subscriber, WireBatch};
+use shared::hub::{BatchLimit, EncodedBatch, Subscriber};
 use shared::message::Draft;
 
 use crate::close::Close;
@@ -63,12 +63,12 @@ async fn run(session: &mut Session, mut subscriber: Subscriber) -> Result<(), Cl
 
 /// Writes a batch of what waits. Returns whether there is more to be had at once.
 async fn deliver(session: &mut Session, subscriber: &mut Subscriber) -> Result<bool, Close> {
-    let WireBatch { gap, wire, more } = subscriber.read_wire(BATCH);
+    let EncodedBatch { gap, bytes, more } = subscriber.read_encoded(&frame::MESSAGE, BATCH);
     let gap = gap.map(|gap| Told::Gap(&gap).frame()).unwrap_or_default();
-    if gap.is_empty() && wire.is_empty() {
+    if gap.is_empty() && bytes.is_empty() {
         return Ok(false);
     }
-    session.send_frames([&gap[..], &wire]).await?;
+    session.send_frames([&gap[..], &bytes]).await?;
     Ok(more)
 }
 

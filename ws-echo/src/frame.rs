@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serving::http::ApiError;
 use shared::cursor::Cursor;
 use shared::gap::Gap;
+use shared::hub::Format;
 use shared::message::{EventName, Message};
 use shared::topic::Topic;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
@@ -49,9 +50,8 @@ pub(crate) fn put(into: &mut Vec<u8>, opcode: OpCode, payload: &[&[u8]]) {
     payload.iter().for_each(|part| into.extend_from_slice(part));
 }
 
-pub(crate) fn encode_message(message: &Message) -> Bytes {
-    Told::Message(message).frame()
-}
+/// The format of the feed: each message is a text frame of JSON.
+pub(crate) static MESSAGE: Format = Format::new(|message| Told::Message(message).frame());
 
 /// What a client may say.
 #[derive(Debug, Deserialize)]

@@ -31,14 +31,14 @@ pub use config::Config;
 use serving::app::App;
 use serving::config::CommonConfig;
 use shared::backplane::{Backplane, Memory};
-use shared::hub::{Encode, Hub};
+use shared::hub::Hub;
 
 /// Serves on a listener until `stop`, then drains.
 ///
 /// # Errors
 /// When the flags contradict each other or the system leaves no room to serve.
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let (backplane, hub) = config.backplanes.open(&config.common, frame::encode_message, Duration::ZERO)?;
+    let (backplane, hub) = config.backplanes.open(&config.common, Duration::ZERO)?;
     let app = App::new(config.common, backplane, hub)?;
     let routes = routes::routes(&app, config.reply_prefix.into());
     serving::http::serve(listener, app, routes, config.tick_text, stop).await
@@ -55,20 +55,15 @@ pub struct Backplanes {
 
 impl Backplanes {
     /// Opens the history that the flags name; without any, one in memory.
-    fn open(
-        &self,
-        config: &CommonConfig,
-        encode: Encode,
-        gather: Duration,
-    ) -> anyhow::Result<(Arc<dyn Backplane>, Hub)> {
+    fn open(&self, config: &CommonConfig, gather: Duration) -> anyhow::Result<(Arc<dyn Backplane>, Hub)> {
         let limits = config.history.limits();
         #[cfg(feature = "nats")]
         if self.nats.is_asked_for() {
             let max_message_bytes = config.input.max_message_bytes.as_u64();
-            let (nats, hub) = backplane_nats::Nats::new(&self.nats, limits, max_message_bytes, encode, gather)?;
+            let (nats, hub) = backplane_nats::Nats::new(&self.nats, limits, max_message_bytes, gather)?;
             return Ok((Arc::new(nats), hub));
         }
-        let (memory, hub) = Memory::new(limits, config.history.idempotency_keys, encode);
+        let (memory, hub) = Memory::new(limits, config.history.idempotency_keys);
         Ok((Arc::new(memory.gather_for(gather)), hub))
     }
 }

@@ -1,6 +1,5 @@
 //! `GET /messages`: a page of history, never held.
 
-use bytes::Bytes;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -18,8 +17,8 @@ pub(super) async fn page_of(app: &App, request: &Request) -> Result<Response, Ap
     let since = request.query.since()?.unwrap_or(Position::Earliest);
     let messages = request.query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     let mut subscriber = app.subscribe(&topics, since).await?;
-    let batch = app.read(&mut subscriber, BatchLimit { messages, bytes: MAX_BYTES }).await?;
-    let page = page::encode(&batch, subscriber.cursor(), |entry| Bytes::from(entry.message.to_json()));
+    let batch = app.read(&mut subscriber, &page::JSON, BatchLimit { messages, bytes: MAX_BYTES }).await?;
+    let page = page::encode(&batch, subscriber.cursor());
 
     let mut response = Response::new(page.into());
     *response.status_mut() = StatusCode::OK;

@@ -31,8 +31,7 @@ pub(crate) fn config(flags: &[&str]) -> CommonConfig {
 /// When flags contradict each other.
 pub(crate) fn app(flags: &[&str]) -> anyhow::Result<Arc<App>> {
     let config = config(flags);
-    let (memory, hub) =
-        Memory::new(config.history.limits(), config.history.idempotency_keys, |message| message.to_json().into());
+    let (memory, hub) = Memory::new(config.history.limits(), config.history.idempotency_keys);
     App::new(config, Arc::new(memory), hub)
 }
 
@@ -114,7 +113,7 @@ impl Service {
     /// The texts that the history of a topic holds, read without the network.
     pub(crate) fn held(&self, topic: &str) -> Vec<String> {
         let mut subscriber = self.app.subscribe_in_memory(&[topic.parse().unwrap()], Position::Earliest).unwrap();
-        let batch = subscriber.read(BatchLimit { messages: usize::MAX, bytes: usize::MAX });
+        let batch = subscriber.read(&serving::page::JSON, BatchLimit { messages: usize::MAX, bytes: usize::MAX });
         batch.entries.iter().map(|entry| entry.message.text.to_string()).collect()
     }
 }
