@@ -11,8 +11,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serving::app::{App, Refusal};
+use serving::app::App;
 use serving::page;
+use serving::refusal::Refusal;
 use shared::cursor::{Cursor, Position};
 use shared::hub::{BatchLimit, Subscriber};
 use shared::topic::Topic;
@@ -124,7 +125,7 @@ impl Queue {
 
 impl Turn {
     /// Takes the message once it is there.
-    pub(crate) fn poll_arrives(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let queues = Arc::clone(&self.queues);
         loop {
             ready!(self.subscriber.poll_changed(cx));
@@ -230,11 +231,11 @@ mod tests {
         let newcomer = queues.take(&topic);
         tokio::pin!(newcomer);
         assert!(newcomer.as_mut().now_or_never().is_none());
-        assert_eq!(text(&poll_fn(|cx| one.poll_arrives(cx)).await), "m");
+        assert_eq!(text(&poll_fn(|cx| one.poll_message(cx)).await), "m");
         drop(one);
         let mut newcomer = newcomer.await.unwrap().unwrap_err();
         publish(&queues, "n").await;
         assert_eq!(text(&two.give_up().unwrap()), "m", "who waited then gets it too");
-        assert_eq!(text(&poll_fn(|cx| newcomer.poll_arrives(cx)).await), "n");
+        assert_eq!(text(&poll_fn(|cx| newcomer.poll_message(cx)).await), "n");
     }
 }

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Parser;
-use serving::app::App;
+use serving::app::{App, ConfigError};
 use serving::config::CommonConfig;
-use serving::http::{Routes, serve};
+use serving::routes::Routes;
+use serving::server::serve;
 use shared::backplane::Memory;
 use shared::cursor::Position;
 use shared::hub::BatchLimit;
@@ -29,7 +30,7 @@ pub(crate) fn config(flags: &[&str]) -> CommonConfig {
 ///
 /// # Errors
 /// When flags contradict each other.
-pub(crate) fn app(flags: &[&str]) -> anyhow::Result<Arc<App>> {
+pub(crate) fn app(flags: &[&str]) -> Result<Arc<App>, ConfigError> {
     let config = config(flags);
     let (memory, hub) = Memory::new(config.history.limits(), config.history.idempotency_keys);
     App::new(config, Arc::new(memory), hub)
