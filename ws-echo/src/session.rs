@@ -1,6 +1,7 @@
 //! A WebSocket from handshake to close.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -105,36 +106,53 @@ impl Session {
 
     /// Waits for the client's next message, for news, or to be released. Beats and answers pings while it waits.
     pub(crate) async fn next(&mut self, mut news: impl FnMut(&mut Context<'_>) -> Poll<()>) -> Result<Next, Close> {
+        let mut incoming = self.reader.next();
         loop {
-            if !self.reader.is_empty() {
-                let mut answers = Vec::new();
-                let received = self.received(&mut answers);
-                self.send_frames([&answers[..]]).await?;
-                if let Some(message) = received? {
-                    return Ok(Next::Message(message));
-                }
+            let mut answers = Vec::new();
+            let received = self.answered(incoming, &mut answers);
+            self.send_frames([&answers[..]]).await?;
+            if let Some(message) = received? {
+                return Ok(Next::Message(message));
             }
-            match self.socket.next_or(&mut news).await {
-                Event::Readable => {
-                    let Self { socket, reader, heard, .. } = self;
-                    socket.read(|bytes| {
-                        *heard = Instant::now();
-                        reader.push(bytes);
-                    })?;
-                }
+            incoming = match self.socket.next_or(&mut news).await {
+                Event::Readable => self.read()?,
                 Event::News => return Ok(Next::News),
-                Event::Due => self.beat().await?,
-                Event::Draining => {}
+                Event::Due => {
+                    self.beat().await?;
+                    Ok(None)
+                }
+                Event::Draining => Ok(None),
                 Event::Released => return Ok(Next::Released),
             }
         }
     }
 
+    /// Reads from the socket, and returns what the reader makes of it.
+    fn read(&mut self) -> io::Result<Result<Option<Incoming>, Close>> {
+        let Self { socket, reader, heard, .. } = self;
+        let mut incoming = Ok(None);
+        socket.read(|bytes| {
+            *heard = Instant::now();
+            incoming = reader.receive(bytes);
+        })?;
+        Ok(incoming)
+    }
+
     /// The next message that has been read already. Adds to `answers` what the protocol asks for; to be sent even if
     /// this is the end.
     pub(crate) fn received(&mut self, answers: &mut Vec<u8>) -> Result<Option<Message>, Close> {
-        while let Some(incoming) = self.reader.next()? {
-            match incoming {
+        let incoming = self.reader.next();
+        self.answered(incoming, answers)
+    }
+
+    /// As [`Session::received`], beginning with what the reader gave.
+    fn answered(
+        &mut self,
+        mut incoming: Result<Option<Incoming>, Close>,
+        answers: &mut Vec<u8>,
+    ) -> Result<Option<Message>, Close> {
+        while let Some(received) = incoming? {
+            match received {
                 Incoming::Text(text) => return Ok(Some(Message::Text(text))),
                 Incoming::Binary(bytes) => return Ok(Some(Message::Binary(bytes))),
                 Incoming::Ping(payload) => frame::put(answers, OpCode::Control(Control::Pong), &[&payload]),
@@ -149,6 +167,7 @@ impl Session {
                     return Err(Close::ByClient);
                 }
             }
+            incoming = self.reader.next();
         }
         Ok(None)
     }
