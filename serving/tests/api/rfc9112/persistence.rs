@@ -67,13 +67,6 @@ async fn a_line_end_after_a_body_is_ignored() {
     assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [201, 200]);
 }
 
-/// Section 9.5: a client may end its side once it has sent its request, and reads the answer.
-#[tokio::test]
-async fn a_half_closed_connection_gets_its_answer() {
-    let service = Service::start(&[]).await;
-    assert_eq!(answers_to(&service, ASK).await.len(), 1);
-}
-
 /// Section 9.6: requests after one that says `close` are not served.
 #[tokio::test]
 async fn nothing_is_served_after_close() {
