@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use longpoll_server::Config;
 use serving::config::Command;
-use serving::{healthcheck, http, logging};
+use serving::{healthcheck, logging, server, signals};
 use tikv_jemallocator::Jemalloc;
 
 // Waiting connections are many small allocations, and bursts come and go: it packs the one and gives back the other.
@@ -16,7 +16,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 async fn main() -> ExitCode {
     let config = Config::parse();
     let result = match config.command {
-        Some(Command::Healthcheck) => healthcheck::ask(config.listen).await,
+        Some(Command::Healthcheck) => healthcheck::ask(config.listen).await.map_err(Into::into),
         None => run(config).await,
     };
     match result {
@@ -30,7 +30,8 @@ async fn main() -> ExitCode {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     logging::start(&config.common.log);
-    let stop = http::stop_signal()?;
-    let listener = http::listen(config.listen)?;
-    longpoll_server::run(listener, config, stop).await
+    let stop = signals::stop_signal()?;
+    let listener = server::listen(config.listen)?;
+    longpoll_server::run(listener, config, stop).await?;
+    Ok(())
 }

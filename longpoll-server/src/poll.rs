@@ -1,33 +1,31 @@
 //! `GET /poll`: answered at once if there is something, else held until there is.
 
 use std::sync::Arc;
+use std::task::{self, Context};
 use std::time::Duration;
 
 use bytes::Bytes;
 use serving::app::App;
-use serving::http::{Answer, ApiError, Ended, Event, Request, Responder, Socket, Unread};
+use serving::connection::{Answer, Client, Event, Flow, Session};
+use serving::error::ApiError;
 use serving::page;
+use serving::reply::{Body, Reply};
+use serving::request::Request;
 use shared::cursor::Position;
 use shared::hub::{Batch, BatchLimit, Subscriber};
-use shared::message::Message;
 use tokio::time::Instant;
-use warp::http::{HeaderValue, StatusCode};
-use warp::reply::Response;
+use warp::http::StatusCode;
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use crate::queue::{Queues, Turn};
 
 /// The longest time that a request may ask to be held.
 const MAX_WAIT: Duration = Duration::from_secs(55);
 
-/// How long more messages of a burst are waited for once there is one.
+/// The time that the messages of a burst have to join the first one of them.
 pub(crate) const GATHER: Duration = Duration::from_millis(2);
 
-/// A message as the JSON that a page holds.
-pub(crate) fn encode(message: &Message) -> Bytes {
-    message.to_json().into()
-}
-
-/// What all polls share.
+/// Answers polls.
 pub(crate) struct Poll {
     app: Arc<App>,
     queues: Arc<Queues>,
@@ -40,7 +38,7 @@ impl Poll {
         Self { app, queues, hold }
     }
 
-    /// Answers at once, or hands the connection over to be held.
+    /// Answers at once, or has the request held.
     pub(crate) async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         match request.query.since()? {
             Some(since) => self.page(request, since).await,
@@ -48,7 +46,7 @@ impl Poll {
         }
     }
 
-    /// What comes after a cursor.
+    /// Answers with everything after a cursor.
     async fn page(&self, request: Request, since: Position) -> Result<Answer, ApiError> {
         let topics = request.query.topics()?;
         let messages = request.query.number("limit", 1..=page::MAX_LIMIT)?.unwrap_or(page::DEFAULT_LIMIT);
@@ -56,20 +54,16 @@ impl Poll {
             // Clients whose time runs out together would come back together.
             self.hold.mul_f64(1.0 - 0.2 * fastrand::f64())
         });
-        let mut held = HeldPage {
-            subscriber: self.app.subscribe(&topics, since).await?,
-            limit: BatchLimit { messages, bytes: page::MAX_BYTES },
-            responder: request.responder(),
-        };
-        let batch = self.app.read(&mut held.subscriber, held.limit).await?;
+        let limit = BatchLimit { messages, bytes: page::MAX_BYTES };
+        let mut subscriber = self.app.subscribe(&topics, since).await?;
+        let batch = self.app.read(&mut subscriber, &page::JSON, limit).await?;
         if !batch.is_empty() || wait.is_zero() {
-            return Ok(response(StatusCode::OK, held.page(&batch)));
+            return Ok(Answer::Whole(page_of(&batch, &subscriber)));
         }
-        let app = Arc::clone(&self.app);
-        request.hand_over(&self.app, move |socket| held.run(socket, app, wait))
+        request.hold(HeldPage { subscriber, limit, wait })
     }
 
-    /// The next message of the topic's queue.
+    /// Answers with the next message of the topic's queue.
     async fn one(&self, request: Request) -> Result<Answer, ApiError> {
         let topic = request.query.one_topic()?;
         if request.query.get("limit").is_some() {
@@ -77,100 +71,95 @@ impl Poll {
             return Err(ApiError::BadParameter { parameter: "limit", reason });
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
-        let turn = match self.queues.take(&topic).await? {
-            Ok(message) => return Ok(response(StatusCode::OK, message)),
-            Err(_) if wait.is_zero() => return Ok(response(StatusCode::NO_CONTENT, "")),
-            Err(turn) => turn,
-        };
-        let held = HeldTurn { turn, responder: request.responder() };
-        let app = Arc::clone(&self.app);
-        request.hand_over(&self.app, move |socket| held.run(socket, app, wait))
+        match self.queues.take(&topic).await? {
+            Ok(message) => Ok(Answer::Whole(json(Body::from_iter([message])))),
+            Err(_) if wait.is_zero() => Ok(Answer::Whole(nothing())),
+            Err(turn) => request.hold(HeldTurn { turn: Some(turn), message: None, wait }),
+        }
     }
 }
 
-/// A request that waits for what comes after its cursor.
+/// A request that waits for something after its cursor.
 struct HeldPage {
     subscriber: Subscriber,
     limit: BatchLimit,
-    responder: Responder,
+    wait: Duration,
 }
 
-impl HeldPage {
-    async fn run(mut self, mut socket: Socket, app: Arc<App>, wait: Duration) -> Ended {
-        socket.set_due(Instant::now() + wait);
-        loop {
-            match socket.next(&mut self.subscriber).await {
-                Event::News | Event::Due | Event::Released => break,
-                Event::Readable if socket.take_in(Unread::Keep).is_err() => return Ended::Gone,
-                Event::Readable | Event::Draining => {}
+impl Session for HeldPage {
+    fn begin(&mut self, client: &mut Client) {
+        client.set_due(Instant::now() + self.wait);
+    }
+
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow {
+        match event {
+            Event::News | Event::Due | Event::Released => {}
+            Event::Readable => {
+                client.keep_input();
+                return Flow::Continue;
             }
+            Event::Draining | Event::Done => return Flow::Continue,
         }
-        // Where older messages cannot be read now, nothing is told, and the client asks again with the cursor it has.
-        let nothing_yet = || Batch { more: true, ..Batch::default() };
-        let batch = app.read(&mut self.subscriber, self.limit).await.unwrap_or_else(|_| nothing_yet());
-        let (answer, responder) = self.answer(&app, &batch);
-        socket.answer(&responder, &answer).await
+        let batch = self.subscriber.read(&page::JSON, self.limit);
+        // The news may be that older messages are being fetched.
+        if batch.is_empty() && event == Event::News {
+            return Flow::Continue;
+        }
+        client.answer(page_of(&batch, &self.subscriber));
+        Flow::Finish
     }
 
-    /// What is written. The subscriber is not needed while it is on its way.
-    fn answer(self, app: &App, batch: &Batch) -> (Vec<u8>, Responder) {
-        let page = self.page(batch);
-        whole(self.responder, app, StatusCode::OK, &page)
-    }
-
-    fn page(&self, batch: &Batch) -> Vec<u8> {
-        page::encode(batch, self.subscriber.cursor(), |entry| entry.wire.clone())
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> task::Poll<Event> {
+        self.subscriber.poll_changed(cx).map(|()| Event::News)
     }
 }
 
 /// A request that waits for the next message of a queue.
 struct HeldTurn {
-    turn: Turn,
-    responder: Responder,
+    turn: Option<Turn>,
+    /// The message that has come.
+    message: Option<Bytes>,
+    wait: Duration,
 }
 
-impl HeldTurn {
-    async fn run(self, mut socket: Socket, app: Arc<App>, wait: Duration) -> Ended {
-        let Self { mut turn, responder } = self;
-        socket.set_due(Instant::now() + wait);
-        let mut arrived = None;
-        loop {
-            let event = socket.next_or(|cx| turn.poll_arrives(cx).map(|message| arrived = Some(message)));
-            match event.await {
-                Event::News | Event::Due | Event::Released => break,
-                // Looked at first, so that a message is not taken for a client that has gone.
-                Event::Readable if socket.take_in(Unread::Keep).is_err() => return Ended::Gone,
-                Event::Readable | Event::Draining => {}
+impl Session for HeldTurn {
+    fn begin(&mut self, client: &mut Client) {
+        client.set_due(Instant::now() + self.wait);
+    }
+
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow {
+        match event {
+            Event::News | Event::Due | Event::Released => {
+                let message = self.message.take().or_else(|| self.turn.take()?.give_up());
+                client.answer(message.map_or_else(nothing, |message| json(Body::from_iter([message]))));
+                Flow::Finish
             }
+            Event::Readable => {
+                client.keep_input();
+                Flow::Continue
+            }
+            Event::Draining | Event::Done => Flow::Continue,
         }
-        let (answer, responder) = match arrived.or_else(|| turn.give_up()) {
-            Some(message) => whole(responder, &app, StatusCode::OK, &message),
-            None => whole(responder, &app, StatusCode::NO_CONTENT, &[]),
-        };
-        socket.answer(&responder, &answer).await
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> task::Poll<Event> {
+        let Some(turn) = &mut self.turn else { return task::Poll::Pending };
+        turn.poll_message(cx).map(|message| {
+            self.message = Some(message);
+            Event::News
+        })
     }
 }
 
-/// What is written for an answer. It is the last one on the connection if the service is shutting down.
-fn whole(mut responder: Responder, app: &App, status: StatusCode, json: &[u8]) -> (Vec<u8>, Responder) {
-    if app.drain.is_draining() {
-        responder.close();
-    }
-    let headers = headers(status).iter().map(|(name, value)| (*name, value.as_bytes()));
-    (responder.whole(status, headers, json), responder)
+fn page_of(batch: &Batch, subscriber: &Subscriber) -> Reply {
+    json(page::body(batch, subscriber.cursor()))
 }
 
-/// The same for a request that is not held.
-fn response(status: StatusCode, json: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(json.into().into());
-    *response.status_mut() = status;
-    for (name, value) in headers(status) {
-        response.headers_mut().insert(*name, HeaderValue::from_static(value));
-    }
-    Answer::Response(response)
+fn json(body: Body) -> Reply {
+    Reply::new(StatusCode::OK, body).with(CACHE_CONTROL, "no-store").with(CONTENT_TYPE, "application/json")
 }
 
-fn headers(status: StatusCode) -> &'static [(&'static str, &'static str)] {
-    const HEADERS: &[(&str, &str)] = &[("cache-control", "no-store"), ("content-type", "application/json")];
-    if status == StatusCode::OK { HEADERS } else { &HEADERS[..1] }
+/// The answer where no message has come in time.
+fn nothing() -> Reply {
+    Reply::empty(StatusCode::NO_CONTENT).with(CACHE_CONTROL, "no-store")
 }

@@ -11,7 +11,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serving::app::{App, Refusal};
+use serving::app::App;
+use serving::page;
+use serving::refusal::Refusal;
 use shared::cursor::{Cursor, Position};
 use shared::hub::{BatchLimit, Subscriber};
 use shared::topic::Topic;
@@ -123,7 +125,7 @@ impl Queue {
 
 impl Turn {
     /// Takes the message once it is there.
-    pub(crate) fn poll_arrives(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let queues = Arc::clone(&self.queues);
         loop {
             ready!(self.subscriber.poll_changed(cx));
@@ -168,8 +170,8 @@ impl Drop for Turn {
 }
 
 fn next(subscriber: &mut Subscriber) -> Option<(Bytes, Cursor)> {
-    let entry = subscriber.read(ONE).entries.pop()?;
-    Some((entry.wire.clone(), entry.message.id))
+    let entry = subscriber.read(&page::JSON, ONE).entries.pop()?;
+    Some((entry.encoded(&page::JSON), entry.message.id))
 }
 
 #[cfg(test)]
@@ -191,8 +193,13 @@ mod tests {
 
     fn queues() -> Arc<Queues> {
         let flags = Flags::try_parse_from(["test"]).unwrap();
-        let (memory, hub) = Memory::new(flags.common.history.limits(), 1, |message| message.text.to_string().into());
+        let (memory, hub) = Memory::new(flags.common.history.limits(), 1);
         Arc::new(Queues::new(App::new(flags.common, Arc::new(memory), hub).unwrap()))
+    }
+
+    fn text(message: &[u8]) -> String {
+        let message: serde_json::Value = serde_json::from_slice(message).unwrap();
+        message["text"].as_str().unwrap().to_owned()
     }
 
     async fn publish(queues: &Queues, text: &str) {
@@ -212,7 +219,7 @@ mod tests {
         drop(one);
         assert!(newcomer.as_mut().now_or_never().is_none());
         drop(two);
-        assert_eq!(newcomer.await.unwrap().unwrap(), "m");
+        assert_eq!(text(&newcomer.await.unwrap().unwrap()), "m");
     }
 
     #[tokio::test]
@@ -224,11 +231,11 @@ mod tests {
         let newcomer = queues.take(&topic);
         tokio::pin!(newcomer);
         assert!(newcomer.as_mut().now_or_never().is_none());
-        assert_eq!(poll_fn(|cx| one.poll_arrives(cx)).await, "m");
+        assert_eq!(text(&poll_fn(|cx| one.poll_message(cx)).await), "m");
         drop(one);
         let mut newcomer = newcomer.await.unwrap().unwrap_err();
         publish(&queues, "n").await;
-        assert_eq!(two.give_up().as_deref(), Some(&b"m"[..]), "who waited then gets it too");
-        assert_eq!(poll_fn(|cx| newcomer.poll_arrives(cx)).await, "n");
+        assert_eq!(text(&two.give_up().unwrap()), "m", "who waited then gets it too");
+        assert_eq!(text(&poll_fn(|cx| newcomer.poll_message(cx)).await), "n");
     }
 }

@@ -1,9 +1,9 @@
-//! Who answers which path.
+//! The routes of the service.
 
 use std::sync::Arc;
 
 use serving::app::App;
-use serving::http::{Asset, DirectRoute, Routes, Upgrade};
+use serving::routes::{Asset, MethodRoute, Routes, Upgrade};
 
 use crate::poll::Poll;
 
@@ -15,7 +15,7 @@ const ASSETS: &[Asset] = &[
 pub(crate) fn routes(app: &Arc<App>, poll: &Arc<Poll>) -> Routes {
     let polls = {
         let poll = Arc::clone(poll);
-        DirectRoute::new("/poll", Upgrade::Refused, move |request| {
+        MethodRoute::new("/poll", Upgrade::Refused, move |request| {
             let poll = Arc::clone(&poll);
             async move { poll.answer(request).await }
         })

@@ -3,47 +3,58 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytesize::ByteSize;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tracing::info;
 
+use crate::admission::{Admission, OVERFLOW};
 use crate::config::CommonConfig;
+use crate::connection::Timers;
 use crate::drain::Drain;
-use shared::backplane::{Backplane, NotReady, Publication, PublishError, Receipt};
+use crate::refusal::Refusal;
+use shared::backplane::{Backplane, NotReady, Publication, Receipt};
 use shared::cursor::Position;
-use shared::hub::{Batch, BatchLimit, Hub, Subscriber};
+use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::TopicFilter;
 
 /// How long a page waits for messages that memory does not hold.
 const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A running service's state: its history, its backplane, its configuration, and whether it is shutting down.
+/// Descriptors that are not for connections: standard streams, the listener, the runtime's own.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// A running service's state: its history, its backplane, its configuration, and who is served.
 #[derive(Debug)]
 pub struct App {
     /// The flags that all services have.
     pub config: CommonConfig,
-    /// Whether the service is shutting down.
-    pub drain: Drain,
+    pub(crate) admission: Admission,
+    pub(crate) timers: Timers,
     hub: Hub,
     backplane: Arc<dyn Backplane>,
 }
 
-/// Why a publication or a subscription was not taken.
+/// The reason why a service cannot be started with these flags.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The service is shutting down.
-    #[error("shutting down")]
-    Draining,
-    /// A message is larger than `--max-message-bytes`.
-    #[error("a message is larger than {limit} bytes")]
-    MessageTooLarge {
-        /// The limit, in bytes.
-        limit: usize,
+pub enum ConfigError {
+    /// The history has no room for the largest message.
+    #[error(
+        "--history-bytes ({history}) has to be at least four times --max-message-bytes ({message}); \
+         raise the one or lower the other"
+    )]
+    HistoryTooSmall {
+        /// `--history-bytes`.
+        history: ByteSize,
+        /// `--max-message-bytes`.
+        message: ByteSize,
     },
-    /// The history cannot be followed or read now.
-    #[error("not ready: {0}")]
-    NotReady(NotReady),
-    /// The backplane did not take it.
-    #[error(transparent)]
-    Backplane(#[from] PublishError),
+    /// The system does not say how many files the process may open.
+    #[error("cannot read the descriptor limit")]
+    DescriptorLimit(#[source] std::io::Error),
+    /// The system lets the process open too few files.
+    #[error("the system allows {0} open files, too few to serve anybody; raise `ulimit -n`")]
+    TooFewDescriptors(u64),
 }
 
 impl App {
@@ -51,17 +62,27 @@ impl App {
     ///
     /// # Errors
     /// When flags contradict each other.
-    pub fn new(config: CommonConfig, backplane: Arc<dyn Backplane>, hub: Hub) -> anyhow::Result<Arc<Self>> {
+    pub fn new(config: CommonConfig, backplane: Arc<dyn Backplane>, hub: Hub) -> Result<Arc<Self>, ConfigError> {
         let (message, history) = (config.input.max_message_bytes, config.history.history_bytes);
         // A message is held as it was published and as it is sent; both have to fit.
         if history.as_u64() / 4 < message.as_u64() {
-            anyhow::bail!(
-                "--history-bytes ({history}) has to be at least four times --max-message-bytes ({message}); \
-                 raise the one or lower the other"
-            );
+            return Err(ConfigError::HistoryTooSmall { history, message });
         }
         let drain = Drain::new(config.connections.drain);
-        Ok(Arc::new(Self { config, drain, hub, backplane }))
+        let limit = connection_limit(config.connections.max_connections)?;
+        let admission = Admission::new(drain, &config.input.allow_origin, limit);
+        Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane }))
+    }
+
+    /// Begins to shut down: every connection is told, and released over `--drain`.
+    pub fn begin_drain(&self) {
+        self.admission.drain().begin();
+        self.timers.ring_all();
+    }
+
+    /// The shutting down of the service.
+    pub fn drain(&self) -> &Drain {
+        self.admission.drain()
     }
 
     /// The backplane, for those who feed it or wait for it.
@@ -74,7 +95,7 @@ impl App {
     /// # Errors
     /// See [`Refusal`].
     pub async fn publish(&self, publication: Publication) -> Result<Receipt, Refusal> {
-        if self.drain.is_draining() {
+        if !self.admission.is_open() {
             return Err(Refusal::Draining);
         }
         let limit = self.max_message_bytes();
@@ -112,15 +133,20 @@ impl App {
     ///
     /// # Errors
     /// When the archive is out of reach. The subscriber is where it was.
-    pub async fn read(&self, subscriber: &mut Subscriber, limit: BatchLimit) -> Result<Batch, Refusal> {
-        let batch = subscriber.read(limit);
+    pub async fn read(
+        &self,
+        subscriber: &mut Subscriber,
+        format: &'static Format,
+        limit: BatchLimit,
+    ) -> Result<Batch, Refusal> {
+        let batch = subscriber.read(format, limit);
         if !batch.is_empty() || !batch.more {
             return Ok(batch);
         }
         let reading = async {
             loop {
                 subscriber.changed().await;
-                let batch = subscriber.read(limit);
+                let batch = subscriber.read(format, limit);
                 if !batch.is_empty() || !batch.more {
                     return batch;
                 }
@@ -132,7 +158,7 @@ impl App {
 
     /// `Err` with the reason when the service should be sent no clients.
     pub fn ready(&self) -> Result<(), NotReady> {
-        if self.drain.is_draining() {
+        if !self.admission.is_open() {
             return Err("shutting down".into());
         }
         self.backplane.ready()
@@ -142,4 +168,18 @@ impl App {
     pub fn max_message_bytes(&self) -> usize {
         self.config.input.max_message_bytes.as_u64() as usize
     }
+}
+
+/// Returns the number of connections that can be served: the number that is asked for, or as many as the system's
+/// descriptor limit allows.
+fn connection_limit(asked: usize) -> Result<usize, ConfigError> {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(ConfigError::DescriptorLimit)?;
+    let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(OVERFLOW + OTHER_DESCRIPTORS);
+    if room == 0 {
+        return Err(ConfigError::TooFewDescriptors(descriptors));
+    }
+    if room < asked {
+        info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
+    }
+    Ok(room.min(asked).min(Semaphore::MAX_PERMITS))
 }

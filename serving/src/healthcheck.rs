@@ -3,22 +3,41 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks the service that listens on `listen` for `/readyz`. An error if it does not answer 200 within 3 seconds.
-pub async fn ask(listen: SocketAddr) -> anyhow::Result<()> {
+/// The reason why a service counts as not ready.
+#[derive(Debug, thiserror::Error)]
+pub enum HealthcheckError {
+    /// The service does not answer in time.
+    #[error("no answer from {0} within {seconds} s", seconds = TIMEOUT.as_secs())]
+    NoAnswer(SocketAddr),
+    /// The service cannot be reached.
+    #[error("cannot ask {0}")]
+    Unreachable(SocketAddr, #[source] std::io::Error),
+    /// The service says that it is not ready.
+    #[error("{0} is not ready: {1}")]
+    NotReady(SocketAddr, String),
+}
+
+/// Asks the service that listens on `listen` for `/readyz`.
+///
+/// # Errors
+/// When it does not answer 200 within 3 seconds.
+pub async fn ask(listen: SocketAddr) -> Result<(), HealthcheckError> {
     let address = SocketAddr::new(reachable(listen.ip()), listen.port());
     let answer = tokio::time::timeout(TIMEOUT, get_readyz(address))
         .await
-        .with_context(|| format!("no answer from {address} within {} s", TIMEOUT.as_secs()))?
-        .with_context(|| format!("cannot ask {address}"))?;
+        .map_err(|_| HealthcheckError::NoAnswer(address))?
+        .map_err(|error| HealthcheckError::Unreachable(address, error))?;
     match answer.lines().next() {
         Some(status) if status.starts_with("HTTP/1.1 200 ") => Ok(()),
-        _ => bail!("{address} is not ready: {}", answer.lines().last().unwrap_or("empty answer")),
+        _ => {
+            let reason = answer.lines().last().unwrap_or("empty answer");
+            Err(HealthcheckError::NotReady(address, reason.to_owned()))
+        }
     }
 }
 

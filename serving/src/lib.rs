@@ -1,14 +1,28 @@
-//! What a push server needs beside its method.
+//! What a push server needs beside its method: flags, logging, HTTP, drain, pages.
 //!
 //! In reading order:
-//! - [`config`], [`logging`], [`healthcheck`]: the process
-//! - [`app`], [`drain`]: a running service; [`http`]: how it is reached
-//! - [`page`]: messages as one JSON object
+//! - [`config`], [`logging`], [`healthcheck`], [`signals`]: the process
+//! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down
+//! - [`app`]: a running service; `admission`, `cors`: who is served; [`refusal`]: who is not
+//! - [`connection`]: everything that speaks HTTP
+//! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: what was asked; [`reply`], [`error`],
+//!   [`page`]: what is answered
 
+mod admission;
 pub mod app;
 pub mod config;
+pub mod connection;
+mod cors;
 pub mod drain;
+pub mod error;
+mod headers;
 pub mod healthcheck;
-pub mod http;
 pub mod logging;
 pub mod page;
+pub mod query;
+pub mod refusal;
+pub mod reply;
+pub mod request;
+pub mod routes;
+pub mod server;
+pub mod signals;

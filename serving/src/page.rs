@@ -3,32 +3,35 @@
 use std::io::Write;
 
 use bytes::Bytes;
-
 use shared::cursor::Cursor;
-use shared::hub::{Batch, Entry};
+use shared::hub::{Batch, Format};
 
-/// Messages in a page, where the request does not say.
+use crate::reply::Body;
+
+/// The number of messages in a page where the request does not say.
 pub const DEFAULT_LIMIT: usize = 100;
-/// The most messages in a page.
+/// The largest number of messages in a page.
 pub const MAX_LIMIT: usize = 1000;
 /// The most bytes of messages in a page; the rest is for the next one.
 pub const MAX_BYTES: usize = 4 << 20;
 
-/// `{"messages":[…],"cursor":"…","more":false,"gap":null}` as JSON. `message` gives the JSON of each message.
-pub fn encode(batch: &Batch, cursor: Cursor, message: impl Fn(&Entry) -> Bytes) -> Vec<u8> {
-    // What is written beside the messages is shorter than this, but for a gap.
-    const FRAME: usize = 128;
-    let messages: usize = batch.entries.iter().map(|entry| entry.wire.len() + 1).sum();
-    let mut json = Vec::with_capacity(FRAME + messages);
-    json.extend_from_slice(b"{\"messages\":[");
+/// The format of each message in a page.
+pub static JSON: Format = Format::new(|message| message.to_json().into());
+
+/// Makes the body `{"messages":[…],"cursor":"…","more":false,"gap":null}` of JSON. It shares the bytes of its messages.
+pub fn body(batch: &Batch, cursor: Cursor) -> Body {
+    let mut body = Body::with_capacity(2 * batch.entries.len() + 2);
+    body.push(Bytes::from_static(b"{\"messages\":["));
     for (index, entry) in batch.entries.iter().enumerate() {
         if index > 0 {
-            json.push(b',');
+            body.push(Bytes::from_static(b","));
         }
-        json.extend_from_slice(&message(entry));
+        body.push(entry.encoded(&JSON));
     }
-    write!(json, "],\"cursor\":\"{cursor}\",\"more\":{},\"gap\":", batch.more).expect("memory takes everything");
-    serde_json::to_writer(&mut json, &batch.gap).expect("a gap is always valid JSON");
-    json.push(b'}');
-    json
+    let mut end = Vec::new();
+    write!(end, "],\"cursor\":\"{cursor}\",\"more\":{},\"gap\":", batch.more).expect("memory takes everything");
+    serde_json::to_writer(&mut end, &batch.gap).expect("a gap is always valid JSON");
+    end.push(b'}');
+    body.push(end.into());
+    body
 }

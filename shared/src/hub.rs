@@ -17,6 +17,8 @@
 mod appender;
 mod archive;
 mod batch;
+mod entry;
+mod format;
 mod history;
 mod pattern;
 mod registry;
@@ -35,55 +37,23 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
 pub use appender::{Appender, HistoryLimits, SLICE, Wake};
 pub use archive::{Archive, Fetched};
-pub use batch::{Batch, BatchLimit, WireBatch};
+pub use batch::{Batch, BatchLimit, EncodedBatch};
+pub use entry::Entry;
+pub use format::Format;
 pub use subscriber::Subscriber;
 
 use crate::cursor::{Cursor, Epoch, Position};
-use crate::message::Message;
 use crate::topic::TopicFilter;
 use registry::Registry;
 use run::LastRun;
 
-/// Turns a message into the bytes of a service's wire format. Called once a message, whatever the number of clients.
-pub type Encode = fn(&Message) -> Bytes;
-
 /// What is read at once. The few messages that most reads find take no allocation.
 pub type Entries = SmallVec<[Arc<Entry>; 4]>;
-
-/// A message as the history holds it, with its bytes on the wire.
-#[derive(Debug)]
-pub struct Entry {
-    /// The message.
-    pub message: Message,
-    /// The message in the wire format of this service, ready to be sent as it is.
-    pub wire: Bytes,
-}
-
-impl Entry {
-    /// A message with its bytes.
-    pub fn new(message: Message, encode: Encode) -> Self {
-        let wire = encode(&message);
-        Self { message, wire }
-    }
-
-    fn offset(&self) -> u64 {
-        self.message.id.offset
-    }
-
-    /// What the entry occupies in memory, in bytes.
-    fn cost(&self) -> usize {
-        // Beside the two texts: the entry, its counts, its place in the history.
-        const FIXED: usize = size_of::<Entry>() + 3 * size_of::<usize>();
-        let event = self.message.event.as_ref().map_or(0, |event| event.as_str().len());
-        FIXED + self.message.text.len() + event + self.wire.len()
-    }
-}
 
 /// A handle to the shared history. Cloning it makes another handle to the same one.
 #[derive(Clone)]
@@ -93,7 +63,6 @@ pub struct Hub {
 
 struct Inner {
     epoch: Epoch,
-    encode: Encode,
     /// The offset of the last visible message. Stored after the messages are in their histories, before anyone is woken.
     head: AtomicU64,
     /// How many messages have been evicted. Counted after each is gone, so that whoever loads it misses none of them.
@@ -109,18 +78,13 @@ struct Inner {
 
 impl Hub {
     /// An empty hub, and the appender that fills it.
-    pub fn new(epoch: Epoch, limits: HistoryLimits, encode: Encode) -> (Self, Appender) {
-        Self::with_archive(epoch, limits, encode, None)
+    pub fn new(epoch: Epoch, limits: HistoryLimits) -> (Self, Appender) {
+        Self::with_archive(epoch, limits, None)
     }
 
     /// As [`Hub::new`], with what holds messages for longer than memory does.
-    pub fn with_archive(
-        epoch: Epoch,
-        limits: HistoryLimits,
-        encode: Encode,
-        archive: Option<Arc<dyn Archive>>,
-    ) -> (Self, Appender) {
-        let inner = Arc::new(Inner::new(epoch, encode, archive));
+    pub fn with_archive(epoch: Epoch, limits: HistoryLimits, archive: Option<Arc<dyn Archive>>) -> (Self, Appender) {
+        let inner = Arc::new(Inner::new(epoch, archive));
         (Self { current: Arc::new(RwLock::new(Arc::clone(&inner))) }, Appender::new(inner, limits))
     }
 
@@ -180,10 +144,9 @@ impl Hub {
 }
 
 impl Inner {
-    fn new(epoch: Epoch, encode: Encode, archive: Option<Arc<dyn Archive>>) -> Self {
+    fn new(epoch: Epoch, archive: Option<Arc<dyn Archive>>) -> Self {
         Self {
             epoch,
-            encode,
             head: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
             horizon: AtomicU64::new(0),

@@ -67,16 +67,18 @@ mod tests {
     use super::*;
     use crate::backplane::Memory;
     use crate::cursor::Position;
-    use crate::hub::{BatchLimit, HistoryLimits};
+    use crate::hub::{BatchLimit, Format, HistoryLimits};
+
+    static JSON: Format = Format::new(|message| message.to_json().into());
 
     const LIMITS: HistoryLimits = HistoryLimits { messages: 10, age: Duration::from_secs(60), bytes: 1 << 20 };
 
     async fn texts(period: Duration, text: &str, wait: Duration) -> Vec<String> {
-        let (memory, hub) = Memory::new(LIMITS, 1, |message| message.to_json().into());
+        let (memory, hub) = Memory::new(LIMITS, 1);
         let mut subscriber = hub.subscribe(&[Topic::default().into()], Position::Now);
         let ticker = run(Arc::new(memory), period, text.to_owned());
         assert!(tokio::time::timeout(wait, ticker).await.is_err(), "a ticker never ends");
-        let batch = subscriber.read(BatchLimit { messages: 100, bytes: usize::MAX });
+        let batch = subscriber.read(&JSON, BatchLimit { messages: 100, bytes: usize::MAX });
         batch.entries.iter().map(|entry| entry.message.text.to_string()).collect()
     }
 

@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `GET /events?topic=…&since=…` | the stream |
 //! | `GET /`, `/compare` | pages for people |
-//! | `/messages`, `/livez`, `/readyz` | as on every service: see [`serving::http`] |
+//! | `/messages`, `/livez`, `/readyz` | as on every service: see [`serving::routes`] |
 //!
-//! In reading order: `main` (the process), [`run`], `config` (flags), `routes` (who answers what), `stream` (the method).
+//! In reading order: `main` (the process), [`run`], `config` (flags), `routes` (who answers what), `stream` (the method),
+//! `format` (the bytes).
 
 mod config;
+pub mod format;
 mod routes;
 mod stream;
 
@@ -22,18 +24,19 @@ use clap::Args;
 pub use config::Config;
 use serving::app::App;
 use serving::config::CommonConfig;
-use shared::backplane::{Backplane, Memory};
-use shared::hub::{Encode, Hub};
+use serving::server::ServeError;
+use shared::backplane::{Backplane, Fatal, Memory};
+use shared::hub::Hub;
 
 /// Serves on a listener until `stop`, then drains.
 ///
 /// # Errors
 /// When the flags contradict each other or the system leaves no room to serve.
-pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let (backplane, hub) = config.backplanes.open(&config.common, stream::encode, Duration::ZERO)?;
+pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    let (backplane, hub) = config.backplanes.open(&config.common, Duration::ZERO)?;
     let app = App::new(config.common, backplane, hub)?;
     let routes = routes::routes(&app);
-    serving::http::serve(listener, app, routes, config.tick_text, stop).await
+    serving::server::serve(listener, app, routes, config.tick_text, stop).await
 }
 
 /// The flags of the backplanes that this build has beside memory.
@@ -47,20 +50,16 @@ pub struct Backplanes {
 
 impl Backplanes {
     /// Opens the history that the flags name; without any, one in memory.
-    fn open(
-        &self,
-        config: &CommonConfig,
-        encode: Encode,
-        gather: Duration,
-    ) -> anyhow::Result<(Arc<dyn Backplane>, Hub)> {
+    fn open(&self, config: &CommonConfig, gather: Duration) -> Result<(Arc<dyn Backplane>, Hub), Fatal> {
         let limits = config.history.limits();
         #[cfg(feature = "nats")]
         if self.nats.is_asked_for() {
             let max_message_bytes = config.input.max_message_bytes.as_u64();
-            let (nats, hub) = backplane_nats::Nats::new(&self.nats, limits, max_message_bytes, encode, gather)?;
+            let (nats, hub) =
+                backplane_nats::Nats::new(&self.nats, limits, max_message_bytes, gather).map_err(Fatal::new)?;
             return Ok((Arc::new(nats), hub));
         }
-        let (memory, hub) = Memory::new(limits, config.history.idempotency_keys, encode);
+        let (memory, hub) = Memory::new(limits, config.history.idempotency_keys);
         Ok((Arc::new(memory.gather_for(gather)), hub))
     }
 }

@@ -1,9 +1,9 @@
-//! Who answers which path.
+//! The routes of the service.
 
 use std::sync::Arc;
 
 use serving::app::App;
-use serving::http::{Asset, DirectRoute, Routes, Upgrade};
+use serving::routes::{Asset, MethodRoute, Routes, Upgrade};
 
 use crate::stream;
 
@@ -15,7 +15,7 @@ const ASSETS: &[Asset] = &[
 pub(crate) fn routes(app: &Arc<App>) -> Routes {
     let events = {
         let app = Arc::clone(app);
-        DirectRoute::new("/events", Upgrade::Refused, move |request| stream::events(Arc::clone(&app), request))
+        MethodRoute::new("/events", Upgrade::Refused, move |request| stream::events(Arc::clone(&app), request))
     };
     Routes::new(app, vec![events], ASSETS)
 }

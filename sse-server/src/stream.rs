@@ -1,49 +1,29 @@
-//! `GET /events`: a stream of Server-Sent Events, written straight to the socket.
+//! `GET /events`: a stream of Server-Sent Events.
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use serving::app::App;
-use serving::http::{Answer, ApiError, Ended, Event, Request, Socket, Unread};
+use serving::connection::{Answer, Client, Event, Flow, Session};
+use serving::error::ApiError;
+use serving::request::Request;
 use shared::cursor::{Cursor, Position};
-use shared::gap::Gap;
-use shared::hub::{BatchLimit, Subscriber, WireBatch};
-use shared::message::Message;
+use shared::hub::{BatchLimit, EncodedBatch, Subscriber};
 use tokio::time::Instant;
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::HeaderName;
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 
-/// What is written at once: more messages than this are read from the history only when these are on their way.
+use crate::format;
+
+/// The size of one write. More messages than this are read from the history only when these are on their way.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
 
-/// How long a client waits before it connects again, at random within this range, in milliseconds.
-const RETRY_MILLIS: std::ops::Range<u32> = 1_000..3_000;
-
-const HEADERS: [(&str, &str); 3] = [
-    ("content-type", "text/event-stream"),
-    ("cache-control", "no-cache, no-transform"),
+const HEADERS: [(HeaderName, &str); 3] = [
+    (CONTENT_TYPE, "text/event-stream"),
+    (CACHE_CONTROL, "no-cache, no-transform"),
     // Nginx holds answers back otherwise.
-    ("x-accel-buffering", "no"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
 ];
-
-/// A message as an event: its cursor as `id`, its `event` where it has one, and a `data` line for each line of its text.
-pub(crate) fn encode(message: &Message) -> Bytes {
-    let mut event = format!("id: {}\n", message.id);
-    if let Some(name) = &message.event {
-        event.push_str("event: ");
-        event.push_str(name.as_str());
-        event.push('\n');
-    }
-    // All three line ends would end a field, and the client joins the lines by \n again.
-    for line in message.text.replace("\r\n", "\n").split(['\n', '\r']) {
-        event.push_str("data: ");
-        event.push_str(line);
-        event.push('\n');
-    }
-    event.push('\n');
-    event.into()
-}
 
 /// Answers a request for the stream.
 pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
@@ -55,124 +35,74 @@ pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Answer, Ap
     };
     let since = request.query.since()?;
     let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now)).await?;
-
-    let head = request.responder().stream_head(StatusCode::OK, HEADERS);
-    let stream = Stream { app: Arc::clone(&app), subscriber };
-    request.hand_over(&app, move |socket| stream.run(socket, head))
+    request.hold(Stream::new(subscriber))
 }
 
-/// One client's stream.
+/// The stream of one client.
 struct Stream {
-    app: Arc<App>,
     subscriber: Subscriber,
+    /// The last position that the client was given, by a message or otherwise.
+    reported: Cursor,
+    /// The service is shutting down and it is this client's turn to go, once it has everything.
+    is_released: bool,
 }
 
 impl Stream {
-    async fn run(mut self, mut socket: Socket, head: Vec<u8>) -> Ended {
-        match self.write_all(&mut socket, head).await {
-            Ok(()) => Ended::Close(socket),
-            Err(error) => {
-                tracing::debug!(%error, "stream ended");
-                Ended::Gone
+    fn new(subscriber: Subscriber) -> Self {
+        let reported = subscriber.cursor();
+        Self { subscriber, reported, is_released: false }
+    }
+
+    /// Writes one batch of what waits. Returns whether there is more to be had at once.
+    fn deliver(&mut self, client: &mut Client) -> bool {
+        let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&format::TEXT, BATCH);
+        let gap = gap.map(|gap| format::gap(&gap)).unwrap_or_default();
+        // An empty batch with more to come means that older messages are being fetched.
+        let more = more && !(gap.is_empty() && bytes.is_empty());
+        client.write_shared([gap, bytes]);
+        more
+    }
+}
+
+impl Session for Stream {
+    fn begin(&mut self, client: &mut Client) {
+        client.begin_stream(&HEADERS, format::priming_event(self.reported).as_bytes());
+        // The first heartbeat at random, so that those of clients that came together are spread.
+        let period = client.app().config.connections.heartbeat;
+        client.set_due(Instant::now() + period.mul_f64(fastrand::f64()));
+    }
+
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow {
+        match event {
+            Event::News => {}
+            Event::Released => self.is_released = true,
+            Event::Due => {
+                client.set_due(Instant::now() + client.app().config.connections.heartbeat);
+                self.deliver(client);
+                let reached = self.subscriber.cursor();
+                client.write_shared([format::heartbeat(reached, self.reported)]);
+                self.reported = reached;
+                return Flow::Continue;
             }
+            Event::Readable => {
+                client.discard_input();
+                return Flow::Continue;
+            }
+            Event::Draining | Event::Done => return Flow::Continue,
         }
-    }
-
-    async fn write_all(&mut self, socket: &mut Socket, mut head: Vec<u8>) -> io::Result<()> {
-        head.extend_from_slice(prime(self.subscriber.cursor()).as_bytes());
-        socket.write_parts([&head[..]]).await?;
-        drop(head);
-
-        // The first beat at random, so that clients who came together do not beat together.
-        let period = self.app.config.connections.heartbeat;
-        socket.set_due(Instant::now() + period.mul_f64(fastrand::f64()));
-        let mut told = self.subscriber.cursor();
-        loop {
-            match socket.next(&mut self.subscriber).await {
-                Event::News => {
-                    self.deliver(socket).await?;
-                    told = self.subscriber.cursor();
-                }
-                Event::Readable => socket.take_in(Unread::Discard)?,
-                Event::Due => {
-                    socket.set_due(Instant::now() + period);
-                    self.deliver(socket).await?;
-                    let reached = self.subscriber.cursor();
-                    socket.write_parts([beat(reached, told).as_bytes()]).await?;
-                    told = reached;
-                }
-                Event::Draining => {}
-                Event::Released => break,
-            }
+        let more = self.deliver(client);
+        self.reported = self.subscriber.cursor();
+        if self.is_released && !more {
+            client.write(format!("{}\n", format::retry()).as_bytes());
+            return Flow::Finish;
         }
-        self.deliver(socket).await?;
-        socket.write_parts([retry().as_bytes(), b"\n"]).await
+        Flow::Continue
     }
 
-    /// Writes everything that waits.
-    async fn deliver(&mut self, socket: &mut Socket) -> io::Result<()> {
-        loop {
-            let WireBatch { gap, wire, more } = self.subscriber.read_wire(BATCH);
-            let gap = gap.map(|gap| encode_gap(&gap)).unwrap_or_default();
-            if gap.is_empty() && wire.is_empty() {
-                // Nothing, or nothing yet: `changed` tells when older messages are there.
-                return Ok(());
-            }
-            socket.write_parts([gap.as_bytes(), &wire]).await?;
-            if !more {
-                return Ok(());
-            }
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if self.is_released {
+            return Poll::Ready(Event::News);
         }
-    }
-}
-
-/// Gives the client a position before its first message. An event without data is not dispatched, but its `id` counts.
-fn prime(cursor: Cursor) -> String {
-    format!("{}id: {cursor}\n\n", retry())
-}
-
-fn retry() -> String {
-    let wait = Duration::from_millis(fastrand::u32(RETRY_MILLIS).into());
-    format!("retry: {}\n", wait.as_millis())
-}
-
-/// A sign of life, with the position if it has moved on without a message for this client.
-fn beat(reached: Cursor, told: Cursor) -> String {
-    if reached == told { ":\n\n".to_owned() } else { format!(":\nid: {reached}\n\n") }
-}
-
-fn encode_gap(gap: &Gap) -> String {
-    let json = serde_json::to_string(gap).expect("a gap is always valid JSON");
-    format!("id: {}\nevent: gap\ndata: {json}\n\n", gap.cursor)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use shared::message::EventName;
-    use shared::timestamp::Timestamp;
-    use shared::topic::Topic;
-
-    fn encoded(text: &str, event: Option<&str>) -> String {
-        let message = Message {
-            id: "e-7".parse().unwrap(),
-            topic: Topic::default(),
-            text: text.into(),
-            event: event.map(|name| EventName::try_from(name.to_owned()).unwrap()),
-            at: Timestamp::now(),
-        };
-        String::from_utf8(encode(&message).to_vec()).unwrap()
-    }
-
-    #[test]
-    fn every_line_of_a_text_is_a_field() {
-        assert_eq!(encoded("hello", None), "id: e-7\ndata: hello\n\n");
-        assert_eq!(encoded("", None), "id: e-7\ndata: \n\n");
-        assert_eq!(encoded("a", Some("news")), "id: e-7\nevent: news\ndata: a\n\n");
-        // None of these may end the event or begin a field of its own.
-        assert_eq!(
-            encoded("a\nid: x\r\revent: y\r\n b", None),
-            "id: e-7\ndata: a\ndata: id: x\ndata: \ndata: event: y\ndata:  b\n\n"
-        );
+        self.subscriber.poll_changed(cx).map(|()| Event::News)
     }
 }

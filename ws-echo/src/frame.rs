@@ -1,20 +1,21 @@
-//! What is said on the feed, as WebSocket frames.
+//! The frames of the feed, in and out.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serving::http::ApiError;
+use serving::error::ApiError;
 use shared::cursor::Cursor;
 use shared::gap::Gap;
+use shared::hub::Format;
 use shared::message::{EventName, Message};
 use shared::topic::Topic;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-/// What the service says, as JSON: `{"type":"welcome","cursor":"…"}` and so on.
+/// A frame of the service, as JSON: `{"type":"welcome","cursor":"…"}` and so on.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub(crate) enum Told<'a> {
-    /// First of all: the client's position.
+pub(crate) enum ServerFrame<'a> {
+    /// The first frame: the client's position.
     Welcome { cursor: Cursor },
     /// A message.
     Message(&'a Message),
@@ -26,20 +27,22 @@ pub(crate) enum Told<'a> {
     Error { key: Option<&'a str>, error: &'a str, message: &'a str },
 }
 
-impl Told<'_> {
-    pub(crate) fn json(&self) -> String {
-        serde_json::to_string(self).expect("what the service says is always valid JSON")
+impl ServerFrame<'_> {
+    /// The frame as it is sent, in the format that all clients share.
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut frame = Vec::new();
+        self.put(&mut frame);
+        frame.into()
     }
 
-    /// As a whole frame.
-    pub(crate) fn frame(&self) -> Bytes {
-        let mut frame = Vec::new();
-        put(&mut frame, OpCode::Data(Data::Text), &[self.json().as_bytes()]);
-        frame.into()
+    /// Adds the frame to `into`.
+    pub(crate) fn put(&self, into: &mut Vec<u8>) {
+        let json = serde_json::to_vec(self).expect("a frame of the service is always valid JSON");
+        put(into, OpCode::Data(Data::Text), &[&json]);
     }
 }
 
-/// Adds a frame to `into`, its payload in parts. A server's frames are not masked (RFC 6455, section 5.1), so that all
+/// Adds a frame to `into`, whose payload is in parts. A server's frames are not masked (RFC 6455, section 5.1), so that all
 /// clients can be sent the same bytes.
 pub(crate) fn put(into: &mut Vec<u8>, opcode: OpCode, payload: &[&[u8]]) {
     let length = payload.iter().map(|part| part.len()).sum::<usize>() as u64;
@@ -49,26 +52,25 @@ pub(crate) fn put(into: &mut Vec<u8>, opcode: OpCode, payload: &[&[u8]]) {
     payload.iter().for_each(|part| into.extend_from_slice(part));
 }
 
-pub(crate) fn encode_message(message: &Message) -> Bytes {
-    Told::Message(message).frame()
-}
+/// The format of the feed: each message is a text frame of JSON.
+pub(crate) static MESSAGE: Format = Format::new(|message| ServerFrame::Message(message).encode());
 
-/// What a client may say.
+/// A frame of a client.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-pub(crate) enum Said {
+pub(crate) enum ClientFrame {
     /// `{"type":"publish","topic"?,"text","event"?,"key"?}`
     Publish { topic: Option<String>, text: Option<Box<str>>, event: Option<EventName>, key: Option<String> },
 }
 
-/// The key of a frame that is wrong otherwise, so that the client knows which of its frames it was.
+/// The key of a frame that is wrong otherwise, which tells the client which of its frames it was.
 #[derive(Debug, Deserialize)]
 struct Keyed {
     key: Option<String>,
 }
 
-impl Said {
-    /// What a client says; or its key, as far as there is one, and what is wrong.
+impl ClientFrame {
+    /// Parses a text frame. An error comes with the frame's key, as far as it has one.
     pub(crate) fn parse(text: &str) -> Result<Self, (Option<String>, ApiError)> {
         serde_json::from_str(text).map_err(|error| {
             let key = serde_json::from_str(text).ok().and_then(|keyed: Keyed| keyed.key);
@@ -77,7 +79,7 @@ impl Said {
     }
 }
 
-/// The topic that a publication names.
+/// Parses the topic that a publication names.
 pub(crate) fn topic(name: Option<&str>) -> Result<Topic, ApiError> {
     name.map_or_else(|| Ok(Topic::default()), |name| Ok(name.parse()?))
 }

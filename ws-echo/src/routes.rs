@@ -1,9 +1,9 @@
-//! Who answers which path.
+//! The routes of the service.
 
 use std::sync::Arc;
 
 use serving::app::App;
-use serving::http::{Asset, DirectRoute, Routes, Upgrade};
+use serving::routes::{Asset, MethodRoute, Routes, Upgrade};
 
 use crate::{echo, feed};
 
@@ -15,12 +15,12 @@ const ASSETS: &[Asset] = &[
 pub(crate) fn routes(app: &Arc<App>, reply_prefix: Arc<str>) -> Routes {
     let feed = {
         let app = Arc::clone(app);
-        DirectRoute::new("/feed", Upgrade::Required, move |request| feed::open(Arc::clone(&app), request))
+        MethodRoute::new("/feed", Upgrade::Required, move |request| feed::open(Arc::clone(&app), request))
     };
     // Without an upgrade, the same path is the page.
     let echo = {
         let app = Arc::clone(app);
-        DirectRoute::new("/", Upgrade::Chosen, move |request| {
+        MethodRoute::new("/", Upgrade::Chosen, move |request| {
             echo::open(Arc::clone(&app), request, Arc::clone(&reply_prefix))
         })
     };

@@ -1,37 +1,28 @@
-//! A WebSocket from handshake to close.
+//! A WebSocket from handshake to close (RFC 6455).
 
-use std::future::Future;
-use std::io;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use serving::app::App;
-use serving::http::{Answer, ApiError, Ended, Event, Request, Socket};
+use bytes::BytesMut;
+use serving::connection::{Answer, Client, Event, Flow, Session};
+use serving::error::ApiError;
+use serving::request::Request;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-use warp::http;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
+use warp::http::{self, HeaderMap};
 
 use crate::close::Close;
 use crate::frame;
 use crate::reader::{Incoming, Reader};
 
-/// How long the client has to answer a close.
+/// The time that the client has to answer a close frame.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A WebSocket after its handshake.
-pub(crate) struct Session {
-    pub(crate) app: Arc<App>,
-    socket: Socket,
-    reader: Reader,
-    /// When the next beat is due.
-    beat: Instant,
-    /// When the client last gave a sign of life.
-    heard: Instant,
-}
+/// The number of bytes of answers that are written at once.
+const ANSWERS: usize = 64 * 1024;
 
 /// A message of the client.
 #[derive(Debug)]
@@ -40,202 +31,208 @@ pub(crate) enum Message {
     Binary(Vec<u8>),
 }
 
-/// What a conversation goes on with.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Message(Message),
-    /// What was waited for beside the client.
-    News,
-    /// The service is shutting down and it is this client's turn to go.
-    Released,
-}
-
-/// What is said on a WebSocket.
+/// The subject of a WebSocket: what its messages are for. It is told events as a session is.
 pub(crate) trait Conversation: Send + 'static {
-    /// Talks until there is a reason to close.
-    fn run(self, session: &mut Session) -> impl Future<Output = Close> + Send;
+    /// Begins, after the handshake.
+    fn begin(&mut self, client: &mut Client);
+
+    /// Takes a message of the client. Answers are added to `answers`, as frames.
+    fn on_message(&mut self, message: Message, answers: &mut Vec<u8>);
+
+    /// Returns whether the next message may come: the last one is dealt with.
+    fn takes_messages(&self) -> bool {
+        true
+    }
+
+    /// Does what an event asks for: [`Event::News`], [`Event::Done`] or [`Event::Released`]. Returns the reason to close,
+    /// if there is one.
+    fn on(&mut self, event: Event, client: &mut Client) -> Option<Close>;
+
+    /// Waits for the conversation's own events.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event>;
 }
 
-/// Answers the handshake and hands the connection to a conversation.
-pub(crate) async fn open(
-    app: Arc<App>,
-    request: Request,
+/// Answers the handshake and has the connection held for a conversation.
+pub(crate) fn open(
+    request: &Request,
     max_message_bytes: usize,
     conversation: impl Conversation,
 ) -> Result<Answer, ApiError> {
-    let head = handshake(&request)?;
-    let full = request.finds_no_room();
-    let session_app = Arc::clone(&app);
-    let run = async move |mut socket: Socket| {
-        if let Err(error) = socket.write_parts([&head[..]]).await {
-            tracing::debug!(%error, "handshake not answered");
-            return Ended::Gone;
-        }
-        drop(head);
-        let mut session = Session::new(session_app, socket, max_message_bytes);
-        let close = if full { Close::Full } else { conversation.run(&mut session).await };
-        // Boxed, as everything that most connections never come to, so that it takes no room before.
-        Box::pin(session.close(close)).await
-    };
-    request.hand_over(&app, run)
+    let phase = Phase::Handshake { headers: Box::new(handshake(request)?), full: request.finds_no_room() };
+    let now = Instant::now();
+    let reader = Reader::new(max_message_bytes, BytesMut::new());
+    request.hold(WebSocket { reader, heartbeat: now, heard: now, phase, has_more: false, conversation })
 }
 
-/// The head of the answer that makes the connection a WebSocket (RFC 6455, section 4.2.2).
-fn handshake(request: &Request) -> Result<Vec<u8>, ApiError> {
+/// Returns the headers of the answer that makes the connection a WebSocket (RFC 6455, section 4.2.2).
+fn handshake(request: &Request) -> Result<HeaderMap, ApiError> {
     let mut head = http::Request::new(());
     *head.headers_mut() = request.headers.clone();
     *head.version_mut() = request.version();
-    let response = create_response(&head).map_err(|error| match error {
+    let mut response = create_response(&head).map_err(|error| match error {
         Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => ApiError::UpgradeRequired,
         error => ApiError::BadHandshake(error.to_string()),
     })?;
-    let headers = response.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    Ok(request.responder().stream_head(response.status(), headers))
+    Ok(std::mem::take(response.headers_mut()))
 }
 
-impl Session {
-    fn new(app: Arc<App>, mut socket: Socket, max_message_bytes: usize) -> Self {
+/// One client's WebSocket.
+struct WebSocket<C> {
+    reader: Reader,
+    /// The time of the next heartbeat.
+    heartbeat: Instant,
+    /// The time of the client's last sign of life.
+    heard: Instant,
+    phase: Phase,
+    /// The reader may have another whole message, which had to wait.
+    has_more: bool,
+    conversation: C,
+}
+
+enum Phase {
+    Handshake {
+        headers: Box<HeaderMap>,
+        full: bool,
+    },
+    /// The service is full, which a close frame is to say.
+    Refused,
+    Open,
+    /// The close frame is sent, and the client's is to come.
+    Closing,
+}
+
+impl<C: Conversation> Session for WebSocket<C> {
+    fn begin(&mut self, client: &mut Client) {
+        let Phase::Handshake { headers, full } = std::mem::replace(&mut self.phase, Phase::Refused) else { return };
+        client.upgrade(&headers);
+        if full {
+            return;
+        }
+        self.phase = Phase::Open;
         let now = Instant::now();
-        // The first beat at random, so that clients who came together do not beat together.
-        let beat = now + app.config.connections.heartbeat.mul_f64(fastrand::f64());
-        socket.set_due(beat);
-        // The client may have spoken before it had the answer to its handshake.
-        let reader = Reader::new(max_message_bytes, socket.take_unread());
-        Self { app, socket, reader, beat, heard: now }
+        // The first heartbeat at random, so that those of clients that came together are spread.
+        self.heartbeat = now + client.app().config.connections.heartbeat.mul_f64(fastrand::f64());
+        self.heard = now;
+        client.set_due(self.heartbeat);
+        self.conversation.begin(client);
+        // The client may have sent frames before it had the answer to its handshake.
+        self.reader.push(&client.take_unread());
+        self.has_more = !self.reader.is_empty();
     }
 
-    /// Waits for the client's next message, for news, or to be released. Beats and answers pings while it waits.
-    pub(crate) async fn next(&mut self, mut news: impl FnMut(&mut Context<'_>) -> Poll<()>) -> Result<Next, Close> {
-        let mut incoming = self.reader.next();
-        loop {
-            let mut answers = Vec::new();
-            let received = self.answered(incoming, &mut answers);
-            self.send_frames([&answers[..]]).await?;
-            if let Some(message) = received? {
-                return Ok(Next::Message(message));
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow {
+        match (&self.phase, event) {
+            (Phase::Handshake { .. } | Phase::Refused, _) => self.close(&Close::Full, Vec::new(), client),
+            (Phase::Closing, Event::Due) => Flow::Finish,
+            (Phase::Closing, Event::Readable) => self.read_close(client),
+            (Phase::Closing, _) | (Phase::Open, Event::Draining) => Flow::Continue,
+            (Phase::Open, Event::Due) => self.beat(client),
+            (Phase::Open, Event::Readable) => {
+                let Self { reader, heard, .. } = self;
+                let mut incoming = Ok(None);
+                client.read(|bytes| {
+                    *heard = Instant::now();
+                    incoming = reader.receive(bytes);
+                });
+                self.take_messages(incoming, client)
             }
-            incoming = match self.socket.next_or(&mut news).await {
-                Event::Readable => self.read()?,
-                Event::News => return Ok(Next::News),
-                Event::Due => {
-                    self.beat().await?;
-                    Ok(None)
-                }
-                Event::Draining => Ok(None),
-                Event::Released => return Ok(Next::Released),
+            (Phase::Open, Event::News) if self.may_take_messages() => {
+                let incoming = self.reader.next();
+                self.take_messages(incoming, client)
             }
+            (Phase::Open, Event::News | Event::Done | Event::Released) => match self.conversation.on(event, client) {
+                Some(close) => self.close(&close, Vec::new(), client),
+                None => Flow::Continue,
+            },
         }
     }
 
-    /// Reads from the socket, and returns what the reader makes of it.
-    fn read(&mut self) -> io::Result<Result<Option<Incoming>, Close>> {
-        let Self { socket, reader, heard, .. } = self;
-        let mut incoming = Ok(None);
-        socket.read(|bytes| {
-            *heard = Instant::now();
-            incoming = reader.receive(bytes);
-        })?;
-        Ok(incoming)
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        match self.phase {
+            Phase::Handshake { .. } | Phase::Refused => Poll::Ready(Event::News),
+            Phase::Open if self.may_take_messages() => Poll::Ready(Event::News),
+            Phase::Open => self.conversation.poll_event(cx),
+            Phase::Closing => Poll::Pending,
+        }
     }
 
-    /// The next message that has been read already. Adds to `answers` what the protocol asks for; to be sent even if
-    /// this is the end.
-    pub(crate) fn received(&mut self, answers: &mut Vec<u8>) -> Result<Option<Message>, Close> {
-        let incoming = self.reader.next();
-        self.answered(incoming, answers)
+    fn takes_input(&self) -> bool {
+        !self.has_more && self.conversation.takes_messages()
+    }
+}
+
+impl<C: Conversation> WebSocket<C> {
+    fn may_take_messages(&self) -> bool {
+        self.has_more && self.conversation.takes_messages()
     }
 
-    /// As [`Session::received`], beginning with what the reader gave.
-    fn answered(
-        &mut self,
-        mut incoming: Result<Option<Incoming>, Close>,
-        answers: &mut Vec<u8>,
-    ) -> Result<Option<Message>, Close> {
-        while let Some(received) = incoming? {
-            match received {
-                Incoming::Text(text) => return Ok(Some(Message::Text(text))),
-                Incoming::Binary(bytes) => return Ok(Some(Message::Binary(bytes))),
-                Incoming::Ping(payload) => frame::put(answers, OpCode::Control(Control::Pong), &[&payload]),
-                Incoming::Pong => {}
-                Incoming::Close(code) => {
-                    let code = code.map(|code| u16::from(code).to_be_bytes());
-                    frame::put(
-                        answers,
-                        OpCode::Control(Control::Close),
-                        &[code.as_ref().map_or(&[], |code| &code[..])],
-                    );
-                    return Err(Close::ByClient);
+    /// Deals with a message of the reader and with those that came with it, and answers them in one write.
+    fn take_messages(&mut self, mut incoming: Result<Option<Incoming>, Close>, client: &mut Client) -> Flow {
+        let mut answers = Vec::new();
+        loop {
+            self.has_more = !self.reader.is_empty();
+            match incoming {
+                Ok(Some(Incoming::Text(text))) => self.conversation.on_message(Message::Text(text), &mut answers),
+                Ok(Some(Incoming::Binary(bytes))) => self.conversation.on_message(Message::Binary(bytes), &mut answers),
+                Ok(Some(Incoming::Ping(payload))) => {
+                    frame::put(&mut answers, OpCode::Control(Control::Pong), &[&payload]);
                 }
+                Ok(Some(Incoming::Pong)) => {}
+                Ok(Some(Incoming::Close(code))) => return self.close(&Close::ByClient(code), answers, client),
+                Ok(None) => self.has_more = false,
+                Err(close) => return self.close(&close, answers, client),
+            }
+            if !self.may_take_messages() || answers.len() >= ANSWERS {
+                break;
             }
             incoming = self.reader.next();
         }
-        Ok(None)
+        if !answers.is_empty() {
+            client.write(&answers);
+        }
+        Flow::Continue
     }
 
-    async fn beat(&mut self) -> Result<(), Close> {
-        let (now, period) = (Instant::now(), self.app.config.connections.heartbeat);
-        if now - self.beat > period / 4 {
+    /// Sends a heartbeat, unless the client has been silent for two of them.
+    fn beat(&mut self, client: &mut Client) -> Flow {
+        let (now, period) = (Instant::now(), client.app().config.connections.heartbeat);
+        if now - self.heartbeat > period / 4 {
             // Late, because a write had to wait. Since it went on, the client lives; it has its time to say so.
             self.heard = now;
         }
         let silent_at = self.heard + 2 * period;
         if now >= silent_at {
-            return Err(Close::Silent);
+            return self.close(&Close::Silent, Vec::new(), client);
         }
-        self.beat = silent_at.min(now + period);
-        self.socket.set_due(self.beat);
-        self.control(Control::Ping, &[]).await
+        self.heartbeat = silent_at.min(now + period);
+        client.set_due(self.heartbeat);
+        let mut ping = Vec::new();
+        frame::put(&mut ping, OpCode::Control(Control::Ping), &[]);
+        client.write(&ping);
+        Flow::Continue
     }
 
-    async fn control(&mut self, control: Control, payload: &[u8]) -> Result<(), Close> {
-        let mut frame = Vec::new();
-        frame::put(&mut frame, OpCode::Control(control), &[payload]);
-        self.send_frames([&frame[..]]).await
-    }
-
-    /// Sends a text.
-    pub(crate) async fn send(&mut self, text: &str) -> Result<(), Close> {
-        let mut frame = Vec::new();
-        frame::put(&mut frame, OpCode::Data(Data::Text), &[text.as_bytes()]);
-        self.send_frames([&frame[..]]).await
-    }
-
-    /// Writes frames that are encoded already, in as few system calls as the client allows.
-    pub(crate) async fn send_frames<'a>(&mut self, frames: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Close> {
-        Ok(self.socket.write_parts(frames).await?)
-    }
-
-    /// Tells the client why this is the end and waits a little for its answer.
-    async fn close(mut self, close: Close) -> Ended {
-        if let Close::Gone(error) = close {
-            tracing::debug!(%error, "connection lost");
-            return Ended::Gone;
-        }
+    /// Writes the last answers and the close frame, and waits a little for the client's.
+    fn close(&mut self, close: &Close, mut answers: Vec<u8>, client: &mut Client) -> Flow {
         tracing::debug!(?close, "closing");
-        if let Some((code, reason)) = close.code() {
-            let payload = [&u16::from(code).to_be_bytes(), reason.as_bytes()].concat();
-            let told = self.control(Control::Close, &payload).await;
-            if told.is_ok() && close.is_answered() {
-                self.socket.set_due(Instant::now() + CLOSE_PATIENCE);
-                // Whether the client answers or not, the connection is closed next.
-                let _ = self.closed().await;
-            }
+        frame::put(&mut answers, OpCode::Control(Control::Close), &[&close.payload()]);
+        client.write(&answers);
+        if !close.is_answered() {
+            return Flow::Finish;
         }
-        Ended::Close(self.socket)
+        self.phase = Phase::Closing;
+        client.set_due(Instant::now() + CLOSE_PATIENCE);
+        self.read_close(client)
     }
 
-    /// Waits until the client has closed too, up to the time that is set.
-    async fn closed(&mut self) -> Result<(), Close> {
+    /// Finishes once the client has closed too.
+    fn read_close(&mut self, client: &mut Client) -> Flow {
+        client.read(|bytes| self.reader.push(bytes));
         loop {
-            while let Some(incoming) = self.reader.next()? {
-                if matches!(incoming, Incoming::Close(_)) {
-                    return Ok(());
-                }
-            }
-            match self.socket.next_or(|_| Poll::Pending).await {
-                Event::Readable => self.socket.read(|bytes| self.reader.push(bytes))?,
-                Event::Due => return Ok(()),
-                _ => {}
+            match self.reader.next() {
+                Ok(Some(Incoming::Close(_))) | Err(_) => return Flow::Finish,
+                Ok(Some(_)) => {}
+                Ok(None) => return Flow::Continue,
             }
         }
     }

@@ -242,7 +242,7 @@ impl Fetch<'_> {
                 };
                 let message = stored.message(Cursor { offset: sequence, ..self.after }).ok();
                 let wanted = message.filter(|message| self.filters.iter().any(|filter| filter.matches(&message.topic)));
-                entries.push((sequence, wanted.map(|message| Arc::new(Entry::new(message, self.parts.encode)))));
+                entries.push((sequence, wanted.map(|message| Arc::new(Entry::new(message)))));
             }
             Ok(())
         };

@@ -44,7 +44,7 @@ use link::Link;
 use looks::Looks;
 use shared::backplane::{Backplane, Fatal, IDEMPOTENCY_WINDOW, NotReady, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Epoch};
-use shared::hub::{Appender, Encode, HistoryLimits, Hub};
+use shared::hub::{Appender, HistoryLimits, Hub};
 use stream::StreamSpec;
 
 /// How long the stream may take to answer a question.
@@ -67,7 +67,6 @@ struct Parts {
     link: Link,
     spec: StreamSpec,
     publish_timeout: Duration,
-    encode: Encode,
     /// How long subscribers are left asleep for more messages to come.
     gather: Duration,
     state: Mutex<State>,
@@ -98,7 +97,6 @@ impl Nats {
         config: &NatsConfig,
         history: HistoryLimits,
         max_message_bytes: u64,
-        encode: Encode,
         gather: Duration,
     ) -> anyhow::Result<(Self, Hub)> {
         let window = IDEMPOTENCY_WINDOW.min(history.age);
@@ -112,7 +110,6 @@ impl Nats {
             link: Link::new(config)?,
             spec: StreamSpec::new(config, history, max_message_bytes),
             publish_timeout: config.publish_timeout,
-            encode,
             gather,
             state: Mutex::new(State::Unknown("not connected to NATS yet".to_owned())),
             arrivals: Arrivals::default(),
@@ -120,7 +117,7 @@ impl Nats {
         });
         let archive = Arc::new(StreamArchive::new(Arc::clone(&parts)));
         // Nobody follows this history: it makes way for the one that the stream holds.
-        let (hub, appender) = Hub::with_archive(Epoch::new(0), history, encode, Some(archive));
+        let (hub, appender) = Hub::with_archive(Epoch::new(0), history, Some(archive));
         let nats = Self { parts, hub: hub.clone(), looks: Looks::default(), appender: Mutex::new(Some(appender)) };
         Ok((nats, hub))
     }
@@ -263,8 +260,7 @@ mod tests {
         let flags = [&["test", "--nats", "nats://localhost"], flags].concat();
         let Flags { nats, history_age } = Flags::parse_from(flags);
         let history = HistoryLimits { messages: 1000, age: Duration::from_secs(history_age), bytes: 64 << 20 };
-        let encode: Encode = |_| bytes::Bytes::new();
-        Ok(Nats::new(&nats, history, 64 << 10, encode, Duration::ZERO)?.0)
+        Ok(Nats::new(&nats, history, 64 << 10, Duration::ZERO)?.0)
     }
 
     /// Not connected.

@@ -21,7 +21,7 @@ async fn half_sent(service: &Service) -> RawClient {
 
 async fn begin_drain(service: &mut Service) {
     service.server.begin_stop();
-    soon(service.app.drain.begun()).await;
+    soon(service.app.drain().begun()).await;
 }
 
 #[tokio::test]

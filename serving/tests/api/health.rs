@@ -25,7 +25,7 @@ async fn the_healthcheck_reaches_a_service_that_listens_on_any_address() {
 #[tokio::test]
 async fn the_healthcheck_says_why_a_service_is_not_ready() {
     let service = Service::start(&[]).await;
-    service.app.drain.begin();
+    service.app.begin_drain();
     let error = soon(ask(service.address())).await.unwrap_err();
     assert!(error.to_string().contains("shutting down"), "{error:#}");
     service.get("/readyz").await.assert_error(503, "not_ready", "shutting down");
@@ -66,10 +66,10 @@ async fn the_healthcheck_fails_on_what_is_no_http() {
 #[tokio::test]
 async fn a_port_that_is_taken_is_told_with_the_flag_to_choose_another() {
     let service = Service::start(&[]).await;
-    let error = serving::http::listen(service.address()).unwrap_err();
+    let error = serving::server::listen(service.address()).unwrap_err();
     let message = format!("{error:#}");
     assert!(message.contains("--listen") && message.contains(&service.address().to_string()), "{message}");
-    let free = serving::http::listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let free = serving::server::listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     assert_ne!(free.local_addr().unwrap().port(), 0);
 }
 

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Parser;
-use serving::app::App;
+use serving::app::{App, ConfigError};
 use serving::config::CommonConfig;
-use serving::http::{Routes, serve};
+use serving::routes::Routes;
+use serving::server::serve;
 use shared::backplane::Memory;
 use shared::cursor::Position;
 use shared::hub::BatchLimit;
@@ -29,10 +30,9 @@ pub(crate) fn config(flags: &[&str]) -> CommonConfig {
 ///
 /// # Errors
 /// When flags contradict each other.
-pub(crate) fn app(flags: &[&str]) -> anyhow::Result<Arc<App>> {
+pub(crate) fn app(flags: &[&str]) -> Result<Arc<App>, ConfigError> {
     let config = config(flags);
-    let (memory, hub) =
-        Memory::new(config.history.limits(), config.history.idempotency_keys, |message| message.to_json().into());
+    let (memory, hub) = Memory::new(config.history.limits(), config.history.idempotency_keys);
     App::new(config, Arc::new(memory), hub)
 }
 
@@ -114,7 +114,7 @@ impl Service {
     /// The texts that the history of a topic holds, read without the network.
     pub(crate) fn held(&self, topic: &str) -> Vec<String> {
         let mut subscriber = self.app.subscribe_in_memory(&[topic.parse().unwrap()], Position::Earliest).unwrap();
-        let batch = subscriber.read(BatchLimit { messages: usize::MAX, bytes: usize::MAX });
+        let batch = subscriber.read(&serving::page::JSON, BatchLimit { messages: usize::MAX, bytes: usize::MAX });
         batch.entries.iter().map(|entry| entry.message.text.to_string()).collect()
     }
 }

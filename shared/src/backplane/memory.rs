@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::idempotency::SeenKeys;
 use super::{Backplane, Fatal, NotReady, Placement, Places, Publication, PublishError, Receipt};
 use crate::cursor::{Cursor, Epoch};
-use crate::hub::{Appender, Encode, HistoryLimits, Hub};
+use crate::hub::{Appender, HistoryLimits, Hub};
 use crate::message::Message;
 use crate::timestamp::Timestamp;
 
@@ -34,8 +34,8 @@ struct State {
 
 impl Memory {
     /// A new history, and the hub that it feeds. At most `keys` idempotency keys are remembered.
-    pub fn new(limits: HistoryLimits, keys: usize, encode: Encode) -> (Self, Hub) {
-        let (hub, appender) = Hub::new(Epoch::born_now(), limits, encode);
+    pub fn new(limits: HistoryLimits, keys: usize) -> (Self, Hub) {
+        let (hub, appender) = Hub::new(Epoch::born_now(), limits);
         let state = State { appender, keys: SeenKeys::new(keys), last_at: Timestamp::from_millis(0) };
         (Self { state: Mutex::new(state), gather: Duration::ZERO }, hub)
     }

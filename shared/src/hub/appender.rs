@@ -59,8 +59,7 @@ impl Appender {
     /// The appender of an empty history of another epoch, which nobody can follow until [`super::Hub::replace`] puts it in the
     /// place of the present one.
     pub fn renew(&self, epoch: Epoch) -> Self {
-        let Inner { encode, archive, .. } = &*self.hub;
-        Self::new(Arc::new(Inner::new(epoch, *encode, archive.clone())), self.limits)
+        Self::new(Arc::new(Inner::new(epoch, self.hub.archive.clone())), self.limits)
     }
 
     pub(super) fn inner(&self) -> Arc<Inner> {
@@ -148,7 +147,7 @@ impl Appender {
 
     fn push(&mut self, message: Message) -> Arc<TopicHistory> {
         let name = message.topic.clone();
-        let entry = Arc::new(Entry::new(message, self.hub.encode));
+        let entry = Arc::new(Entry::new(message));
         let offset = entry.offset();
         self.messages += 1;
         self.bytes += entry.cost();

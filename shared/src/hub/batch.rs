@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Entries;
+use super::format::Format;
 use crate::gap::Gap;
 
 /// How much is read at once; always at least one message.
@@ -10,7 +11,7 @@ use crate::gap::Gap;
 pub struct BatchLimit {
     /// Messages.
     pub messages: usize,
-    /// Bytes in the wire format.
+    /// Bytes in the format that is read.
     pub bytes: usize,
 }
 
@@ -25,13 +26,13 @@ pub struct Batch {
     pub more: bool,
 }
 
-/// The same for a client that is sent the messages just as they are encoded, one after the other.
+/// The same for a client that is sent the encoded messages as they are, one after the other.
 #[derive(Debug, Default)]
-pub struct WireBatch {
+pub struct EncodedBatch {
     /// Messages are missing before those that follow.
     pub gap: Option<Gap>,
     /// The next messages, in order. The same memory for all who read the same.
-    pub wire: Bytes,
+    pub bytes: Bytes,
     /// As in [`Batch`].
     pub more: bool,
 }
@@ -44,10 +45,10 @@ impl Batch {
 }
 
 /// Shortens to the limit. Returns whether anything was cut off.
-pub(super) fn cut_to(entries: &mut Entries, limit: BatchLimit) -> bool {
+pub(super) fn cut_to(entries: &mut Entries, format: &'static Format, limit: BatchLimit) -> bool {
     let mut bytes = 0;
     let fits = entries.iter().take(limit.messages).take_while(|entry| {
-        bytes += entry.wire.len();
+        bytes += entry.encoded(format).len();
         bytes <= limit.bytes
     });
     let keep = fits.count().max(1);

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use super::pattern::PatternGroup;
 use super::run::{LastRun, Run, RunKey};
 use super::slots::Slots;
-use super::{BatchLimit, Entries, Entry};
+use super::{BatchLimit, Entries, Entry, Format};
 use crate::timestamp::Timestamp;
 use crate::topic::Topic;
 
@@ -145,6 +145,7 @@ impl TopicHistory {
         after: u64,
         settled: u64,
         head: u64,
+        format: &'static Format,
         limit: BatchLimit,
         last: &LastRun,
     ) -> Result<Option<Run>, Lost> {
@@ -157,9 +158,9 @@ impl TopicHistory {
         let mut entries = visible();
         Ok(match (entries.next(), entries.next()) {
             (Some(first), Some(_)) => {
-                last.get(RunKey { first: first.offset(), head, limit }, || Run::of(visible(), limit))
+                last.get(RunKey { format, first: first.offset(), head, limit }, || Run::of(visible(), format, limit))
             }
-            _ => Run::of(visible(), limit),
+            _ => Run::of(visible(), format, limit),
         })
     }
 }

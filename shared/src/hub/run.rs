@@ -3,12 +3,12 @@
 use bytes::{Bytes, BytesMut};
 
 use super::sync::Mutex;
-use super::{BatchLimit, Entry};
+use super::{BatchLimit, Entry, Format};
 
 /// Messages of one topic that follow on each other, as they are written.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
-    pub(crate) wire: Bytes,
+    pub(crate) bytes: Bytes,
     /// The offset of the last one.
     pub(crate) last: u64,
     /// There are more than the limit allowed.
@@ -17,20 +17,31 @@ pub(crate) struct Run {
 
 impl Run {
     /// As many as the limit allows, at least one.
-    pub(crate) fn of<'a>(entries: impl Iterator<Item = &'a Entry>, limit: BatchLimit) -> Option<Self> {
+    pub(crate) fn of<'a>(
+        entries: impl Iterator<Item = &'a Entry>,
+        format: &'static Format,
+        limit: BatchLimit,
+    ) -> Option<Self> {
         let mut entries = entries.peekable();
         let first = entries.next()?;
         if entries.peek().is_none() {
-            return Some(Self { wire: first.wire.clone(), last: first.offset(), more: false });
+            return Some(Self { bytes: first.encoded(format), last: first.offset(), more: false });
         }
-        let (mut wire, mut last, mut count) = (BytesMut::from(&first.wire[..]), first.offset(), 1);
+        let (mut bytes, mut last, mut count) = (BytesMut::from(&first.encoded(format)[..]), first.offset(), 1);
         while let Some(entry) =
-            entries.next_if(|entry| count < limit.messages && wire.len() + entry.wire.len() <= limit.bytes)
+            entries.next_if(|entry| count < limit.messages && bytes.len() + entry.encoded(format).len() <= limit.bytes)
         {
-            wire.extend_from_slice(&entry.wire);
+            bytes.extend_from_slice(&entry.encoded(format));
             (last, count) = (entry.offset(), count + 1);
         }
-        Some(Self { wire: wire.freeze(), last, more: entries.peek().is_some() })
+        Some(Self { bytes: bytes.freeze(), last, more: entries.peek().is_some() })
+    }
+}
+
+impl RunKey {
+    fn is(&self, other: &Self) -> bool {
+        let Self { format, first, head, limit } = *self;
+        std::ptr::eq(format, other.format) && (first, head, limit) == (other.first, other.head, other.limit)
     }
 }
 
@@ -42,8 +53,9 @@ pub(crate) struct LastRun {
 }
 
 /// What makes two runs the same: messages neither change nor move, and an offset is of one topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct RunKey {
+    pub(crate) format: &'static Format,
     /// The offset of the first message.
     pub(crate) first: u64,
     /// What was visible.
@@ -54,7 +66,7 @@ pub(crate) struct RunKey {
 impl LastRun {
     /// The run of a key, made anew unless it is the last one.
     pub(crate) fn get(&self, key: RunKey, make: impl FnOnce() -> Option<Run>) -> Option<Run> {
-        if let Some((_, run)) = self.held.lock().as_ref().filter(|(held, _)| *held == key) {
+        if let Some((_, run)) = self.held.lock().as_ref().filter(|(held, _)| held.is(&key)) {
             return Some(run.clone());
         }
         let run = make()?;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::archive::{Backfill, Fetched};
-use super::batch::{Batch, BatchLimit, WireBatch, cut_to};
+use super::batch::{Batch, BatchLimit, EncodedBatch, cut_to};
 use super::history::{Loss, Lost, TopicHistory};
 use super::pattern::PatternGroup;
 use super::registry::Registry;
 use super::run::Run;
 use super::slots::{Seat, poll_news};
-use super::{Entries, Inner};
+use super::{Entries, Format, Inner};
 use crate::cursor::{Cursor, Position};
 use crate::gap::{Gap, GapReason};
 use crate::topic::TopicFilter;
@@ -131,13 +131,13 @@ impl Subscriber {
         self.gap.map_or_else(|| self.hub.cursor(self.position), |gap| gap.since)
     }
 
-    /// Takes what comes next, without waiting, and moves the position behind it.
-    pub fn read(&mut self, limit: BatchLimit) -> Batch {
+    /// Takes what comes next, without waiting, and moves the position behind it. The limit counts bytes in the format.
+    pub fn read(&mut self, format: &'static Format, limit: BatchLimit) -> Batch {
         if self.hub.successor.get().is_some() {
             self.move_over();
         }
         if let Some(backfill) = self.backfill.take() {
-            return self.read_archived(backfill, limit);
+            return self.read_archived(backfill, format, limit);
         }
         let mut gap = self.gap.take();
         loop {
@@ -149,7 +149,7 @@ impl Subscriber {
             let mut entries = Entries::new();
             match self.collect(head, limit.messages, &mut entries) {
                 Ok(()) => {
-                    let more = cut_to(&mut entries, limit);
+                    let more = cut_to(&mut entries, format, limit);
                     self.position = if more { entries[entries.len() - 1].offset() } else { head };
                     return Batch { gap, entries, more };
                 }
@@ -165,36 +165,36 @@ impl Subscriber {
         }
     }
 
-    /// As [`Subscriber::read`], with the messages put together.
-    pub fn read_wire(&mut self, limit: BatchLimit) -> WireBatch {
-        if let Some(batch) = self.read_run(limit) {
+    /// As [`Subscriber::read`], with the encoded messages joined.
+    pub fn read_encoded(&mut self, format: &'static Format, limit: BatchLimit) -> EncodedBatch {
+        if let Some(batch) = self.read_run(format, limit) {
             return batch;
         }
-        let Batch { gap, entries, more } = self.read(limit);
-        let wire = match &entries[..] {
-            [entry] => entry.wire.clone(),
-            entries => entries.iter().flat_map(|entry| entry.wire.iter().copied()).collect(),
+        let Batch { gap, entries, more } = self.read(format, limit);
+        let bytes = match &entries[..] {
+            [entry] => entry.encoded(format),
+            entries => entries.iter().flat_map(|entry| entry.encoded(format)).collect(),
         };
-        WireBatch { gap, wire, more }
+        EncodedBatch { gap, bytes, more }
     }
 
     /// The usual case: one topic, and nothing to be told but messages. `None` if it is not.
-    fn read_run(&mut self, limit: BatchLimit) -> Option<WireBatch> {
+    fn read_run(&mut self, format: &'static Format, limit: BatchLimit) -> Option<EncodedBatch> {
         let [Interest::Topic(_, topic)] = &self.interests[..] else { return None };
         if self.gap.is_some() || self.backfill.is_some() || self.hub.successor.get().is_some() {
             return None;
         }
         let head = self.hub.head();
         if head <= self.position {
-            return Some(WireBatch::default());
+            return Some(EncodedBatch::default());
         }
-        let run = topic.run(self.position, self.settled, head, limit, &self.hub.last_run).ok()?;
-        let Some(Run { wire, last, more }) = run else {
+        let run = topic.run(self.position, self.settled, head, format, limit, &self.hub.last_run).ok()?;
+        let Some(Run { bytes, last, more }) = run else {
             self.position = head;
-            return Some(WireBatch::default());
+            return Some(EncodedBatch::default());
         };
         self.position = if more { last } else { head };
-        Some(WireBatch { gap: None, wire, more })
+        Some(EncodedBatch { gap: None, bytes, more })
     }
 
     /// Waits until a read would find something.
@@ -242,7 +242,7 @@ impl Subscriber {
     }
 
     /// Hands out what has been fetched. Goes on from memory once that reaches back to the position.
-    fn read_archived(&mut self, mut backfill: Box<Backfill>, limit: BatchLimit) -> Batch {
+    fn read_archived(&mut self, mut backfill: Box<Backfill>, format: &'static Format, limit: BatchLimit) -> Batch {
         let (entries, through) = match backfill.fetched() {
             None => {
                 self.backfill = Some(backfill);
@@ -254,12 +254,12 @@ impl Subscriber {
                 if self.lost_through() > self.position {
                     self.gap = Some(self.fall_forward(backfill.reason, self.cursor()));
                 }
-                return self.read(limit);
+                return self.read(format, limit);
             }
         };
         let first = entries.partition_point(|entry| entry.offset() <= self.position);
         let mut batch: Entries = entries[first..].iter().take(limit.messages.saturating_add(1)).cloned().collect();
-        if cut_to(&mut batch, limit) {
+        if cut_to(&mut batch, format, limit) {
             self.position = batch[batch.len() - 1].offset();
             self.backfill = Some(backfill);
             return Batch { gap: None, entries: batch, more: true };

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use shared::backplane::{Backplane, IDEMPOTENCY_WINDOW, Memory, Publication, PublishError, Receipt};
 use shared::cursor::Position;
-use shared::hub::{BatchLimit, HistoryLimits};
+use shared::hub::{BatchLimit, Format, HistoryLimits};
 use shared::message::Draft;
+
+static JSON: Format = Format::new(|message| message.to_json().into());
 
 const LIMITS: HistoryLimits = HistoryLimits { messages: 100, age: Duration::from_secs(60), bytes: 1 << 20 };
 
@@ -17,7 +19,7 @@ async fn publish(memory: &Memory, key: Option<&str>, texts: &[&str]) -> Result<R
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_under_the_same_key_appends_nothing_and_gets_the_first_answer() {
-    let (memory, hub) = Memory::new(LIMITS, 10, |message| message.to_json().into());
+    let (memory, hub) = Memory::new(LIMITS, 10);
     let first = publish(&memory, Some("k"), &["1", "2"]).await.unwrap();
     assert!(!first.repeated);
     publish(&memory, None, &["between"]).await.unwrap();
@@ -27,14 +29,14 @@ async fn a_repeat_under_the_same_key_appends_nothing_and_gets_the_first_answer()
     assert_eq!(first.placement, again.placement);
 
     let mut subscriber = hub.subscribe(&["a".parse().unwrap()], Position::Earliest);
-    let batch = subscriber.read(BatchLimit { messages: 100, bytes: usize::MAX });
+    let batch = subscriber.read(&JSON, BatchLimit { messages: 100, bytes: usize::MAX });
     let texts: Vec<_> = batch.entries.iter().map(|entry| &*entry.message.text).collect();
     assert_eq!(texts, ["1", "2", "between"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_free_again_after_two_minutes() {
-    let (memory, _) = Memory::new(LIMITS, 10, |message| message.to_json().into());
+    let (memory, _) = Memory::new(LIMITS, 10);
     let first = publish(&memory, Some("k"), &["1"]).await.unwrap();
     tokio::time::advance(IDEMPOTENCY_WINDOW).await;
     let second = publish(&memory, Some("k"), &["1"]).await.unwrap();
@@ -44,7 +46,7 @@ async fn a_key_is_free_again_after_two_minutes() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_beyond_the_limit_are_refused_and_nothing_is_appended() {
-    let (memory, hub) = Memory::new(LIMITS, 2, |message| message.to_json().into());
+    let (memory, hub) = Memory::new(LIMITS, 2);
     for key in ["one", "two"] {
         publish(&memory, Some(key), &[key]).await.unwrap();
     }
@@ -60,7 +62,7 @@ async fn keys_beyond_the_limit_are_refused_and_nothing_is_appended() {
 
 #[tokio::test]
 async fn of_publications_at_the_same_time_under_one_key_one_is_appended() {
-    let (memory, hub) = Memory::new(LIMITS, 10, |message| message.to_json().into());
+    let (memory, hub) = Memory::new(LIMITS, 10);
     let memory = std::sync::Arc::new(memory);
     let threads: Vec<_> = (0..8)
         .map(|_| {

@@ -12,11 +12,10 @@ mod waking;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use shared::backplane::{Backplane, Memory, Publication};
 use shared::cursor::{Cursor, Epoch, Position};
-use shared::hub::{Appender, Batch, BatchLimit, HistoryLimits, Hub, Subscriber, Wake};
+use shared::hub::{Appender, Batch, BatchLimit, Format, HistoryLimits, Hub, Subscriber, Wake};
 use shared::message::{Draft, Message};
 use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
@@ -29,9 +28,7 @@ const fn at_most(messages: usize) -> HistoryLimits {
     HistoryLimits { messages, ..ROOMY }
 }
 
-fn encode(message: &Message) -> Bytes {
-    message.to_json().into()
-}
+static JSON: Format = Format::new(|message| message.to_json().into());
 
 fn filters(filters: &[&str]) -> Vec<TopicFilter> {
     filters.iter().map(|filter| filter.parse().unwrap()).collect()
@@ -44,7 +41,7 @@ fn texts(batch: &Batch) -> Vec<&str> {
 /// Everything that a subscriber has to be told, without a gap.
 #[track_caller]
 fn read_whole(subscriber: &mut Subscriber) -> Vec<String> {
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     assert_eq!((batch.gap, batch.more), (None, false));
     texts(&batch).into_iter().map(str::to_owned).collect()
 }
@@ -57,7 +54,7 @@ struct History {
 
 impl History {
     fn new(limits: HistoryLimits) -> Self {
-        let (memory, hub) = Memory::new(limits, 10, encode);
+        let (memory, hub) = Memory::new(limits, 10);
         Self { memory: Arc::new(memory), hub }
     }
 
@@ -85,7 +82,7 @@ struct Fed {
 
 impl Fed {
     fn new(limits: HistoryLimits) -> Self {
-        let (hub, appender) = Hub::new(Epoch::new(7), limits, encode);
+        let (hub, appender) = Hub::new(Epoch::new(7), limits);
         Self { hub, appender }
     }
 

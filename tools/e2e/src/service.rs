@@ -57,10 +57,11 @@ impl Config {
 
     async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         match self {
-            Self::Ws(config) => ws_echo::run(listener, config, stop).await,
-            Self::Poll(config) => longpoll_server::run(listener, config, stop).await,
-            Self::Sse(config) => sse_server::run(listener, config, stop).await,
+            Self::Ws(config) => ws_echo::run(listener, config, stop).await?,
+            Self::Poll(config) => longpoll_server::run(listener, config, stop).await?,
+            Self::Sse(config) => sse_server::run(listener, config, stop).await?,
         }
+        Ok(())
     }
 }
 
@@ -130,7 +131,7 @@ impl Service {
         self.held = None;
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
-                let listener = serving::http::listen(address)?;
+                let listener = serving::server::listen(address)?;
                 // An error means that the test has ended, and so does the one below.
                 let _ = tell.send(());
                 let stop = async {

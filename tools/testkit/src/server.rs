@@ -23,10 +23,11 @@ impl Server {
     ///
     /// # Panics
     /// When the system has no port.
-    pub async fn start<F, Fut>(run: F) -> Self
+    pub async fn start<F, Fut, E>(run: F) -> Self
     where
         F: FnOnce(TcpListener, Stop) -> Fut,
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<anyhow::Error>,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
@@ -35,7 +36,9 @@ impl Server {
             // A test that drops the server has ended.
             let _ = stopped.await;
         });
-        Self { address, stop: Some(stop), task: tokio::spawn(run(listener, stopped)) }
+        let running = run(listener, stopped);
+        let task = tokio::spawn(async move { running.await.map_err(Into::into) });
+        Self { address, stop: Some(stop), task }
     }
 
     /// Where it listens.

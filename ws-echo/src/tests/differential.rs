@@ -11,8 +11,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 
-use super::client_frame::{CLOSE, ClientFrame, FIN, LengthForm, TEXT, frame};
 use super::stream::{LIMIT, client_stream};
+use super::wire_frame::{CLOSE, FIN, LengthForm, TEXT, WireFrame, frame};
 use crate::close::Close;
 use crate::reader::{Incoming, Reader};
 
@@ -100,7 +100,10 @@ fn ours(pieces: &[Vec<u8>]) -> Outcome {
                     continue;
                 }
                 Err(Close::Protocol(reason)) if reason.contains("shortest form") => End::LongLength,
-                Err(close) => End::Failed(close.code().expect("the client is told why").0),
+                Err(close) => {
+                    let payload = close.payload();
+                    End::Failed(CloseCode::from(u16::from_be_bytes([payload[0], payload[1]])))
+                }
             };
             return Outcome { received, end };
         }
@@ -182,7 +185,7 @@ proptest! {
 
 #[test]
 fn each_difference_is_one() {
-    let long_length = ClientFrame { form: LengthForm::EightBytes, ..ClientFrame::new(FIN | TEXT, b"a") };
+    let long_length = WireFrame { form: LengthForm::EightBytes, ..WireFrame::new(FIN | TEXT, b"a") };
     let mut long = Vec::new();
     long_length.write(&mut long);
     let reserved = frame(FIN | TEXT | 0x40, b"a");

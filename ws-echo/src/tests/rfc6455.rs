@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
-use super::client_frame::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, frame};
+use super::wire_frame::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, frame};
 use crate::close::Close;
 use crate::frame;
 use crate::reader::{Incoming, Reader};

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::client_frame::{BINARY, CLOSE, CONTINUATION, ClientFrame, FIN, LengthForm, PING, PONG, TEXT};
+use super::wire_frame::{BINARY, CLOSE, CONTINUATION, FIN, LengthForm, PING, PONG, TEXT, WireFrame};
 
 /// The longest message that a reader is to take.
 pub(super) const LIMIT: usize = 70_000;
@@ -12,7 +12,7 @@ pub(super) const LIMIT: usize = 70_000;
 /// Bytes that a client sends, and the pieces in which they are received.
 #[derive(Debug, Clone)]
 pub(super) struct ClientStream {
-    frames: Vec<ClientFrame>,
+    frames: Vec<WireFrame>,
     damages: Vec<Damage>,
     /// The lengths of the pieces, over and over.
     pieces: Vec<usize>,
@@ -54,7 +54,7 @@ impl ClientStream {
 }
 
 impl Damage {
-    fn change_frame(&self, frames: &mut [ClientFrame]) {
+    fn change_frame(&self, frames: &mut [WireFrame]) {
         if frames.is_empty() {
             return;
         }
@@ -107,7 +107,7 @@ pub(super) fn client_stream() -> impl Strategy<Value = ClientStream> {
 }
 
 /// A message in fragments, with control frames between them.
-fn message() -> impl Strategy<Value = Vec<ClientFrame>> {
+fn message() -> impl Strategy<Value = Vec<WireFrame>> {
     let payload = prop_oneof![text().prop_map(|text| (TEXT, text)), binary().prop_map(|bytes| (BINARY, bytes))];
     let cuts =
         prop_oneof![2 => Just(Vec::new()), 1 => vec((any::<Index>(), any::<[u8; 4]>(), vec(control(), 0..3)), 1..4)];
@@ -126,8 +126,8 @@ fn message() -> impl Strategy<Value = Vec<ClientFrame>> {
     })
 }
 
-fn masked(first: u8, key: [u8; 4], payload: &[u8]) -> ClientFrame {
-    ClientFrame { key: Some(key), ..ClientFrame::new(first, payload) }
+fn masked(first: u8, key: [u8; 4], payload: &[u8]) -> WireFrame {
+    WireFrame { key: Some(key), ..WireFrame::new(first, payload) }
 }
 
 /// The lengths at which a frame's header or a reader's answer changes, and others.
@@ -152,13 +152,13 @@ fn binary() -> impl Strategy<Value = Vec<u8>> {
     (length(), vec(any::<u8>(), 1..20)).prop_map(|(length, bytes)| bytes.into_iter().cycle().take(length).collect())
 }
 
-fn control() -> impl Strategy<Value = ClientFrame> {
+fn control() -> impl Strategy<Value = WireFrame> {
     let payload = prop_oneof![vec(any::<u8>(), 0..10), vec(any::<u8>(), 120..=125)];
     let opcode = prop_oneof![Just(PING), Just(PONG)];
     (opcode, any::<[u8; 4]>(), payload).prop_map(|(opcode, key, payload)| masked(FIN | opcode, key, &payload))
 }
 
-fn close() -> impl Strategy<Value = ClientFrame> {
+fn close() -> impl Strategy<Value = WireFrame> {
     let code = prop_oneof![3 => 999..1017_u16, 2 => 2998..5002_u16, 1 => any::<u16>()];
     let payload = prop_oneof![
         1 => Just(Vec::new()),

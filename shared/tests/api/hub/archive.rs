@@ -13,7 +13,7 @@ use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
 
 use super::waking::Bell;
-use super::{ALL, at_most, encode, filters, texts};
+use super::{ALL, JSON, at_most, filters, texts};
 
 /// Holds every message from an offset on: all are of the topic `a`, and their text is their offset.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Archive for Numbers {
         let through = after.offset + self.page;
         let wanted = filters.iter().any(|filter| filter.matches(&"a".parse().unwrap()));
         let offsets = (after.offset + 1..=through).filter(|_| wanted);
-        let entries = offsets.map(|offset| Arc::new(Entry::new(message(offset), encode))).collect();
+        let entries = offsets.map(|offset| Arc::new(Entry::new(message(offset)))).collect();
         ready(Fetched::Page { entries, through }).boxed()
     }
 }
@@ -48,7 +48,7 @@ fn message(offset: u64) -> Message {
 
 /// Memory for three messages, of which twenty have been.
 fn twenty(archive: Numbers) -> (Hub, Appender) {
-    let (hub, mut appender) = Hub::with_archive(Epoch::new(7), at_most(3), encode, Some(Arc::new(archive)));
+    let (hub, mut appender) = Hub::with_archive(Epoch::new(7), at_most(3), Some(Arc::new(archive)));
     appender.append((1..=20).map(message)).wake();
     (hub, appender)
 }
@@ -66,7 +66,7 @@ async fn what_memory_does_not_hold_comes_from_the_archive_and_then_from_memory()
         let mut read = Vec::new();
         while read.len() < 20 {
             subscriber.changed().await;
-            let batch = subscriber.read(BatchLimit { messages: most, ..ALL });
+            let batch = subscriber.read(&JSON, BatchLimit { messages: most, ..ALL });
             assert!(batch.gap.is_none() && batch.entries.len() <= most);
             read.extend(texts(&batch).into_iter().map(str::to_owned));
             if read.len() == 18 {
@@ -74,7 +74,7 @@ async fn what_memory_does_not_hold_comes_from_the_archive_and_then_from_memory()
             }
         }
         assert_eq!(read, (3..=22).map(|offset: u64| offset.to_string()).collect::<Vec<_>>(), "{topics:?}");
-        assert!(subscriber.read(ALL).is_empty());
+        assert!(subscriber.read(&JSON, ALL).is_empty());
     }
 }
 
@@ -84,7 +84,7 @@ async fn where_nothing_is_wanted_of_what_is_missing_there_is_no_gap() {
     appender.lost_through(30).wake();
     let mut subscriber = hub.subscribe(&filters(&["b"]), since(2));
     subscriber.changed().await;
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     assert!(batch.is_empty() && !batch.more);
 }
 
@@ -92,9 +92,9 @@ async fn where_nothing_is_wanted_of_what_is_missing_there_is_no_gap() {
 async fn what_the_archive_has_given_up_is_a_gap() {
     let (hub, mut appender) = twenty(Numbers { from: 10, page: 4, answers: true });
     let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
-    assert!(subscriber.read(ALL).is_empty(), "it is being fetched");
+    assert!(subscriber.read(&JSON, ALL).is_empty(), "it is being fetched");
     subscriber.changed().await;
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     let gap = batch.gap.unwrap();
     assert_eq!((gap.reason, gap.since.offset, gap.cursor.offset), (GapReason::Expired, 2, 17));
     assert_eq!(texts(&batch), ["18", "19", "20"]);
@@ -106,7 +106,7 @@ async fn what_the_archive_has_given_up_is_a_gap() {
     let mut read = Vec::new();
     while read.len() < 40 {
         lagging.changed().await;
-        read.extend(texts(&lagging.read(ALL)).into_iter().map(str::to_owned));
+        read.extend(texts(&lagging.read(&JSON, ALL)).into_iter().map(str::to_owned));
     }
     assert_eq!(read.first().map(String::as_str), Some("21"));
 }
@@ -116,14 +116,14 @@ fn who_waits_for_the_archive_is_told_of_another_history() {
     let (hub, appender) = twenty(Numbers { from: 1, page: 4, answers: false });
     let bell = Arc::new(Bell::default());
     let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     assert!(batch.is_empty() && batch.more);
     assert_eq!(bell.wait(&mut subscriber), Poll::Pending);
     let next = appender.renew(Epoch::new(8));
     hub.replace(&next).wake();
     assert!(bell.rang());
     assert_eq!(bell.wait(&mut subscriber), Poll::Ready(()));
-    let gap = subscriber.read(ALL).gap.unwrap();
+    let gap = subscriber.read(&JSON, ALL).gap.unwrap();
     assert_eq!((gap.reason, gap.since.offset, gap.cursor), (GapReason::Epoch, 2, hub.head()));
 }
 
@@ -131,6 +131,6 @@ fn who_waits_for_the_archive_is_told_of_another_history() {
 fn who_follows_in_memory_never_waits() {
     let (hub, _feed) = twenty(Numbers { from: 1, page: 4, answers: false });
     let mut subscriber = hub.subscribe_in_memory(&filters(&["a"]), since(2));
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     assert_eq!((batch.gap.map(|gap| gap.reason), texts(&batch)), (Some(GapReason::Expired), vec!["18", "19", "20"]));
 }

@@ -6,7 +6,7 @@ use shared::hub::{BatchLimit, HistoryLimits};
 use shared::message::Message;
 use shared::timestamp::Timestamp;
 
-use super::{ALL, Fed, History, ROOMY, at_most, filters, read_whole, texts};
+use super::{ALL, Fed, History, JSON, ROOMY, at_most, filters, read_whole, texts};
 
 const ONE: BatchLimit = BatchLimit { messages: 1, ..ALL };
 
@@ -15,10 +15,10 @@ fn who_comes_back_too_late_is_told_and_gets_what_is_still_held() {
     let history = History::new(at_most(3));
     let ids = history.publish_all("main", &["1", "2", "3", "4", "5"]);
     let mut subscriber = history.follow(&["main"], Position::At(ids[0]));
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     assert_eq!(batch.gap, Some(Gap { reason: GapReason::Expired, since: ids[0], cursor: ids[1] }));
     assert_eq!(texts(&batch), ["3", "4", "5"]);
-    assert!(subscriber.read(ALL).is_empty(), "told once");
+    assert!(subscriber.read(&JSON, ALL).is_empty(), "told once");
 
     let mut subscriber = history.follow(&["main"], Position::At(ids[1]));
     assert_eq!(read_whole(&mut subscriber), ["3", "4", "5"], "the gap's cursor is a position without a gap");
@@ -29,7 +29,7 @@ fn the_gap_comes_before_the_messages_and_only_in_the_first_batch() {
     let history = History::new(at_most(2));
     let ids = history.publish_all("main", &["1", "2", "3", "4"]);
     let mut subscriber = history.follow(&["main"], Position::At(ids[0]));
-    let batch = subscriber.read(ONE);
+    let batch = subscriber.read(&JSON, ONE);
     assert_eq!((batch.gap.map(|gap| gap.reason), texts(&batch)), (Some(GapReason::Expired), vec!["3"]));
     assert_eq!(read_whole(&mut subscriber), ["4"]);
 }
@@ -41,10 +41,10 @@ fn who_does_not_read_is_told_what_it_missed_while_connected() {
         let mut subscriber = history.follow(topics, Position::Now);
         let start = subscriber.cursor();
         let ids = history.publish_all("main", &["1", "2", "3", "4", "5"]);
-        let batch = subscriber.read(ALL);
+        let batch = subscriber.read(&JSON, ALL);
         assert_eq!(batch.gap, Some(Gap { reason: GapReason::Lagged, since: start, cursor: ids[2] }), "{topics:?}");
         assert_eq!(texts(&batch), ["4", "5"]);
-        assert!(subscriber.read(ALL).is_empty(), "told once");
+        assert!(subscriber.read(&JSON, ALL).is_empty(), "told once");
     }
 }
 
@@ -54,7 +54,7 @@ fn two_losses_before_one_read_are_one_gap() {
     let ids = history.publish_all("main", &["1", "2", "3", "4"]);
     let mut subscriber = history.follow(&["main"], Position::At(ids[0]));
     let later = history.publish_all("main", &["5", "6", "7"]);
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     assert_eq!(batch.gap, Some(Gap { reason: GapReason::Expired, since: ids[0], cursor: later[0] }));
     assert_eq!(texts(&batch), ["6", "7"]);
 }
@@ -66,7 +66,7 @@ fn a_loss_by_age_is_told() {
         fed.append("main", text, at).wake();
     }
     fed.appender.evict_aged(Timestamp::from_millis(1151));
-    let batch = fed.hub.subscribe(&filters(&["main"]), Position::At(fed.cursor(1))).read(ALL);
+    let batch = fed.hub.subscribe(&filters(&["main"]), Position::At(fed.cursor(1))).read(&JSON, ALL);
     let gap = Gap { reason: GapReason::Expired, since: fed.cursor(1), cursor: fed.cursor(2) };
     assert_eq!((batch.gap, texts(&batch)), (Some(gap), vec!["3"]));
 }
@@ -79,13 +79,13 @@ fn a_loss_by_bytes_is_told() {
     for _ in 0..5 {
         history.publish("main", &big);
     }
-    let batch = history.follow(&["main"], Position::At(history.hub.head())).read(ALL);
+    let batch = history.follow(&["main"], Position::At(history.hub.head())).read(&JSON, ALL);
     assert!(batch.is_empty());
-    let batch = history.follow(&["main"], Position::At(first)).read(ALL);
+    let batch = history.follow(&["main"], Position::At(first)).read(&JSON, ALL);
     let gap = batch.gap.unwrap();
     assert_eq!((gap.reason, gap.since), (GapReason::Expired, first));
     assert_eq!(gap.cursor.offset + 1, batch.entries[0].message.id.offset, "just before the oldest held");
-    assert_eq!(history.follow(&["main"], Position::At(gap.cursor)).read(ALL).gap, None);
+    assert_eq!(history.follow(&["main"], Position::At(gap.cursor)).read(&JSON, ALL).gap, None);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn where_nothing_is_left_the_gap_leads_to_the_end() {
     fed.append("main", "2", 1000).wake();
     fed.appender.evict_aged(Timestamp::from_millis(9999));
     for topics in [&["main"][..], &[">"], &["main", "x"]] {
-        let batch = fed.hub.subscribe(&filters(topics), Position::At(fed.cursor(0))).read(ALL);
+        let batch = fed.hub.subscribe(&filters(topics), Position::At(fed.cursor(0))).read(&JSON, ALL);
         let gap = Gap { reason: GapReason::Expired, since: fed.cursor(0), cursor: fed.cursor(2) };
         assert_eq!((batch.gap, batch.entries.len()), (Some(gap), 0), "{topics:?}");
     }
@@ -109,7 +109,7 @@ fn a_gap_covers_all_that_is_missing_of_several_topics() {
     let ids = history.publish_all("busy", &["1", "2", "3", "4"]);
     let start = Cursor { offset: 0, ..quiet };
     for topics in [&["quiet", "busy"][..], &["*"]] {
-        let batch = history.follow(topics, Position::At(start)).read(ALL);
+        let batch = history.follow(topics, Position::At(start)).read(&JSON, ALL);
         assert_eq!(batch.gap, Some(Gap { reason: GapReason::Expired, since: start, cursor: ids[1] }), "{topics:?}");
         assert_eq!(texts(&batch), ["3", "4"]);
     }
@@ -124,11 +124,11 @@ fn who_begins_at_the_earliest_gets_all_that_is_held_and_is_told_of_later_losses_
         let ids = history.publish_all("a", &["a1", "a2", "a3"]);
         history.publish_all("b", &["b1", "b2", "b3", "b4", "b5", "b6"]);
         let mut subscriber = history.follow(topics, Position::Earliest);
-        let batch = subscriber.read(ONE);
+        let batch = subscriber.read(&JSON, ONE);
         assert_eq!((batch.gap, texts(&batch)), (None, vec!["a1"]));
 
         history.publish_all("a", &["a4", "a5"]);
-        let batch = subscriber.read(ALL);
+        let batch = subscriber.read(&JSON, ALL);
         let gap = Gap { reason: GapReason::Lagged, since: ids[0], cursor: ids[1] };
         assert_eq!(batch.gap, Some(gap), "a2 is gone: {topics:?}");
         assert_eq!(texts(&batch), ["a3", "b4", "b5", "b6", "a4", "a5"]);
@@ -152,11 +152,11 @@ fn a_loss_of_messages_that_nobody_could_see_yet_is_told() {
     let messages = [(2, "a"), (3, "a"), (4, "a"), (5, "a"), (6, "b")].map(|(offset, topic)| message(offset, topic));
     let read_before_the_last = messages.into_iter().inspect(|message| {
         if message.id.offset == 6 {
-            batches.push(subscriber.read(ALL));
+            batches.push(subscriber.read(&JSON, ALL));
         }
     });
     fed.appender.append(read_before_the_last).wake();
-    batches.push(subscriber.read(ALL));
+    batches.push(subscriber.read(&JSON, ALL));
 
     let mut position = 0;
     for batch in batches {

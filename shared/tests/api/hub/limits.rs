@@ -7,7 +7,7 @@ use shared::hub::HistoryLimits;
 use shared::timestamp::Timestamp;
 use testkit::PATIENCE;
 
-use super::{ALL, Fed, History, ROOMY, at_most, filters, read_whole};
+use super::{ALL, Fed, History, JSON, ROOMY, at_most, filters, read_whole};
 
 #[test]
 fn each_topic_holds_so_many_messages() {
@@ -51,7 +51,7 @@ async fn old_messages_go_without_anything_being_published() {
         tokio::task::yield_now().await;
         assert!(begun.elapsed() < PATIENCE, "nothing was evicted");
     }
-    let gap = history.follow(&["main"], Position::At(start)).read(ALL).gap.unwrap();
+    let gap = history.follow(&["main"], Position::At(start)).read(&JSON, ALL).gap.unwrap();
     assert_eq!((gap.reason, gap.cursor), (GapReason::Expired, history.hub.head()));
     assert!(!run.is_finished(), "the backplane's work never ends");
     run.abort();
@@ -66,7 +66,7 @@ fn all_topics_together_hold_so_many_bytes_and_the_oldest_go_first() {
         fed.append(["a", "b", "c.d"][offset as usize % 3], &text, offset).wake();
         assert!(fed.appender.bytes() <= limit, "{} bytes after {offset}", fed.appender.bytes());
     }
-    let batch = fed.hub.subscribe(&filters(&[">"]), Position::Earliest).read(ALL);
+    let batch = fed.hub.subscribe(&filters(&[">"]), Position::Earliest).read(&JSON, ALL);
     let held: Vec<u64> = batch.entries.iter().map(|entry| entry.message.id.offset).collect();
     assert_eq!(held, (201 - held.len() as u64..=200).collect::<Vec<_>>());
     assert!(held.len() * (2 * text.len()) > limit / 2, "the room is used: {} messages", held.len());
@@ -105,13 +105,13 @@ fn a_topic_that_nobody_uses_costs_nothing_and_its_losses_are_still_told() {
 
     let since = fed.cursor(0);
     for topics in [&["a.b"][..], &["a.*"], &["x", "a.b"]] {
-        let batch = fed.hub.subscribe(&filters(topics), Position::At(since)).read(ALL);
+        let batch = fed.hub.subscribe(&filters(topics), Position::At(since)).read(&JSON, ALL);
         assert_eq!(batch.gap.map(|gap| (gap.reason, gap.since)), Some((GapReason::Expired, since)), "{topics:?}");
     }
     assert_eq!(fed.hub.topics(), 0, "subscribers that left leave nothing");
 
     fed.append("a.b", "2", 3000).wake();
-    let batch = fed.hub.subscribe(&filters(&["a.b"]), Position::At(since)).read(ALL);
+    let batch = fed.hub.subscribe(&filters(&["a.b"]), Position::At(since)).read(&JSON, ALL);
     assert!(batch.gap.is_some(), "the topic is back, its first message is not");
     assert_eq!(batch.entries.len(), 1);
 }
@@ -142,7 +142,7 @@ fn a_follower_of_a_wildcard_is_told_of_what_a_dropped_topic_lost() {
     fed.appender.evict_aged(Timestamp::from_millis(2000));
     assert_eq!(fed.hub.topics(), 0);
     fed.append("a.b", "2", 3000).wake();
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     assert_eq!(
         batch.gap.map(|gap| (gap.reason, gap.since, gap.cursor)),
         Some((GapReason::Lagged, fed.cursor(0), fed.cursor(1)))

@@ -7,7 +7,7 @@ use shared::hub::{BatchLimit, Subscriber};
 use testkit::soon;
 use tokio::task::JoinSet;
 
-use super::{ALL, History, ROOMY, at_most};
+use super::{ALL, History, JSON, ROOMY, at_most};
 
 const TOPICS: [&str; 5] = ["a", "b", "c.x", "c.y", "c.y.z"];
 const PUBLISHERS: usize = 4;
@@ -46,7 +46,7 @@ async fn follow(history: Arc<History>, filter: usize) -> (usize, u64, Vec<u64>) 
     let (start, mut ends, mut got) = (subscriber.cursor().offset, 0, Vec::new());
     while ends < matching.len() {
         subscriber.changed().await;
-        let batch = subscriber.read(BatchLimit { messages: fastrand::usize(1..20), ..ALL });
+        let batch = subscriber.read(&JSON, BatchLimit { messages: fastrand::usize(1..20), ..ALL });
         assert_eq!(batch.gap, None);
         ends += batch.entries.iter().filter(|entry| &*entry.message.text == END).count();
         got.extend(batch.entries.iter().map(|entry| entry.message.id.offset));
@@ -96,7 +96,7 @@ async fn account(mut subscriber: Subscriber, last: impl Future<Output = Cursor>)
             cursor = &mut last, if end.is_none() => end = Some(cursor.offset),
             () = subscriber.changed() => {}
         }
-        let batch = subscriber.read(BatchLimit { messages: 4, ..ALL });
+        let batch = subscriber.read(&JSON, BatchLimit { messages: 4, ..ALL });
         if let Some(gap) = batch.gap {
             assert_eq!(gap.since.offset, position, "{gap:?}");
             assert!(gap.cursor.offset >= position, "{gap:?}");

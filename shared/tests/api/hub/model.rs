@@ -7,12 +7,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::GapReason;
-use shared::hub::{Batch, BatchLimit, HistoryLimits, Subscriber, WireBatch};
+use shared::hub::{Batch, BatchLimit, EncodedBatch, HistoryLimits, Subscriber};
 use shared::timestamp::Timestamp;
 use shared::topic::{Topic, TopicFilter};
 
 use super::waking::Bell;
-use super::{ALL, Fed, filters};
+use super::{ALL, Fed, JSON, filters};
 
 const TOPICS: [&str; 4] = ["a", "a.b", "a.c", "d"];
 const FILTERS: [&[&str]; 8] =
@@ -219,10 +219,10 @@ impl World {
         let (next, missed) = (follower.next(all), follower.missed(all));
         let limit = BatchLimit { messages: most, ..ALL };
         let (told, read, more) = if wire {
-            let WireBatch { gap, wire, more } = follower.subscriber.read_wire(limit);
-            (gap, serde_json::Deserializer::from_slice(&wire).into_iter().map(offset_of).collect(), more)
+            let EncodedBatch { gap, bytes, more } = follower.subscriber.read_encoded(&JSON, limit);
+            (gap, serde_json::Deserializer::from_slice(&bytes).into_iter().map(offset_of).collect(), more)
         } else {
-            let Batch { gap, entries, more } = follower.subscriber.read(limit);
+            let Batch { gap, entries, more } = follower.subscriber.read(&JSON, limit);
             (gap, entries.iter().map(|entry| entry.message.id.offset).collect::<Vec<_>>(), more)
         };
 

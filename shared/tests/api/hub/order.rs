@@ -1,7 +1,7 @@
 use shared::cursor::Position;
 use shared::hub::BatchLimit;
 
-use super::{ALL, History, ROOMY, read_whole, texts};
+use super::{ALL, History, JSON, ROOMY, read_whole, texts};
 
 #[test]
 fn a_subscriber_gets_every_message_once_and_in_order() {
@@ -11,11 +11,11 @@ fn a_subscriber_gets_every_message_once_and_in_order() {
     ids.extend(history.publish_all("main", &["2", "3", "4"]));
     assert!(ids.is_sorted_by_key(|id| id.offset));
 
-    let batch = subscriber.read(ALL);
+    let batch = subscriber.read(&JSON, ALL);
     assert_eq!(texts(&batch), ["1", "2", "3", "4"]);
     let read: Vec<_> = batch.entries.iter().map(|entry| entry.message.id).collect();
     assert_eq!(read, ids, "the ids are those that the publisher was told");
-    assert!(subscriber.read(ALL).is_empty());
+    assert!(subscriber.read(&JSON, ALL).is_empty());
 
     history.publish("main", "5");
     assert_eq!(read_whole(&mut subscriber), ["5"]);
@@ -26,9 +26,12 @@ fn every_subscriber_gets_the_same_bytes() {
     let history = History::new(ROOMY);
     let mut subscribers = [(); 3].map(|()| history.follow(&["main"], Position::Now));
     history.publish("main", "m");
-    let [one, two, three] = subscribers.each_mut().map(|subscriber| subscriber.read(ALL).entries.remove(0));
-    assert_eq!(one.wire, one.message.to_json());
-    assert!(std::ptr::eq(&*one.wire, &*two.wire) && std::ptr::eq(&*one.wire, &*three.wire), "encoded once");
+    let [one, two, three] = subscribers.each_mut().map(|subscriber| subscriber.read(&JSON, ALL).entries.remove(0));
+    assert_eq!(one.encoded(&JSON), one.message.to_json());
+    assert!(
+        [two, three].iter().all(|other| std::ptr::eq(&*one.encoded(&JSON), &*other.encoded(&JSON))),
+        "encoded once"
+    );
 }
 
 #[test]
@@ -38,10 +41,10 @@ fn who_reads_the_same_burst_gets_the_same_bytes_and_nobody_gets_those_of_another
     history.publish_all("b", &["4", "5", "6"]);
     let since = |id: usize| Position::At(ids[id]);
     let wire = |topic, from, limit| {
-        let batch = history.follow(&[topic], from).read_wire(limit);
-        let json = serde_json::Deserializer::from_slice(&batch.wire).into_iter::<serde_json::Value>();
+        let batch = history.follow(&[topic], from).read_encoded(&JSON, limit);
+        let json = serde_json::Deserializer::from_slice(&batch.bytes).into_iter::<serde_json::Value>();
         let texts: String = json.map(|message| message.unwrap()["text"].as_str().unwrap().to_owned()).collect();
-        (texts, batch.more, batch.wire)
+        (texts, batch.more, batch.bytes)
     };
     let two = BatchLimit { messages: 2, ..ALL };
     for (topic, from, limit, texts, more) in [
@@ -92,7 +95,7 @@ fn a_message_that_two_filters_match_arrives_once() {
     for text in ["1", "2", "3"] {
         history.publish("a.b", text);
     }
-    let batch = subscriber.read(BatchLimit { messages: 2, ..ALL });
+    let batch = subscriber.read(&JSON, BatchLimit { messages: 2, ..ALL });
     assert_eq!((texts(&batch), batch.more), (vec!["1", "2"], true));
     assert_eq!(read_whole(&mut subscriber), ["3"]);
 }
@@ -106,21 +109,21 @@ fn a_batch_holds_so_many_messages_and_says_whether_there_are_more() {
         let mut subscriber = history.follow(topics, Position::Earliest);
         let two = BatchLimit { messages: 2, ..ALL };
         for (expected, more) in [(&["1", "2"][..], true), (&["3", "4"], true), (&["5"], false), (&[], false)] {
-            let batch = subscriber.read(two);
+            let batch = subscriber.read(&JSON, two);
             assert_eq!((texts(&batch), batch.more), (expected.to_vec(), more), "{topics:?}");
         }
     }
     let exactly = BatchLimit { messages: 5, ..ALL };
-    assert!(!history.follow(&["*"], Position::Earliest).read(exactly).more, "five of five leave none");
+    assert!(!history.follow(&["*"], Position::Earliest).read(&JSON, exactly).more, "five of five leave none");
 }
 
 #[test]
 fn a_batch_holds_so_many_bytes_and_always_a_message() {
     let history = History::new(ROOMY);
     history.publish_all("main", &["1", "2", "3"]);
-    let wire = history.follow(&["main"], Position::Earliest).read(ALL).entries[0].wire.len();
+    let wire = history.follow(&["main"], Position::Earliest).read(&JSON, ALL).entries[0].encoded(&JSON).len();
     for (bytes, expected) in [(2 * wire, 2), (2 * wire - 1, 1), (wire, 1), (1, 1), (0, 1)] {
-        let batch = history.follow(&["main"], Position::Earliest).read(BatchLimit { bytes, ..ALL });
+        let batch = history.follow(&["main"], Position::Earliest).read(&JSON, BatchLimit { bytes, ..ALL });
         assert_eq!((batch.entries.len(), batch.more), (expected, true), "{bytes} bytes");
     }
 }

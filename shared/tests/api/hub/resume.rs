@@ -2,7 +2,7 @@ use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::{Gap, GapReason};
 use shared::hub::BatchLimit;
 
-use super::{ALL, History, ROOMY, at_most, read_whole, texts};
+use super::{ALL, History, JSON, ROOMY, at_most, read_whole, texts};
 
 #[test]
 fn resuming_from_any_message_misses_nothing_and_repeats_nothing() {
@@ -27,14 +27,14 @@ fn a_subscriber_can_leave_and_come_back_at_any_cursor_that_it_was_given() {
     for round in 0..20 {
         history.publish_all(["a", "b", "unwanted"][round % 3], &["x", "y"]);
         let mut subscriber = history.follow(&["a", "b"], Position::At(cursor));
-        let batch = subscriber.read(BatchLimit { messages: 1, ..ALL });
+        let batch = subscriber.read(&JSON, BatchLimit { messages: 1, ..ALL });
         assert_eq!(batch.gap, None);
         seen.extend(batch.entries.iter().map(|entry| entry.message.id));
         cursor = subscriber.cursor();
     }
-    let rest = history.follow(&["a", "b"], Position::At(cursor)).read(ALL);
+    let rest = history.follow(&["a", "b"], Position::At(cursor)).read(&JSON, ALL);
     seen.extend(rest.entries.iter().map(|entry| entry.message.id));
-    let all = history.follow(&["a", "b"], Position::Earliest).read(ALL);
+    let all = history.follow(&["a", "b"], Position::Earliest).read(&JSON, ALL);
     assert_eq!(seen, all.entries.iter().map(|entry| entry.message.id).collect::<Vec<_>>());
 }
 
@@ -45,7 +45,7 @@ fn a_cursor_is_valid_for_every_topic() {
     let cursor = history.publish("b", "here");
     history.publish("a", "after");
     assert_eq!(read_whole(&mut history.follow(&["a"], Position::At(cursor))), ["after"]);
-    assert!(history.follow(&["never-used"], Position::At(cursor)).read(ALL).is_empty());
+    assert!(history.follow(&["never-used"], Position::At(cursor)).read(&JSON, ALL).is_empty());
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn now_is_after_everything_and_earliest_before_all_that_is_held() {
     assert_eq!(now.cursor(), ids[2]);
     assert_eq!(now.cursor(), history.hub.head());
     assert_eq!(earliest.cursor(), ids[0], "just before the oldest held");
-    assert!(now.read(ALL).is_empty());
+    assert!(now.read(&JSON, ALL).is_empty());
     assert_eq!(read_whole(&mut earliest), ["2", "3"], "who asks for the earliest has missed nothing");
     history.publish("main", "4");
     assert_eq!(read_whole(&mut now), ["4"]);
@@ -71,7 +71,7 @@ fn an_empty_history_has_a_cursor_to_begin_from() {
         let cursor = history.follow(&["main"], from).cursor();
         let fresh = History { memory: history.memory.clone(), hub: history.hub.clone() };
         let mut subscriber = fresh.follow(&["main"], Position::At(cursor));
-        assert!(subscriber.read(ALL).is_empty());
+        assert!(subscriber.read(&JSON, ALL).is_empty());
     }
     let cursor = history.hub.head();
     history.publish("main", "1");
@@ -87,10 +87,10 @@ fn a_cursor_of_another_history_is_told_and_all_that_is_held_follows() {
     let farthest = Cursor { offset: u64::MAX, ..ids[2] };
     for since in [foreign, future, farthest] {
         let mut subscriber = history.follow(&["main"], Position::At(since));
-        let batch = subscriber.read(ALL);
+        let batch = subscriber.read(&JSON, ALL);
         assert_eq!(batch.gap, Some(Gap { reason: GapReason::Epoch, since, cursor: ids[0] }));
         assert_eq!(texts(&batch), ["2", "3"]);
-        assert!(subscriber.read(ALL).is_empty(), "told once");
+        assert!(subscriber.read(&JSON, ALL).is_empty(), "told once");
     }
 }
 
@@ -98,7 +98,7 @@ fn a_cursor_of_another_history_is_told_and_all_that_is_held_follows() {
 fn a_cursor_of_another_history_is_told_even_where_there_is_nothing_to_read() {
     let history = History::new(ROOMY);
     let since = Cursor { epoch: Epoch::new(1), offset: 0 };
-    let batch = history.follow(&["main", "x.>"], Position::At(since)).read(ALL);
+    let batch = history.follow(&["main", "x.>"], Position::At(since)).read(&JSON, ALL);
     assert_eq!(batch.gap, Some(Gap { reason: GapReason::Epoch, since, cursor: history.hub.head() }));
     assert!(!batch.is_empty(), "a gap alone is worth an answer");
 }

@@ -6,7 +6,7 @@ use shared::cursor::{Cursor, Epoch, Position};
 use shared::hub::{BatchLimit, HistoryLimits, Subscriber};
 use testkit::soon;
 
-use super::{ALL, Fed, History, ROOMY, filters, read_whole};
+use super::{ALL, Fed, History, JSON, ROOMY, filters, read_whole};
 
 /// Whether somebody who waits was woken.
 #[derive(Default)]
@@ -68,7 +68,7 @@ fn who_has_something_to_read_does_not_wait() {
     history.publish_all("main", &["1", "2"]);
     let mut subscriber = history.follow(&["main"], Position::Earliest);
     assert_eq!(bell.wait(&mut subscriber), Poll::Ready(()));
-    assert!(subscriber.read(BatchLimit { messages: 1, ..ALL }).more);
+    assert!(subscriber.read(&JSON, BatchLimit { messages: 1, ..ALL }).more);
     assert_eq!(bell.wait(&mut subscriber), Poll::Ready(()), "the batch was cut short");
     assert_eq!(read_whole(&mut subscriber), ["2"]);
     assert_eq!(bell.wait(&mut subscriber), Poll::Pending);
@@ -76,7 +76,7 @@ fn who_has_something_to_read_does_not_wait() {
     let foreign = Cursor { epoch: Epoch::new(1), offset: 0 };
     let mut subscriber = history.follow(&["empty"], Position::At(foreign));
     assert_eq!(bell.wait(&mut subscriber), Poll::Ready(()), "a gap is to be told");
-    assert!(subscriber.read(ALL).gap.is_some());
+    assert!(subscriber.read(&JSON, ALL).gap.is_some());
     assert_eq!(bell.wait(&mut subscriber), Poll::Pending);
 }
 
@@ -107,6 +107,6 @@ fn a_message_that_is_gone_before_it_woke_anybody_is_still_told() {
         first.wake();
         second.wake();
         assert!(bell.rang(), "{topics:?} waits on, and does not know that it has missed a message");
-        assert!(subscriber.read(ALL).gap.is_some());
+        assert!(subscriber.read(&JSON, ALL).gap.is_some());
     }
 }

@@ -1,63 +1,20 @@
-//! `POST /messages` publishes, `GET /messages` reads the history.
+//! The body of a publication.
 
 use std::pin::pin;
-use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Method, StatusCode};
 use serde::Deserialize;
-use tokio::time::timeout;
-use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
-
-use super::error::ApiError;
-use super::request::{Request, Upgrade, route};
-use super::{answer, history, json};
-use crate::app::App;
-use shared::backplane::{IdempotencyKey, Publication};
 use shared::message::{Draft, EventName};
+use tokio::time::timeout;
 
-pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
-    let app = Arc::clone(app);
-    route("/messages", "GET, POST", Upgrade::Refused)
-        .and(warp::body::stream())
-        .then(move |request: Request, body| {
-            let app = Arc::clone(&app);
-            async move {
-                answer(match request.method {
-                    Method::POST => publish(&app, &request, body).await,
-                    _ => history::page_of(&app, &request).await,
-                })
-            }
-        })
-        .boxed()
-}
-
-async fn publish<B: Buf>(
-    app: &App,
-    request: &Request,
-    body: impl Stream<Item = Result<B, warp::Error>>,
-) -> Result<Response, ApiError> {
-    let topic = request.query.one_topic()?;
-    let key = match request.headers.get("idempotency-key") {
-        Some(key) => Some(key.to_str().unwrap_or_default().parse::<IdempotencyKey>()?),
-        None => None,
-    };
-    let form = Form::of(request)?;
-    let body = read(app, request, body).await?;
-    let (drafts, many) = form.parse(body)?;
-
-    let receipt = app.publish(Publication { topic, drafts, key }).await?;
-    let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };
-    let mut placed: Vec<_> = receipt.placement.each().collect();
-    Ok(if many { json(status, placed) } else { json(status, placed.swap_remove(0)) })
-}
+use crate::app::App;
+use crate::error::ApiError;
+use crate::request::Request;
 
 /// Reads the whole body, within `--max-body-bytes` and `--read-timeout`.
-async fn read<B: Buf>(
+pub(super) async fn read<B: Buf>(
     app: &App,
     request: &Request,
     body: impl Stream<Item = Result<B, warp::Error>>,
@@ -89,8 +46,8 @@ async fn read<B: Buf>(
     timeout(within, read).await.unwrap_or(Err(ApiError::TooSlow { part: "body" }))
 }
 
-/// What a body is.
-enum Form {
+/// The form of a body.
+pub(super) enum Form {
     Json,
     /// The text to publish, whatever its type.
     Text,
@@ -112,7 +69,7 @@ impl JsonDraft {
 }
 
 impl Form {
-    fn of(request: &Request) -> Result<Self, ApiError> {
+    pub(super) fn of(request: &Request) -> Result<Self, ApiError> {
         if let Some(encoding) = request.header(CONTENT_ENCODING.as_str())
             && !encoding.eq_ignore_ascii_case("identity")
         {
@@ -132,8 +89,8 @@ impl Form {
         Ok(if is_json { Self::Json } else { Self::Text })
     }
 
-    /// The messages in a body, and whether they came as an array.
-    fn parse(self, body: Vec<u8>) -> Result<(Vec<Draft>, bool), ApiError> {
+    /// Returns the messages in a body, and whether they came as an array.
+    pub(super) fn parse(self, body: Vec<u8>) -> Result<(Vec<Draft>, bool), ApiError> {
         let body = String::from_utf8(body).map_err(|_| ApiError::InvalidUtf8)?;
         let bad_json = |error: serde_json::Error| ApiError::BadJson(error.to_string());
         let (drafts, many): (Vec<Draft>, bool) = match self {

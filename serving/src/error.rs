@@ -1,17 +1,17 @@
 //! What a client is told when it cannot have what it asked for.
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use serde_json::json;
-use warp::reply::Response;
 
-use crate::app::Refusal;
+use crate::refusal::Refusal;
+use crate::reply::{Body, Reply};
 use shared::backplane::{BadIdempotencyKey, NotReady, PublishError};
 use shared::cursor::BadCursor;
 use shared::topic::BadTopic;
 
-/// Seconds after which a client that was turned away may try again.
-pub const RETRY_AFTER_SECONDS: u16 = 2;
+/// Seconds after which a client that was turned away may try again, as a header has them.
+const RETRY_AFTER_SECONDS: &str = "2";
 
 /// An answer other than what was asked for: a status, and `{"error":"<code>","message":"<what and what to do>"}`.
 #[derive(Debug, thiserror::Error)]
@@ -192,27 +192,19 @@ impl ApiError {
     }
 
     /// The answer.
-    pub fn response(&self) -> Response {
+    pub(crate) fn reply(&self) -> Reply {
         let body = json!({ "error": self.code(), "message": self.to_string() });
-        let mut response = Response::new(body.to_string().into());
-        *response.status_mut() = self.status();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let reply = Reply::json(self.status(), Body::from_iter([body.to_string().into()]));
         match self {
-            Self::MethodNotAllowed { allow } => {
-                headers.insert(ALLOW, HeaderValue::from_static(allow));
-            }
+            Self::MethodNotAllowed { allow } => reply.with(ALLOW, allow),
+            // RFC 9110, section 15.5.22, and RFC 6455, section 4.4.
             Self::UpgradeRequired => {
-                // RFC 9110, section 15.5.22, and RFC 6455, section 4.4.
-                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+                reply.with(UPGRADE, "websocket").with(CONNECTION, "upgrade").with(SEC_WEBSOCKET_VERSION, "13")
             }
             _ if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
-                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+                reply.with(RETRY_AFTER, RETRY_AFTER_SECONDS)
             }
-            _ => {}
+            _ => reply,
         }
-        response
     }
 }

@@ -23,7 +23,7 @@ pub(super) enum LengthForm {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct ClientFrame {
+pub(super) struct WireFrame {
     /// The opcode and the flags beside it.
     pub(super) first: u8,
     pub(super) key: Option<[u8; 4]>,
@@ -33,7 +33,7 @@ pub(super) struct ClientFrame {
     pub(super) excess: i64,
 }
 
-impl ClientFrame {
+impl WireFrame {
     pub(super) fn new(first: u8, payload: &[u8]) -> Self {
         Self { first, key: Some(KEY), payload: payload.to_vec(), form: LengthForm::Shortest, excess: 0 }
     }
@@ -63,6 +63,6 @@ impl ClientFrame {
 /// A whole frame of a client on the wire. `first` is the opcode and the flags beside it.
 pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
-    ClientFrame::new(first, payload).write(&mut wire);
+    WireFrame::new(first, payload).write(&mut wire);
     wire
 }

@@ -10,10 +10,11 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::json;
-use super::request::{Request, Upgrade, route};
+use super::json::json;
+use super::route::{Upgrade, route};
 use crate::app::App;
 use crate::config::PageConfig;
+use crate::request::Request;
 
 /// A file that is served as it is.
 #[derive(Debug, Clone, Copy)]

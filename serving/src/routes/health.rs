@@ -8,10 +8,10 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::error::ApiError;
-use super::request::{Upgrade, route};
-use super::{answer, json};
+use super::json::{answer, json};
+use super::route::{Upgrade, route};
 use crate::app::App;
+use crate::error::ApiError;
 
 pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     // The process lives as long as it answers.

@@ -1,0 +1,81 @@
+//! The bell by which a connection's socket, timer and drain call for its task.
+//!
+//! Most wake-ups of a connection are news for its session. So that those need not look at the socket, the timer and the
+//! drain as well, these three have a waker of their own, the bell's, which leaves word that it was rung: they are polled
+//! only then.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Wake, Waker};
+
+// Named this way because a test puts a model checker's types in their place.
+use super::sync::{AtomicBool, AtomicU64, AtomicWaker};
+
+/// Wakes a task and remembers that it did.
+pub(crate) struct Bell {
+    rung: AtomicBool,
+    task: AtomicWaker,
+    /// The tick at which [`super::timers::Timers`] rings, as the client has set it.
+    pub(super) due: AtomicU64,
+    /// The tick at which the timers look at this bell next, or [`NOT_QUEUED`].
+    pub(super) queued: AtomicU64,
+}
+
+/// The value of [`Bell::queued`] while the timers do not hold the bell.
+pub(super) const NOT_QUEUED: u64 = u64::MAX;
+
+impl Bell {
+    /// Makes a bell that counts as rung, so that the first poll looks at everything.
+    pub(crate) fn new() -> Self {
+        Self {
+            rung: AtomicBool::new(true),
+            task: AtomicWaker::new(),
+            due: AtomicU64::new(NOT_QUEUED),
+            queued: AtomicU64::new(NOT_QUEUED),
+        }
+    }
+
+    /// Has the bell wake this task from now on. Called at the beginning of each poll, before [`Bell::take`].
+    pub(crate) fn listen(&self, task: &Waker) {
+        self.task.register(task);
+    }
+
+    /// Returns whether the bell was rung since the last call.
+    pub(crate) fn take(&self) -> bool {
+        // A load first, since most polls find it silent. The swap synchronizes with the store of whoever rang.
+        self.rung.load(Ordering::Acquire) && self.rung.swap(false, Ordering::AcqRel)
+    }
+
+    /// Has the next poll look at everything, without waking the task.
+    pub(crate) fn keep_rung(&self) {
+        self.rung.store(true, Ordering::Release);
+    }
+
+    /// Leaves word and wakes the task.
+    pub(crate) fn ring(&self) {
+        self.rung.store(true, Ordering::Release);
+        self.task.wake();
+    }
+
+    /// Lets go of the task, whose memory would stay allocated for as long as the timers hold the bell.
+    pub(crate) fn release_task(&self) {
+        drop(self.task.take());
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
+    }
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bell").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,435 @@
+//! A client: the other end of a connection, whatever carries its bytes.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderName, StatusCode};
+use smallvec::SmallVec;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::answer::Framing;
+use super::bell::Bell;
+use super::memory::{self, FarEnd};
+use super::peer::Peer;
+use super::session::Event;
+use super::transport::Transport;
+use super::unwritten::Unwritten;
+use crate::app::App;
+use crate::reply::Reply;
+
+/// The most that is kept of what a client sends while its request is held.
+const MAX_UNREAD: usize = 64 * 1024;
+
+/// The number of bytes that are read at once.
+const READ: usize = 16 * 1024;
+
+/// The largest answer that is copied into one buffer with its head. A larger one is written from where its parts are.
+const COPIED: usize = 16 * 1024;
+
+thread_local! {
+    /// Bytes that were read lie here until they are taken, so that no connection needs a buffer while it waits.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
+
+/// A client that is connected.
+///
+/// Writing never waits and never fails: what the client does not take at once is kept here, and a client that has gone is
+/// noticed by the connection's task.
+#[derive(Debug)]
+pub struct Client {
+    transport: Transport,
+    peer: Peer,
+    app: Arc<App>,
+    bell: Arc<Bell>,
+    /// Bytes that were taken off the transport and not read by anybody yet.
+    unread: BytesMut,
+    unwritten: Option<Box<Unwritten>>,
+    due: Instant,
+    release: Release,
+    framing: Framing,
+    /// All places are taken: this connection ends with its first answer.
+    is_overflow: bool,
+    /// The connection broke, or the client closed its side or takes nothing.
+    is_gone: bool,
+}
+
+/// The time at which it is the connection's turn to go.
+#[derive(Debug, Clone, Copy)]
+enum Release {
+    /// The service is not shutting down, as far as this client was told.
+    Unknown,
+    At(Instant),
+    Reported,
+}
+
+impl Client {
+    pub(crate) fn new(transport: Transport, peer: Peer, app: Arc<App>, is_overflow: bool) -> Self {
+        Self {
+            transport,
+            peer,
+            app,
+            bell: Arc::new(Bell::new()),
+            unread: BytesMut::new(),
+            unwritten: None,
+            due: Instant::now() + NEVER,
+            release: Release::Unknown,
+            framing: Framing::default(),
+            is_overflow,
+            is_gone: false,
+        }
+    }
+
+    /// Makes a client in memory that takes `room` bytes at first, and its far end: for tests of sessions.
+    pub fn in_memory(app: &Arc<App>, room: usize) -> (Self, FarEnd) {
+        let (near, far) = memory::pipe(room);
+        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), false), far)
+    }
+
+    /// The address of the client.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// The application that serves the client.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Returns whether the client has gone: nothing that is written reaches it.
+    pub fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
+    /// Returns whether bytes wait to be taken by the client.
+    pub fn has_unwritten(&self) -> bool {
+        self.unwritten.is_some()
+    }
+
+    /// Sets the time of the next [`Event::Due`], in place of the last one set.
+    pub fn set_due(&mut self, due: Instant) {
+        self.due = due;
+        self.set_timer();
+    }
+
+    /// Lets no [`Event::Due`] come until a time is set again.
+    pub fn never_due(&mut self) {
+        self.set_due(Instant::now() + NEVER);
+    }
+
+    /// Begins an answer that ends with the connection, such as a stream: writes its head and its first bytes.
+    pub fn begin_stream(&mut self, headers: &[(HeaderName, &'static str)], first: &[u8]) {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let mut head = self.framing.stream_head(self.app.admission.origins(), StatusCode::OK, headers);
+        head.extend_from_slice(first);
+        self.framing.keep_alive = false;
+        self.write(&head);
+    }
+
+    /// Answers an upgrade (RFC 9110, section 7.8): after this, the connection speaks another protocol.
+    pub fn upgrade(&mut self, headers: &http::HeaderMap) {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let head = self.framing.stream_head(self.app.admission.origins(), StatusCode::SWITCHING_PROTOCOLS, headers);
+        self.framing.keep_alive = false;
+        self.write(&head);
+    }
+
+    /// Gives a whole answer.
+    pub fn answer(&mut self, reply: Reply) {
+        let length = reply.body_bytes();
+        let copied = if length <= COPIED { length } else { 0 };
+        self.framing.keep_alive &= self.app.admission.keeps_alive(self.is_overflow);
+        let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let origins = self.app.admission.origins();
+        let mut head = self.framing.whole_head(origins, reply.status, headers, length, copied);
+        if copied == length {
+            reply.body.iter().for_each(|part| head.extend_from_slice(part));
+            self.write(&head);
+        } else {
+            self.write_shared([head.into()].into_iter().chain(reply.body));
+        }
+    }
+
+    /// Writes bytes. What the client does not take at once is copied.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        if self.unwritten.is_none() {
+            let waker = Waker::from(Arc::clone(&self.bell));
+            let mut cx = Context::from_waker(&waker);
+            while !rest.is_empty() && !self.is_gone {
+                match self.transport.poll_write_parts(&mut cx, &[IoSlice::new(rest)]) {
+                    Poll::Ready(Ok(0)) => self.lose(&io::ErrorKind::WriteZero.into()),
+                    Poll::Ready(Ok(written)) => rest = &rest[written..],
+                    Poll::Ready(Err(error)) => self.lose(&error),
+                    Poll::Pending => break,
+                }
+            }
+        }
+        if !rest.is_empty() {
+            self.wait_to_write([Bytes::copy_from_slice(rest)]);
+        }
+    }
+
+    /// Writes parts, which follow each other, in as few system calls as the client allows. What the client does not take
+    /// at once is kept as it is, shared with whoever else has it.
+    pub fn write_shared(&mut self, parts: impl IntoIterator<Item = Bytes>) {
+        let mut parts: SmallVec<[Bytes; 4]> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let mut done = 0;
+        if self.unwritten.is_none() {
+            let waker = Waker::from(Arc::clone(&self.bell));
+            let mut cx = Context::from_waker(&waker);
+            while done < parts.len() && !self.is_gone {
+                match poll_write(&mut self.transport, &mut cx, &mut parts[done..]) {
+                    Poll::Ready(Ok(count)) => done += count,
+                    Poll::Ready(Err(error)) => self.lose(&error),
+                    Poll::Pending => break,
+                }
+            }
+        }
+        if done < parts.len() {
+            self.wait_to_write(parts.drain(done..));
+        }
+    }
+
+    fn wait_to_write(&mut self, parts: impl IntoIterator<Item = Bytes>) {
+        if self.is_gone {
+            return;
+        }
+        match &mut self.unwritten {
+            Some(unwritten) => unwritten.push(parts),
+            None => self.unwritten = Some(Box::new(Unwritten::new(parts))),
+        }
+        self.set_timer();
+    }
+
+    /// Reads what the client has sent, as far as it is here: nothing may be.
+    pub fn read(&mut self, take: impl FnOnce(&[u8])) {
+        let waker = Waker::from(Arc::clone(&self.bell));
+        let read = BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            match Pin::new(&mut self.transport).poll_read(&mut Context::from_waker(&waker), &mut buffer) {
+                Poll::Pending => Ok(()),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Ok(())) => {
+                    take(buffer.filled());
+                    Ok(())
+                }
+                Poll::Ready(Err(error)) => Err(error),
+            }
+        });
+        if let Err(error) = read {
+            self.lose(&error);
+        }
+    }
+
+    /// Reads what the client has sent and keeps it for its next request. A client that sends more than is kept is lost.
+    pub fn keep_input(&mut self) {
+        let mut kept = std::mem::take(&mut self.unread);
+        let mut fits = true;
+        self.read(|bytes| {
+            fits = kept.len() + bytes.len() <= MAX_UNREAD;
+            if fits {
+                kept.extend_from_slice(bytes);
+            }
+        });
+        self.unread = kept;
+        if !fits {
+            self.lose(&io::Error::new(io::ErrorKind::OutOfMemory, "the client sent too much before its answer"));
+        }
+    }
+
+    /// Reads what the client has sent and forgets it: no next request will be read.
+    pub fn discard_input(&mut self) {
+        self.unread = BytesMut::new();
+        self.read(|_| {});
+    }
+
+    /// Takes what was kept of the client's input.
+    pub fn take_unread(&mut self) -> BytesMut {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// Puts input back before all that was kept.
+    pub(crate) fn unread(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            let mut bytes = BytesMut::from(bytes);
+            bytes.extend_from_slice(&self.unread);
+            self.unread = bytes;
+        }
+    }
+
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    pub(crate) fn is_overflow(&self) -> bool {
+        self.is_overflow
+    }
+
+    /// Has the next answer be that to a request.
+    pub(crate) fn set_framing(&mut self, framing: Framing) {
+        self.framing = framing;
+    }
+
+    /// Returns whether the connection serves another request after the last answer.
+    pub(crate) fn is_kept_alive(&self) -> bool {
+        self.framing.keep_alive
+    }
+
+    /// Has the bell wake a task, and everything looked at in the next poll. Called when the task takes the client back
+    /// from somebody else who waited on its transport.
+    pub(crate) fn look_again(&self) {
+        self.bell.keep_rung();
+    }
+
+    /// Has the bell wake the task from now on. Called at the beginning of each poll.
+    pub(crate) fn listen(&self, task: &Waker) {
+        self.bell.listen(task);
+    }
+
+    /// Waits until the client has taken everything that was written.
+    pub(crate) fn poll_written(&mut self) -> Poll<()> {
+        let Some(unwritten) = &mut self.unwritten else { return Poll::Ready(()) };
+        let waker = Waker::from(Arc::clone(&self.bell));
+        let mut cx = Context::from_waker(&waker);
+        while !unwritten.is_empty() {
+            match poll_write(&mut self.transport, &mut cx, unwritten.parts()) {
+                Poll::Ready(Ok(count)) => unwritten.advance(count),
+                Poll::Ready(Err(error)) => {
+                    self.lose(&error);
+                    return Poll::Ready(());
+                }
+                Poll::Pending if unwritten.since().elapsed() >= self.app.config.connections.write_timeout => {
+                    self.lose(&io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing"));
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    self.set_timer();
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.unwritten = None;
+        // The events that had to wait meanwhile.
+        self.bell.keep_rung();
+        self.set_timer();
+        Poll::Ready(())
+    }
+
+    /// Waits for the next event: of the connection, or of what serves it.
+    pub(crate) fn poll_event(
+        &mut self,
+        cx: &mut Context<'_>,
+        takes_input: bool,
+        news: impl FnOnce(&mut Context<'_>) -> Poll<Event>,
+    ) -> Poll<Event> {
+        if self.bell.take() {
+            if let Poll::Ready(event) = self.poll_rare(takes_input) {
+                // The others have not been looked at.
+                self.bell.keep_rung();
+                return Poll::Ready(event);
+            }
+        }
+        news(cx)
+    }
+
+    fn poll_rare(&mut self, takes_input: bool) -> Poll<Event> {
+        // First, so that the timers hold the bell when the drain begins and rings all that they hold.
+        self.set_timer();
+        if matches!(self.release, Release::Unknown) && !self.app.admission.is_open() {
+            self.release = Release::At(self.app.admission.drain().release());
+            return Poll::Ready(Event::Draining);
+        }
+        // Before the client, so that one which never stops sending does not keep the session from its time. It does not
+        // keep news away either, since tokio's cooperative budget makes a busy socket return Pending now and then.
+        let now = Instant::now();
+        if let Release::At(release) = self.release
+            && release <= now
+        {
+            self.release = Release::Reported;
+            return Poll::Ready(Event::Released);
+        }
+        if self.due <= now {
+            return Poll::Ready(Event::Due);
+        }
+        if !takes_input {
+            // To be looked at once the session takes input again.
+            self.bell.keep_rung();
+            return Poll::Pending;
+        }
+        let waker = Waker::from(Arc::clone(&self.bell));
+        // An error is found by whoever reads.
+        ready!(self.transport.poll_readable(&mut Context::from_waker(&waker)));
+        Poll::Ready(Event::Readable)
+    }
+
+    /// Closes the server's side.
+    pub(crate) fn poll_shutdown(&mut self) -> Poll<io::Result<()>> {
+        let waker = Waker::from(Arc::clone(&self.bell));
+        Pin::new(&mut self.transport).poll_shutdown(&mut Context::from_waker(&waker))
+    }
+
+    /// Lends the transport to a library that waits on it by itself, with the input that was kept.
+    pub(crate) fn transport(&mut self) -> (&mut Transport, &mut BytesMut) {
+        (&mut self.transport, &mut self.unread)
+    }
+
+    fn set_timer(&self) {
+        let mut due = self.due;
+        if let Release::At(release) = self.release {
+            due = due.min(release);
+        }
+        if let Some(unwritten) = &self.unwritten {
+            due = unwritten.since() + self.app.config.connections.write_timeout;
+        }
+        self.app.timers.set(&self.bell, due);
+    }
+
+    fn lose(&mut self, error: &io::Error) {
+        tracing::debug!(%error, "connection lost");
+        self.is_gone = true;
+        self.unwritten = None;
+        self.bell.keep_rung();
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.bell.release_task();
+    }
+}
+
+/// Longer than a connection lasts.
+const NEVER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Writes from the beginning of the parts, takes what was written off them, and returns how many of them are done.
+fn poll_write(transport: &mut Transport, cx: &mut Context<'_>, parts: &mut [Bytes]) -> Poll<io::Result<usize>> {
+    /// The most parts that one system call takes; Linux allows 1,024.
+    const AT_ONCE: usize = 64;
+    let slices: SmallVec<[IoSlice<'_>; 4]> = parts.iter().take(AT_ONCE).map(|part| IoSlice::new(part)).collect();
+    let mut written = match ready!(transport.poll_write_parts(cx, &slices)) {
+        Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        Ok(written) => written,
+        Err(error) => return Poll::Ready(Err(error)),
+    };
+    drop(slices);
+    let mut done = 0;
+    for part in parts {
+        let count = part.len().min(written);
+        part.advance(count);
+        written -= count;
+        if !part.is_empty() {
+            break;
+        }
+        done += 1;
+        if written == 0 {
+            break;
+        }
+    }
+    Poll::Ready(Ok(done))
+}

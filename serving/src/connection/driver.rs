@@ -1,0 +1,278 @@
+//! The task of one connection: it reads requests, has them answered, and tells the session its events.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::Method;
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::answer::Framing;
+use super::client::Client;
+use super::handover::Answer;
+use super::head::Head;
+use super::requests::{Left, serve_requests};
+use super::session::{Event, Flow, Session};
+use crate::admission::Place;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::query::Query;
+use crate::reply::Reply;
+use crate::request::{Context as RequestContext, Request};
+use crate::routes::{Answered, Routes};
+
+/// The time that a client has to close its side after the last answer.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The steps that a connection takes before other tasks get their turn. They are more than tokio's cooperative budget of 128,
+/// which makes a busy socket return Pending, so that news is reached before the turn ends.
+const STEPS: usize = 256;
+
+/// Drives one connection to its end. It is the future of the connection's task.
+pub(crate) struct Connection {
+    /// Absent while hyper has it.
+    client: Option<Client>,
+    phase: Phase,
+    app: Arc<App>,
+    routes: Routes,
+    /// The service was shutting down already when the client came.
+    is_late: bool,
+    span: Option<Box<Span>>,
+    _place: Place,
+}
+
+enum Phase {
+    /// A request is to come.
+    Request,
+    /// A handler looks for the answer.
+    Handler(BoxFuture<'static, Answered>),
+    /// A session answers.
+    Session(Box<dyn Session>),
+    /// hyper reads requests.
+    Hyper(BoxFuture<'static, (Client, Left)>),
+    /// The answer is given, and may still wait to be written.
+    Answered,
+    /// The server's side is closed, and the client's is to follow.
+    Closing,
+}
+
+/// The outcome of a step.
+enum Step {
+    Next(Phase),
+    Stay,
+    End,
+}
+
+impl Connection {
+    pub(crate) fn new(client: Client, app: Arc<App>, routes: Routes, place: Place) -> Self {
+        let span = tracing::debug_span!("connection", peer = %client.peer());
+        let span = (!span.is_disabled()).then(|| Box::new(span));
+        let is_late = !app.admission.is_open();
+        let mut connection =
+            Self { client: Some(client), phase: Phase::Answered, app, routes, is_late, span, _place: place };
+        connection.phase = connection.await_request();
+        connection
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if let Phase::Hyper(requests) = &mut self.phase {
+            let (client, left) = ready!(requests.as_mut().poll(cx));
+            client.listen(cx.waker());
+            self.client = Some(client);
+            return Poll::Ready(self.leave_hyper(left));
+        }
+        let Some(client) = &mut self.client else { return Poll::Ready(Step::End) };
+        // No event comes before the client has taken what was written.
+        ready!(client.poll_written());
+        if client.is_gone() {
+            return Poll::Ready(Step::End);
+        }
+        match &mut self.phase {
+            Phase::Hyper(_) => unreachable!("handled above"),
+            Phase::Request => {
+                let event = ready!(client.poll_event(cx, true, |_| Poll::Pending));
+                Poll::Ready(self.on_request_event(event))
+            }
+            Phase::Handler(handler) => {
+                let mut answered = None;
+                let poll = |cx: &mut Context<'_>| {
+                    handler.as_mut().poll(cx).map(|outcome| {
+                        answered = Some(outcome);
+                        Event::Done
+                    })
+                };
+                match (ready!(client.poll_event(cx, true, poll)), answered) {
+                    (Event::Done, Some(answered)) => Poll::Ready(self.answer(answered)),
+                    (Event::Readable, _) => {
+                        client.keep_input();
+                        Poll::Ready(Step::Stay)
+                    }
+                    (Event::Due, _) => {
+                        client.never_due();
+                        Poll::Ready(Step::Stay)
+                    }
+                    _ => Poll::Ready(Step::Stay),
+                }
+            }
+            Phase::Session(session) => {
+                let takes_input = session.takes_input();
+                let event = ready!(client.poll_event(cx, takes_input, |cx| session.poll_event(cx)));
+                Poll::Ready(match session.on(event, client) {
+                    Flow::Continue => Step::Stay,
+                    Flow::Finish => Step::Next(Phase::Answered),
+                    Flow::Drop => Step::End,
+                })
+            }
+            Phase::Answered if client.is_kept_alive() => Poll::Ready(Step::Next(self.await_request())),
+            Phase::Answered => {
+                if ready!(client.poll_shutdown()).is_err() {
+                    return Poll::Ready(Step::End);
+                }
+                client.set_due(Instant::now() + CLOSE_PATIENCE);
+                Poll::Ready(Step::Next(Phase::Closing))
+            }
+            // The client can still read what it was sent: a socket that is closed with bytes unread is reset.
+            Phase::Closing => match ready!(client.poll_event(cx, true, |_| Poll::Pending)) {
+                Event::Due => Poll::Ready(Step::End),
+                Event::Readable => {
+                    client.discard_input();
+                    Poll::Ready(Step::Stay)
+                }
+                _ => Poll::Ready(Step::Stay),
+            },
+        }
+    }
+
+    /// Begins to wait for a request.
+    fn await_request(&mut self) -> Phase {
+        if let Some(client) = &mut self.client {
+            client.set_due(Instant::now() + self.app.config.connections.read_timeout);
+            client.look_again();
+        }
+        Phase::Request
+    }
+
+    fn on_request_event(&mut self, event: Event) -> Step {
+        let Some(client) = &mut self.client else { return Step::End };
+        // Whatever the event: a request that has come by now is served.
+        client.keep_input();
+        if client.is_gone() {
+            return Step::End;
+        }
+        if client.has_unread() {
+            return self.begin_request();
+        }
+        match event {
+            Event::Due => Step::End,
+            // Nothing was asked, and the client had its chance before the service began to shut down.
+            Event::Draining | Event::Released if !self.is_late => {
+                client.set_framing(Framing::default());
+                Step::Next(Phase::Answered)
+            }
+            _ => Step::Stay,
+        }
+    }
+
+    /// Has the request at the beginning of the input answered, by the short way or by hyper.
+    fn begin_request(&mut self) -> Step {
+        let Some(mut client) = self.client.take() else { return Step::End };
+        let mut unread = client.take_unread().freeze();
+        let max_bytes = self.app.config.input.max_head_bytes.as_u64() as usize;
+        let head = Head::take(&mut unread, self.routes.of_method(), max_bytes);
+        client.unread(unread);
+        let Some(Head { route, target, headers, version }) = head else {
+            let requests = serve_requests(client, Arc::clone(&self.app), self.routes.all());
+            return Step::Next(Phase::Hyper(requests.boxed()));
+        };
+        let admitted = self.app.admission.admit(&Method::GET, target.path(), &headers, client.is_overflow());
+        let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay };
+        let query = Query::new(target.query().unwrap_or_default().to_owned());
+        let request = Request::new(Method::GET, headers, query, context);
+        client.set_framing(request.framing());
+        client.never_due();
+        self.client = Some(client);
+        match admitted.refusal {
+            Some(reply) => self.reply(reply),
+            None => {
+                let mut handler = route.answer(request);
+                // Asked at once, so that a client which has closed its side still gets what needs no waiting for.
+                match handler.as_mut().now_or_never() {
+                    Some(answered) => self.answer(answered),
+                    None => Step::Next(Phase::Handler(handler)),
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, answered: Answered) -> Step {
+        match answered {
+            Ok(Answer::Held(session)) => self.hold(session),
+            Ok(Answer::Whole(reply)) => self.reply(reply),
+            Err(error) => self.reply(error.reply()),
+        }
+    }
+
+    fn hold(&mut self, mut session: Box<dyn Session>) -> Step {
+        if let Some(client) = &mut self.client {
+            session.begin(client);
+        }
+        Step::Next(Phase::Session(session))
+    }
+
+    fn reply(&mut self, reply: Reply) -> Step {
+        if let Some(client) = &mut self.client {
+            client.answer(reply);
+        }
+        Step::Next(Phase::Answered)
+    }
+
+    fn leave_hyper(&mut self, left: Left) -> Step {
+        let Some(client) = &mut self.client else { return Step::End };
+        match left {
+            Left::Held((framing, session)) => {
+                client.set_framing(framing);
+                client.never_due();
+                self.hold(session)
+            }
+            Left::BadRequest(error) => self.bad_request(&error),
+            Left::Finished => {
+                client.set_framing(Framing::default());
+                Step::Next(Phase::Answered)
+            }
+            Left::Gone => Step::End,
+        }
+    }
+
+    fn bad_request(&mut self, error: &ApiError) -> Step {
+        if let Some(client) = &mut self.client {
+            client.set_framing(Framing::default());
+        }
+        self.reply(error.reply())
+    }
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let _entered = this.span.as_ref().map(|span| span.clone().entered());
+        if let Some(client) = &this.client {
+            client.listen(cx.waker());
+        }
+        for _ in 0..STEPS {
+            match ready!(this.step(cx)) {
+                Step::Stay => {}
+                Step::Next(phase) => this.phase = phase,
+                Step::End => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

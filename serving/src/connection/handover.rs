@@ -1,0 +1,55 @@
+//! The way by which a session gets its connection.
+//!
+//! A request for a service's own method is answered by a whole reply or by a session. There is one way for a session out of
+//! every reader of requests: it is left in the [`Handover`] of the connection, and the connection's task takes it from
+//! there as soon as nothing of an earlier answer waits to be written.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::answer::Framing;
+use super::session::Session;
+use crate::reply::Reply;
+
+/// The answer of a handler.
+pub enum Answer {
+    /// A whole answer.
+    Whole(Reply),
+    /// A session that answers by itself.
+    Held(Box<dyn Session>),
+}
+
+/// A session, and the way in which its answer is written.
+pub(crate) type Held = (Framing, Box<dyn Session>);
+
+/// Between the handler of a request and the task of its connection.
+#[derive(Clone, Default)]
+pub(crate) struct Handover {
+    held: Arc<Mutex<Option<Held>>>,
+}
+
+impl Handover {
+    /// Leaves a session for the connection's task and waits to be dropped: the request has no other answer.
+    pub(crate) async fn leave(&self, framing: Framing, session: Box<dyn Session>) -> Infallible {
+        *self.held.lock() = Some((framing, session));
+        pending().await
+    }
+
+    /// Takes the session, if one was left.
+    pub(crate) fn take(&self) -> Option<Held> {
+        self.held.lock().take()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(reply) => f.debug_tuple("Whole").field(reply).finish(),
+            Self::Held(_) => f.debug_tuple("Held").finish_non_exhaustive(),
+        }
+    }
+}

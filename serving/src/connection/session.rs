@@ -1,0 +1,57 @@
+//! A session: what serves one client for as long as its request, stream or WebSocket lasts.
+
+use std::task::{Context, Poll};
+
+use super::client::Client;
+
+/// A state machine that is told events and answers by writing to its client.
+///
+/// It never waits: a session that has nothing to do returns, and is called again with the next event. Bytes that the
+/// client does not take at once wait in the client, and no event comes until they are gone, so a session has at most one
+/// batch on its way. A client that has gone, or takes nothing for the write time-out, ends its session without an event.
+pub trait Session: Send {
+    /// Begins the answer. Called once, before any event.
+    fn begin(&mut self, client: &mut Client);
+
+    /// Does what an event asks for.
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow;
+
+    /// Waits for the session's own events, [`Event::News`] and [`Event::Done`], and registers the waker for them.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event>;
+
+    /// Returns whether [`Event::Readable`] may come. While it may not, the client's bytes stay where they are, and the
+    /// client is held up by its own connection.
+    fn takes_input(&self) -> bool {
+        true
+    }
+}
+
+/// Something that has happened on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// There is something to deliver: messages, a gap, or the rest of something.
+    News,
+    /// The one thing that the session asked to be done, such as a confirmation, is done.
+    Done,
+    /// The client has sent something, or has gone.
+    Readable,
+    /// The time that the session has set is here.
+    Due,
+    /// The service has begun to shut down. Comes once per connection.
+    Draining,
+    /// The service is shutting down and it is this connection's turn to go. Comes once per connection.
+    Released,
+}
+
+/// The outcome of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// The session goes on.
+    Continue,
+    /// The session has written everything that it had to. The connection serves its next request after a whole answer if
+    /// the client keeps it alive; after a stream or an upgrade it is closed.
+    Finish,
+    /// The connection is dropped, as nobody is there to read more.
+    Drop,
+}

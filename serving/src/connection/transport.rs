@@ -1,0 +1,88 @@
+//! What carries the bytes of a connection.
+//!
+//! Everything above this file is the same whatever the transport is. A transport is polled as tokio's streams are:
+//! `Pending` means that the waker is woken once it is worth trying again.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::memory::NearEnd;
+
+/// A connection's bytes, in and out.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    Tcp(TcpStream),
+    /// A pipe in memory, for tests.
+    Memory(NearEnd),
+}
+
+impl Transport {
+    /// Waits until reading finds something: bytes, the end, or an error.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx).map(drop),
+            Self::Memory(pipe) => pipe.poll_readable(cx),
+        }
+    }
+
+    /// Writes as much of the parts as is taken now, one after the other.
+    pub(crate) fn poll_write_parts(&mut self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match parts {
+            // The simpler system call is the faster one.
+            [part] => Pin::new(self).poll_write(cx, part),
+            parts => Pin::new(self).poll_write_vectored(cx, parts),
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Memory(pipe) => pipe.poll_read(cx, buf).map(Ok),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Memory(pipe) => pipe.poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Memory(pipe) => pipe.poll_write(cx, bufs.iter().find(|buf| !buf.is_empty()).map_or(&[], |buf| buf)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // No transport keeps bytes back.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Memory(pipe) => {
+                pipe.shut_down();
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}

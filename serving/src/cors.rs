@@ -1,0 +1,76 @@
+//! The origins whose pages may use the service (WHATWG Fetch, section 3.3: CORS).
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::reply::Reply;
+
+/// The origins that `--allow-origin` names.
+#[derive(Debug)]
+pub(crate) struct Origins {
+    any: bool,
+    listed: Vec<HeaderValue>,
+}
+
+/// The origin that an answer is open to. It is kept by every waiting client, so it is a number and not the header's value,
+/// which would keep the whole head of the request in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum OpenTo {
+    /// The request named no origin.
+    #[default]
+    Nobody,
+    /// Every origin may read the answer.
+    Anyone,
+    /// The origin with this index in the list may read it.
+    Listed(u16),
+}
+
+impl Origins {
+    pub(crate) fn new(origins: &[String]) -> Self {
+        Self {
+            any: origins.iter().any(|origin| origin == "*"),
+            listed: origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect(),
+        }
+    }
+
+    /// Returns the origin that the answer is open to, or `None` if the request comes from one that is not allowed.
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> Option<OpenTo> {
+        let Some(origin) = headers.get(ORIGIN) else { return Some(OpenTo::Nobody) };
+        if self.any {
+            return Some(OpenTo::Anyone);
+        }
+        let index = self.listed.iter().position(|listed| listed == origin)?;
+        u16::try_from(index).ok().map(OpenTo::Listed)
+    }
+
+    /// Gives `put` each of the headers that every answer carries.
+    pub(crate) fn each_header(&self, open_to: OpenTo, mut put: impl FnMut(HeaderName, HeaderValue)) {
+        put(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if !self.any {
+            // Also where the request has no origin, so that no cache gives this answer to another one.
+            put(VARY, HeaderValue::from_static("origin"));
+        }
+        let allowed = match open_to {
+            OpenTo::Nobody => return,
+            OpenTo::Anyone => HeaderValue::from_static("*"),
+            OpenTo::Listed(index) => self.listed[usize::from(index)].clone(),
+        };
+        put(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        put(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+    }
+}
+
+/// Returns the answer to a browser that asks whether a page may send its request (WHATWG Fetch, section 3.3.3).
+pub(crate) fn preflight(method: &Method, headers: &HeaderMap) -> Option<Reply> {
+    let asks = *method == Method::OPTIONS && headers.contains_key(ORIGIN);
+    (asks && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)).then(|| {
+        Reply::empty(StatusCode::NO_CONTENT)
+            .with(ACCESS_CONTROL_ALLOW_METHODS, "GET, POST")
+            .with(ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, idempotency-key, last-event-id")
+            .with(ACCESS_CONTROL_MAX_AGE, "600")
+    })
+}

@@ -1,0 +1,23 @@
+//! The reasons why the application refuses to publish or to subscribe.
+
+use shared::backplane::{NotReady, PublishError};
+
+/// The reason why a publication or a subscription was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The service is shutting down.
+    #[error("shutting down")]
+    Draining,
+    /// A message is larger than `--max-message-bytes`.
+    #[error("a message is larger than {limit} bytes")]
+    MessageTooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The history cannot be followed or read now.
+    #[error("not ready: {0}")]
+    NotReady(NotReady),
+    /// The backplane did not take it.
+    #[error(transparent)]
+    Backplane(#[from] PublishError),
+}

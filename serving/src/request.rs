@@ -1,0 +1,79 @@
+//! A request as handlers see it.
+
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, Version};
+
+use crate::admission::Stay;
+use crate::connection::{Answer, Framing, Session};
+use crate::cors::OpenTo;
+use crate::error::ApiError;
+use crate::headers::has_token;
+use crate::query::Query;
+
+/// A request without its body.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The parameters.
+    pub query: Query,
+    context: Context,
+}
+
+/// What the connection and admission add to a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context {
+    pub(crate) version: Version,
+    pub(crate) open_to: OpenTo,
+    pub(crate) stay: Stay,
+}
+
+impl Request {
+    pub(crate) fn new(method: Method, headers: HeaderMap, query: Query, context: Context) -> Self {
+        Self { method, headers, query, context }
+    }
+
+    /// HTTP/1.1 or HTTP/1.0.
+    pub fn version(&self) -> Version {
+        self.context.version
+    }
+
+    /// Returns a header's value, if the header is there and its value is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Returns whether the service is full. Only WebSocket handshakes are let in then, to be told so by a close frame.
+    pub fn finds_no_room(&self) -> bool {
+        self.context.stay == Stay::Full
+    }
+
+    /// Hands the connection to a session, which answers the request by writing to the client.
+    ///
+    /// # Errors
+    /// When the service is shutting down.
+    pub fn hold(&self, session: impl Session + 'static) -> Result<Answer, ApiError> {
+        match self.context.stay {
+            Stay::Draining => Err(ApiError::Draining),
+            Stay::Welcome | Stay::Full => Ok(Answer::Held(Box::new(session))),
+        }
+    }
+
+    /// The way in which the answer is written.
+    pub(crate) fn framing(&self) -> Framing {
+        let version = self.version();
+        let keep_alive = match version {
+            Version::HTTP_10 => has_token(&self.headers, CONNECTION, "keep-alive"),
+            _ => !has_token(&self.headers, CONNECTION, "close"),
+        };
+        Framing { keep_alive, version, open_to: self.context.open_to }
+    }
+
+    /// Returns whether a body follows, which would count as the next request where the connection is handed over.
+    pub(crate) fn has_body(&self) -> bool {
+        let length = self.headers.get(CONTENT_LENGTH).map(|length| length.as_bytes());
+        self.headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0")
+    }
+}

@@ -1,0 +1,20 @@
+//! The routes of a service: which handler answers which request.
+//!
+//! - `table`: all routes of a service
+//! - `method`: the routes of its own method; `route`: how a route is declared
+//! - `messages`, with `body`, `health`, `pages`: the routes that all services have
+
+mod body;
+mod health;
+mod json;
+mod messages;
+mod method;
+mod pages;
+mod route;
+mod table;
+
+pub(crate) use method::Answered;
+pub use method::MethodRoute;
+pub use pages::Asset;
+pub use route::Upgrade;
+pub use table::Routes;

@@ -1,0 +1,69 @@
+//! `/messages`: POST publishes, GET reads a page of the history, which is never held.
+
+use std::sync::Arc;
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::header::CACHE_CONTROL;
+use http::{Method, StatusCode};
+use shared::backplane::{IdempotencyKey, Publication};
+use shared::cursor::Position;
+use shared::hub::BatchLimit;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::body::{Form, read};
+use super::json::{answer, json};
+use super::route::{Upgrade, route};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::page::{self, DEFAULT_LIMIT, MAX_BYTES, MAX_LIMIT};
+use crate::reply::Reply;
+use crate::request::Request;
+
+pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let app = Arc::clone(app);
+    route("/messages", "GET, POST", Upgrade::Refused)
+        .and(warp::body::stream())
+        .then(move |request: Request, body| {
+            let app = Arc::clone(&app);
+            async move {
+                answer(match request.method {
+                    Method::POST => publish(&app, &request, body).await,
+                    _ => page_of(&app, &request).await,
+                })
+            }
+        })
+        .boxed()
+}
+
+async fn publish<B: Buf>(
+    app: &App,
+    request: &Request,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<Response, ApiError> {
+    let topic = request.query.one_topic()?;
+    let key = match request.headers.get("idempotency-key") {
+        Some(key) => Some(key.to_str().unwrap_or_default().parse::<IdempotencyKey>()?),
+        None => None,
+    };
+    let form = Form::of(request)?;
+    let body = read(app, request, body).await?;
+    let (drafts, many) = form.parse(body)?;
+
+    let receipt = app.publish(Publication { topic, drafts, key }).await?;
+    let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    let mut placed: Vec<_> = receipt.placement.each().collect();
+    Ok(if many { json(status, placed) } else { json(status, placed.swap_remove(0)) })
+}
+
+async fn page_of(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let topics = request.query.topics()?;
+    let since = request.query.since()?.unwrap_or(Position::Earliest);
+    let messages = request.query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let mut subscriber = app.subscribe(&topics, since).await?;
+    let batch = app.read(&mut subscriber, &page::JSON, BatchLimit { messages, bytes: MAX_BYTES }).await?;
+    let page = page::body(&batch, subscriber.cursor());
+    Ok(Reply::json(StatusCode::OK, page).with(CACHE_CONTROL, "no-store").into())
+}

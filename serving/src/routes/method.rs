@@ -1,0 +1,82 @@
+//! The routes of a service's own method: they hold, stream or upgrade.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::route::{Upgrade, route};
+use crate::connection::{Answer, Handover};
+use crate::error::ApiError;
+use crate::headers::is_websocket_upgrade;
+use crate::request::Request;
+
+/// The outcome of a handler.
+pub(crate) type Answered = Result<Answer, ApiError>;
+
+type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Answered> + Send + Sync>;
+
+/// A route of a service's own method: GET on one path.
+#[derive(Clone)]
+pub struct MethodRoute {
+    path: &'static str,
+    upgrade: Upgrade,
+    handler: Handler,
+}
+
+impl MethodRoute {
+    /// Has `GET path` answered by `handler`.
+    pub fn new<F, Fut>(path: &'static str, upgrade: Upgrade, handler: F) -> Self
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+    {
+        Self { path, upgrade, handler: Arc::new(move |request| handler(request).boxed()) }
+    }
+
+    pub(crate) fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// Returns whether this route, and no other at the same path, is for a request with these headers.
+    pub(crate) fn takes(&self, headers: &HeaderMap) -> bool {
+        is_websocket_upgrade(headers) != (self.upgrade == Upgrade::Refused)
+    }
+
+    pub(crate) fn answer(&self, request: Request) -> BoxFuture<'static, Answered> {
+        (self.handler)(request)
+    }
+
+    /// The same route for warp, behind hyper.
+    pub(super) fn filter(&self) -> BoxedFilter<(Response,)> {
+        let route_of_method = self.clone();
+        let respond = move |request: Request, handover: Handover| {
+            let framing = request.framing();
+            let answered = match request.has_body() {
+                true => std::future::ready(Err(ApiError::UnexpectedBody)).boxed(),
+                false => route_of_method.answer(request),
+            };
+            async move {
+                match answered.await {
+                    Ok(Answer::Whole(reply)) => reply.into(),
+                    Ok(Answer::Held(session)) => match handover.leave(framing, session).await {},
+                    Err(error) => error.reply().into(),
+                }
+            }
+        };
+        route(self.path, "GET", self.upgrade).and(warp::ext::get()).then(respond).boxed()
+    }
+}
+
+impl fmt::Debug for MethodRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, upgrade, .. } = self;
+        f.debug_struct("MethodRoute").field("path", path).field("upgrade", upgrade).finish_non_exhaustive()
+    }
+}

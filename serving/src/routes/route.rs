@@ -1,0 +1,66 @@
+//! The declaration of a route.
+
+use std::future::ready;
+
+use http::{HeaderMap, Method};
+use warp::filters::BoxedFilter;
+use warp::path::FullPath;
+use warp::{Filter, Rejection};
+
+use crate::error::ApiError;
+use crate::headers::is_websocket_upgrade;
+use crate::query::Query;
+use crate::request::{Context, Request};
+
+/// The relation of a route to WebSockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upgrade {
+    /// The route does not speak WebSocket.
+    Refused,
+    /// The route speaks nothing but WebSocket.
+    Required,
+    /// The route speaks WebSocket; requests without an upgrade are for another route at the same path.
+    Chosen,
+}
+
+/// The rejection of a request that a route knows and does not answer.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) ApiError);
+
+impl warp::reject::Reject for Refused {}
+
+/// Declares a route: requests for `path` with one of the methods in `allow` pass as a [`Request`]; requests for it in
+/// another way are answered with how to ask.
+pub(super) fn route(path: &'static str, allow: &'static str, upgrade: Upgrade) -> BoxedFilter<(Request,)> {
+    let is_here =
+        move |full: FullPath| ready(if full.as_str() == path { Ok(()) } else { Err(warp::reject::not_found()) });
+    let check = move |method: Method, headers: HeaderMap| {
+        let upgrades = is_websocket_upgrade(&headers);
+        ready(if upgrade == Upgrade::Chosen && !upgrades {
+            Err(warp::reject::not_found())
+        } else if !allow.split(", ").any(|allowed| allowed == method.as_str()) {
+            refuse(ApiError::MethodNotAllowed { allow })
+        } else if upgrades && upgrade == Upgrade::Refused {
+            refuse(ApiError::UnexpectedUpgrade)
+        } else if !upgrades && upgrade == Upgrade::Required {
+            refuse(ApiError::UpgradeRequired)
+        } else {
+            Ok((method, headers))
+        })
+    };
+    let raw_query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::path::full()
+        .and_then(is_here)
+        .untuple_one()
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .and_then(check)
+        .and(raw_query)
+        .and(warp::ext::get::<Context>())
+        .map(|(method, headers), query: String, context| Request::new(method, headers, Query::new(query), context))
+        .boxed()
+}
+
+fn refuse<T>(error: ApiError) -> Result<T, Rejection> {
+    Err(warp::reject::custom(Refused(error)))
+}

@@ -1,0 +1,61 @@
+//! All routes of a service.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use super::method::MethodRoute;
+use super::pages::Asset;
+use super::route::Refused;
+use super::{health, messages, pages};
+use crate::app::App;
+use crate::error::ApiError;
+
+/// The routes of a service. Cloning makes another handle to the same ones.
+#[derive(Clone)]
+pub struct Routes(Arc<Table>);
+
+struct Table {
+    of_method: Vec<MethodRoute>,
+    all: BoxedFilter<(Response,)>,
+}
+
+impl Routes {
+    /// Puts together the routes of the service's own method and those that all services have: `/messages`, `/livez`,
+    /// `/readyz`, the pages and their assets.
+    pub fn new(app: &Arc<App>, of_method: Vec<MethodRoute>, assets: &'static [Asset]) -> Self {
+        let common =
+            messages::routes(app).or(health::routes(app)).unify().or(pages::routes(app, assets)).unify().boxed();
+        // The first route that takes a request has it.
+        let all = of_method.iter().rev().fold(common, |all, route| route.filter().or(all).unify().boxed());
+        Self(Arc::new(Table { of_method, all: all.recover(recover).unify().boxed() }))
+    }
+
+    /// The routes of the service's own method.
+    pub(crate) fn of_method(&self) -> &[MethodRoute] {
+        &self.0.of_method
+    }
+
+    /// Every route, for warp.
+    pub(crate) fn all(&self) -> BoxedFilter<(Response,)> {
+        self.0.all.clone()
+    }
+}
+
+/// Answers where no route does.
+async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
+    Ok(match rejection.find::<Refused>() {
+        Some(Refused(error)) => error.reply().into(),
+        None => ApiError::NotFound.reply().into(),
+    })
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes").field("of_method", &self.0.of_method).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! Accepting connections until the service is to stop, and draining then.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::backplane::Fatal;
+use shared::ticker;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use crate::app::{App, ConfigError};
+use crate::connection::{Client, Connection, Peer, Transport};
+use crate::routes::Routes;
+
+/// Connections that the system holds until they are accepted. With the usual 128, clients that come back in a burst wait
+/// for retransmissions.
+const LISTEN_QUEUE: u32 = 4096;
+
+/// The pause before accepting again when the system has no more descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The reason why a service does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The flags cannot be served with.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address}; choose another address with --listen")]
+    Listen {
+        /// `--listen`.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The listener has no address.
+    #[error("the listener has no address")]
+    Address(#[source] io::Error),
+    /// The backplane cannot go on.
+    #[error(transparent)]
+    Backplane(#[from] Fatal),
+    /// The backplane's task panicked.
+    #[error("the backplane's task")]
+    BackplaneTask(#[source] JoinError),
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// [`ServeError::Listen`], with what to do about it.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(LISTEN_QUEUE)
+    };
+    bind().map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Serves a service's routes until `stop`, then drains: connections are released over `--drain`. Also runs the backplane,
+/// and the ticker with `tick_text`.
+///
+/// # Errors
+/// When the backplane cannot go on.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    routes: Routes,
+    tick_text: String,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr().map_err(ServeError::Address)?;
+    info!(%address, max_connections = app.admission.limit(), "listening");
+
+    // All end with this function.
+    let mut backplane = JoinSet::new();
+    backplane.spawn(app.backplane().run());
+    let mut background = JoinSet::new();
+    let ticker = background.spawn(ticker::run(app.backplane(), app.config.tick.tick, tick_text));
+    let timed = Arc::clone(&app);
+    background.spawn(async move { timed.timers.run().await });
+
+    let connections = TaskTracker::new();
+    let mut accepting = pin!(accept(listener, Arc::clone(&app), routes, connections.clone()));
+    tokio::select! {
+        () = &mut accepting => {}
+        () = stop => {}
+        Some(ended) = backplane.join_next() => return Err(ended.map_err(ServeError::BackplaneTask)?.into()),
+    }
+
+    ticker.abort();
+    app.begin_drain();
+    connections.close();
+    let window = app.admission.drain().window();
+    info!(connections = connections.len(), ?window, "draining");
+    // Still accepting: clients that come now are told to try elsewhere, and polls get what was published before.
+    tokio::select! {
+        () = &mut accepting => {}
+        () = connections.wait() => {}
+        () = sleep(window) => {}
+    }
+    info!(cut_off = connections.len(), "stopped");
+    Ok(())
+}
+
+/// Accepts connections, each into a task of its own; never ends.
+async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, connections: TaskTracker) {
+    let mut failing = false;
+    loop {
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => {
+                failing = false;
+                accepted
+            }
+            Err(error) if is_of_the_connection(&error) => continue,
+            Err(error) => {
+                if !failing {
+                    warn!(%error, "cannot accept connections, trying again");
+                }
+                failing = true;
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Some(place) = app.admission.enter() else { continue };
+        prepare(&stream, &app);
+        let peer = Peer::Address(address);
+        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), place.is_overflow);
+        connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
+    }
+}
+
+fn prepare(stream: &TcpStream, app: &App) {
+    let config = &app.config.connections;
+    // A message is written whole, so there is nothing to wait for. Failing that, it is only late.
+    let _ = stream.set_nodelay(true);
+    if let Err(error) = notice_dead_peers(stream, config.heartbeat, config.write_timeout) {
+        debug!(%error, "a client that vanishes will be noticed late");
+    }
+}
+
+/// Has the system break a connection whose peer has vanished without a word: it is probed when nothing was said for a
+/// heartbeat, and given up when nothing is acknowledged for another. Not before the write time-out, which a client that
+/// is only slow has.
+fn notice_dead_peers(stream: &TcpStream, heartbeat: Duration, write_timeout: Duration) -> std::io::Result<()> {
+    // Probing knows whole seconds.
+    let probe = heartbeat.max(Duration::from_secs(1));
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(probe).with_interval(probe))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(heartbeat.max(write_timeout)))?;
+    Ok(())
+}
+
+/// The client gave up before it was accepted.
+fn is_of_the_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
