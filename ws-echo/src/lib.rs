@@ -19,6 +19,8 @@ mod frame;
 mod reader;
 mod routes;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::sync::Arc;

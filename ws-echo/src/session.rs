@@ -129,13 +129,17 @@ impl<C: Conversation> Session for WebSocket<C> {
             (Phase::Open, Event::Due) => self.beat(client),
             (Phase::Open, Event::Readable) => {
                 let Self { reader, heard, .. } = self;
+                let mut incoming = Ok(None);
                 client.read(|bytes| {
                     *heard = Instant::now();
-                    reader.push(bytes);
+                    incoming = reader.receive(bytes);
                 });
-                self.take_messages(client)
+                self.take_messages(incoming, client)
             }
-            (Phase::Open, Event::News) if self.may_take_messages() => self.take_messages(client),
+            (Phase::Open, Event::News) if self.may_take_messages() => {
+                let incoming = self.reader.next();
+                self.take_messages(incoming, client)
+            }
             (Phase::Open, Event::News | Event::Done | Event::Released) => match self.conversation.on(event, client) {
                 Some(close) => self.close(&close, Vec::new(), client),
                 None => Flow::Continue,
@@ -165,12 +169,12 @@ impl<C: Conversation> WebSocket<C> {
         self.has_more && self.conversation.takes_messages()
     }
 
-    /// Deals with the messages that have come, and answers those that came together in one write.
-    fn take_messages(&mut self, client: &mut Client) -> Flow {
+    /// Deals with a message of the reader and with those that came with it, and answers them in one write.
+    fn take_messages(&mut self, mut incoming: Result<Option<Incoming>, Close>, client: &mut Client) -> Flow {
         let mut answers = Vec::new();
-        self.has_more = !self.reader.is_empty();
-        while self.may_take_messages() && answers.len() < ANSWERS {
-            match self.reader.next() {
+        loop {
+            self.has_more = !self.reader.is_empty();
+            match incoming {
                 Ok(Some(Incoming::Text(text))) => self.conversation.on_message(Message::Text(text), &mut answers),
                 Ok(Some(Incoming::Binary(bytes))) => self.conversation.on_message(Message::Binary(bytes), &mut answers),
                 Ok(Some(Incoming::Ping(payload))) => {
@@ -181,6 +185,10 @@ impl<C: Conversation> WebSocket<C> {
                 Ok(None) => self.has_more = false,
                 Err(close) => return self.close(&close, answers, client),
             }
+            if !self.may_take_messages() || answers.len() >= ANSWERS {
+                break;
+            }
+            incoming = self.reader.next();
         }
         if !answers.is_empty() {
             client.write(&answers);

@@ -16,3 +16,4 @@ mod history;
 mod origin;
 mod pages;
 mod publish;
+mod rfc9112;

@@ -14,3 +14,4 @@ mod heartbeat;
 mod helpers;
 mod process;
 mod raw;
+mod rfc6455;
