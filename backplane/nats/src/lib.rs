@@ -193,7 +193,7 @@ impl Backplane for Nats {
         Ok(self.parts.known()?)
     }
 
-    fn look_for(&self, cursor: Cursor) -> Option<BoxFuture<'_, Result<(), NotReady>>> {
+    fn locate(&self, cursor: Cursor) -> Option<BoxFuture<'_, Result<(), NotReady>>> {
         let looking = async move {
             let here = self.hub.head().epoch;
             if cursor.epoch == here && timeout(CATCH_UP, self.parts.arrivals.of(cursor)).await.is_ok() {

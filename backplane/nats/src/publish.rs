@@ -18,7 +18,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Parts, wire};
-use shared::backplane::{Placement, Places, Publication, PublishError, Receipt};
+use shared::backplane::{Offsets, Placement, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Epoch};
 use shared::message::Draft;
 use shared::timestamp::Timestamp;
@@ -122,8 +122,8 @@ impl Parts {
         let sent: Vec<Sent> = stream::iter(sent).buffered(AT_A_TIME).try_collect().await?;
         let epoch = self.arrived(before, &sent).await?;
         let repeated = sent.iter().all(|sent| sent.earlier.is_some());
-        let places = Places::Scattered(sent.iter().map(|sent| (sent.sequence, sent.at)).collect());
-        Ok(Receipt { placement: Placement { epoch, topic, places }, repeated })
+        let offsets = Offsets::Individual(sent.iter().map(|sent| (sent.sequence, sent.at)).collect());
+        Ok(Receipt { placement: Placement { epoch, topic, offsets }, repeated })
     }
 
     /// Finds out what the stream has of an earlier publication under the same key.
