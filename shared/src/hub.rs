@@ -14,6 +14,7 @@
 //! Where an [`Archive`] holds more than memory does, a subscriber that falls out of memory reads from there until memory
 //! reaches back to its position.
 
+mod account;
 mod appender;
 mod archive;
 mod batch;
@@ -25,13 +26,8 @@ mod registry;
 mod run;
 mod slots;
 mod subscriber;
-
-/// What `slots` is made of.
-mod sync {
-    pub(super) use futures_util::task::AtomicWaker;
-    pub(super) use parking_lot::Mutex;
-    pub(super) use std::sync::atomic::AtomicBool;
-}
+mod sync;
+mod usage;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +47,7 @@ use crate::cursor::{Cursor, Epoch, Position};
 use crate::topic::TopicFilter;
 use registry::Registry;
 use run::LastRun;
+use usage::Usage;
 
 /// What is read at once. The few messages that most reads find take no allocation.
 pub type Entries = SmallVec<[Arc<Entry>; 4]>;
@@ -73,6 +70,7 @@ struct Inner {
     successor: OnceLock<Arc<Inner>>,
     archive: Option<Arc<dyn Archive>>,
     last_run: LastRun,
+    usage: Arc<Usage>,
     registry: RwLock<Registry>,
 }
 
@@ -84,7 +82,7 @@ impl Hub {
 
     /// As [`Hub::new`], with what holds messages for longer than memory does.
     pub fn with_archive(epoch: Epoch, limits: HistoryLimits, archive: Option<Arc<dyn Archive>>) -> (Self, Appender) {
-        let inner = Arc::new(Inner::new(epoch, archive));
+        let inner = Arc::new(Inner::new(epoch, limits, archive));
         (Self { current: Arc::new(RwLock::new(Arc::clone(&inner))) }, Appender::new(inner, limits))
     }
 
@@ -144,7 +142,7 @@ impl Hub {
 }
 
 impl Inner {
-    fn new(epoch: Epoch, archive: Option<Arc<dyn Archive>>) -> Self {
+    fn new(epoch: Epoch, limits: HistoryLimits, archive: Option<Arc<dyn Archive>>) -> Self {
         Self {
             epoch,
             head: AtomicU64::new(0),
@@ -153,6 +151,7 @@ impl Inner {
             successor: OnceLock::new(),
             archive,
             last_run: LastRun::default(),
+            usage: Arc::new(Usage::new(limits.bytes)),
             registry: RwLock::default(),
         }
     }

@@ -48,18 +48,17 @@ pub struct Appender {
     /// The topics that hold messages, by the offset of their oldest one.
     by_oldest: BTreeMap<u64, Arc<TopicHistory>>,
     messages: usize,
-    bytes: usize,
 }
 
 impl Appender {
     pub(super) fn new(hub: Arc<Inner>, limits: HistoryLimits) -> Self {
-        Self { hub, limits, by_oldest: BTreeMap::new(), messages: 0, bytes: 0 }
+        Self { hub, limits, by_oldest: BTreeMap::new(), messages: 0 }
     }
 
     /// The appender of an empty history of another epoch, which nobody can follow until [`super::Hub::replace`] puts it in the
     /// place of the present one.
     pub fn renew(&self, epoch: Epoch) -> Self {
-        Self::new(Arc::new(Inner::new(epoch, self.hub.archive.clone())), self.limits)
+        Self::new(Arc::new(Inner::new(epoch, self.limits, self.hub.archive.clone())), self.limits)
     }
 
     pub(super) fn inner(&self) -> Arc<Inner> {
@@ -78,7 +77,7 @@ impl Appender {
 
     /// What is held, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.hub.usage.bytes()
     }
 
     /// Appends messages whose offsets ascend from beyond the last one, all visible at once, and evicts what the limits
@@ -96,6 +95,7 @@ impl Appender {
                 topics.push(topic);
             }
         }
+        self.hub.usage.advance(last);
         self.hub.head.store(last, Ordering::Release);
         // Before anything is evicted: a topic that is dropped no longer knows who follows it.
         let wake = Wake::of(&topics);
@@ -109,13 +109,17 @@ impl Appender {
         wake
     }
 
-    /// Evicts what is older than the limit, up to [`SLICE`] messages. Returns whether there may be more.
+    /// Evicts messages that are older than the limit, up to [`SLICE`] of them, then what is held beyond the bytes. Returns whether there may be more.
     pub fn evict_aged(&mut self, now: Timestamp) -> bool {
         let limit = now.as_millis().saturating_sub(self.limits.age.as_millis() as u64);
         for _ in 0..SLICE {
             match self.by_oldest.first_key_value().and_then(|(_, topic)| topic.oldest()) {
                 Some((_, at)) if at.as_millis() < limit => self.evict_oldest(),
-                _ => return false,
+                _ => {
+                    // Readers may have added encodings.
+                    self.evict_beyond_bytes();
+                    return false;
+                }
             }
         }
         true
@@ -147,10 +151,9 @@ impl Appender {
 
     fn push(&mut self, message: Message) -> Arc<TopicHistory> {
         let name = message.topic.clone();
-        let entry = Arc::new(Entry::new(message));
+        let entry = Arc::new(Entry::counted(message, &self.hub.usage));
         let offset = entry.offset();
         self.messages += 1;
-        self.bytes += entry.cost();
 
         // The guard keeps the topic in the registry until it holds the message.
         let registry = self.hub.registry_with(&[TopicFilter::Exact(name.clone())]);
@@ -159,14 +162,14 @@ impl Appender {
         drop(registry);
 
         if topic.len() == 1 {
-            self.bytes += TOPIC_COST;
+            self.hub.usage.add(TOPIC_COST);
             self.by_oldest.insert(offset, Arc::clone(&topic));
         }
         topic
     }
 
     fn evict_beyond_bytes(&mut self) {
-        while self.bytes > self.limits.bytes && self.messages > 1 {
+        while self.hub.usage.exceeds_limit() && self.messages > 1 {
             self.evict_oldest();
         }
     }
@@ -183,13 +186,13 @@ impl Appender {
         let Some(entry) = topic.evict_oldest(eviction) else { return };
         self.hub.evictions.store(eviction, Ordering::Release);
         self.messages -= 1;
-        self.bytes -= entry.cost();
+        entry.release();
         self.by_oldest.remove(&entry.offset());
         if let Some((offset, _)) = topic.oldest() {
             self.by_oldest.insert(offset, Arc::clone(topic));
             return;
         }
-        self.bytes -= TOPIC_COST;
+        self.hub.usage.subtract(TOPIC_COST);
         if topic.is_unused() {
             self.hub.registry.write().close_topic_if_unused(&topic.topic);
         }
@@ -198,11 +201,11 @@ impl Appender {
 
 impl fmt::Debug for Appender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limits, messages, bytes, .. } = self;
+        let Self { limits, messages, .. } = self;
         f.debug_struct("Appender")
             .field("limits", limits)
             .field("messages", messages)
-            .field("bytes", bytes)
+            .field("bytes", &self.bytes())
             .finish_non_exhaustive()
     }
 }
