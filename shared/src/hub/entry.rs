@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::account::Account;
 use super::format::Format;
+use super::offset_queue::AtOffset;
 use super::usage::Usage;
 use crate::message::Message;
 
@@ -106,6 +107,12 @@ impl Entry {
     }
 
     pub(super) fn offset(&self) -> u64 {
+        self.message.id.offset
+    }
+}
+
+impl AtOffset for Arc<Entry> {
+    fn offset(&self) -> u64 {
         self.message.id.offset
     }
 }
