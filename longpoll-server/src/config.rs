@@ -24,7 +24,7 @@ pub struct Config {
     /// The text that --tick publishes; {time} is the local time
     #[arg(long, env = "PUSH_TICK_TEXT", value_name = "TEXT", default_value = "New message")]
     pub tick_text: String,
-    /// How long a request is held at most when it does not say; with `since`, up to 20 % less at random
+    /// The longest time that a request is held, where it does not say; with `since`, up to 20 % less at random
     #[arg(long, env = "PUSH_HOLD", value_name = "DURATION", default_value = "25s", value_parser = period)]
     pub hold: Duration,
     #[command(flatten)]

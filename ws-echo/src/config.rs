@@ -19,7 +19,7 @@ pub struct Config {
     /// The address to listen on
     #[arg(long, global = true, env = "PUSH_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
-    /// What the echo puts before a text; may be empty
+    /// The text that the echo puts before each text; may be empty
     #[arg(long, env = "PUSH_REPLY_PREFIX", value_name = "TEXT", default_value = "服务器回应：")]
     pub reply_prefix: String,
     /// The text that --tick publishes; {time} is the local time

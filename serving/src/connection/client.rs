@@ -62,7 +62,7 @@ pub struct Client {
 /// The time at which it is the connection's turn to go.
 #[derive(Debug, Clone, Copy)]
 enum Release {
-    /// The service is not shutting down, as far as this client was told.
+    /// The session has not heard that the service is shutting down.
     Unknown,
     At(Instant),
     Reported,
@@ -433,3 +433,6 @@ fn poll_write(transport: &mut Transport, cx: &mut Context<'_>, parts: &mut [Byte
     }
     Poll::Ready(Ok(done))
 }
+
+#[cfg(test)]
+pub(super) mod tests;

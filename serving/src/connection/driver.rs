@@ -278,3 +278,6 @@ impl Future for Connection {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use super::client::Client;
 
-/// A state machine that is told events and answers by writing to its client.
+/// A state machine that receives events and answers by writing to its client.
 ///
 /// It never waits: a session that has nothing to do returns, and is called again with the next event. Bytes that the
 /// client does not take at once wait in the client, and no event comes until they are gone, so a session has at most one
