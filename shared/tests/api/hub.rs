@@ -30,6 +30,7 @@ const fn at_most(messages: usize) -> HistoryLimits {
 }
 
 static JSON: Format = Format::new(|message| message.to_json().into());
+static TEXT: Format = Format::new(|message| message.text.to_string().into());
 
 fn filters(filters: &[&str]) -> Vec<TopicFilter> {
     filters.iter().map(|filter| filter.parse().unwrap()).collect()

@@ -119,7 +119,7 @@ async fn under_load_a_slow_reader_is_told_of_every_loss() {
     let history = Arc::new(History::new(at_most(3)));
     let (done, last) = tokio::sync::watch::channel(None);
     let mut readers = JoinSet::new();
-    for topics in [&["main"][..], &["*"], &["main", "*"], &["main", "quiet"]] {
+    for topics in [&["main"][..], &["*"], &["main", "*"], &["main", "quiet"], &[">"], &["*", "x.>"]] {
         let (subscriber, mut last) = (history.follow(topics, Position::Now), last.clone());
         let last = async move { last.wait_for(Option::is_some).await.unwrap().unwrap() };
         readers.spawn(account(subscriber, last));
