@@ -29,7 +29,7 @@ pub trait Backplane: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Whether other processes share the history.
+    /// Returns whether other processes share the history.
     fn is_shared(&self) -> bool {
         false
     }

@@ -59,7 +59,7 @@ impl Memory {
         }
         let epoch = sequence.appender.epoch();
         let first = sequence.appender.last_offset() + 1;
-        // A clock that is set back must not make a later message look older.
+        // A clock that is set back must not make a later message seem older.
         let at = Timestamp::now().max(sequence.last_at);
         sequence.last_at = at;
         let offsets = Offsets::Consecutive { first, count: drafts.len(), at };

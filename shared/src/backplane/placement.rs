@@ -27,10 +27,10 @@ pub enum Offsets {
         first: u64,
         /// The number of messages.
         count: usize,
-        /// When the backplane took them.
+        /// The time at which the backplane took them.
         at: Timestamp,
     },
-    /// Ascending, with messages of others in between: the offset of each, and when the backplane took it.
+    /// Ascending, with messages of others in between: the offset of each, and the time at which the backplane took it.
     Individual(Box<[(u64, Timestamp)]>),
 }
 
@@ -58,6 +58,6 @@ pub struct Placed<'a> {
     pub id: Cursor,
     /// The topic that it was published on.
     pub topic: &'a Topic,
-    /// When the backplane took it.
+    /// The time at which the backplane took it.
     pub at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! All that one subscriber follows.
+//! The topics and patterns that one subscriber follows.
 
 use std::slice;
 
@@ -13,7 +13,7 @@ use super::unread::Unread;
 use super::window::Unreadable;
 use crate::topic::TopicFilter;
 
-/// All that one subscriber follows. Most follow one topic or pattern, and it takes no allocation.
+/// The topics and patterns that one subscriber follows. Most subscribers follow one, which takes no allocation.
 pub(crate) enum Interests {
     One(Interest),
     Many(Box<[Interest]>),
@@ -24,7 +24,7 @@ pub(crate) enum Interests {
 pub(crate) struct Lost;
 
 impl Interests {
-    /// The interests in what the filters name, which the registry keeps.
+    /// The interests in the topics and patterns of the filters, which the registry keeps.
     pub(crate) fn new(registry: &Registry, filters: &[TopicFilter]) -> Self {
         match filters {
             [filter] => Self::One(Interest::new(registry, filter)),
@@ -70,7 +70,7 @@ impl Interests {
     /// Returns the result of `read`. It is called with the entries that a reader has not read, in order and at least one
     /// more than the limit allows if there are so many, and with the offset that they reach up to: `head`, or an earlier one where reading on would keep the appender waiting.
     ///
-    /// Looking for a loss and reading are one step under one lock for each topic, so that no eviction can go in between.
+    /// Checking for a loss and reading are one step under one lock for each topic, so that no eviction can come in between.
     pub(crate) fn read<R>(
         &self,
         progress: Progress,
@@ -104,7 +104,7 @@ impl Interests {
         }
     }
 
-    /// Whether they are topics alone, no patterns.
+    /// Returns whether all of them are topics, not patterns.
     fn are_topics(&self) -> bool {
         self.as_slice().iter().all(|interest| interest.topic().is_some())
     }
@@ -113,7 +113,7 @@ impl Interests {
         Unread::Ring(ring.range(after, through), self.as_slice())
     }
 
-    /// What the topics hold, in order; of each topic one message more than the limit, which shows that there are more.
+    /// The messages of the topics, in order; of each topic one more than the limit, which shows that there are more.
     fn merged(&self, progress: Progress, head: u64, limit: BatchLimit) -> Result<Entries, Lost> {
         let most = limit.messages.max(1).saturating_add(1);
         let mut merged = Entries::new();

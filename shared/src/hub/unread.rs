@@ -9,7 +9,7 @@ use super::interest::Interest;
 use super::ring::Slot;
 
 /// The messages that a subscriber has not read, in order of offset. Wherever they come from, it is one type, so that
-/// those who take them need not be compiled for each source or call through a table.
+/// their readers are neither compiled once for each source nor call through a table.
 pub(crate) enum Unread<'a> {
     /// Of one topic or pattern.
     Window(vec_deque::Iter<'a, Arc<Entry>>),

@@ -141,7 +141,7 @@ async fn what_the_archive_has_given_up_is_a_gap() {
     assert_eq!((gap.reason, gap.since.offset, gap.cursor.offset), (GapReason::Expired, 2, 17));
     assert_eq!(texts(&batch), ["18", "19", "20"]);
 
-    // Who is told later has another reason.
+    // A later gap has another reason.
     let mut lagging = hub.subscribe(&filters(&["a"]), since(20));
     appender.append((21..=40).map(message)).wake();
     appender.append((41..=60).map(message)).wake();
@@ -154,7 +154,7 @@ async fn what_the_archive_has_given_up_is_a_gap() {
 }
 
 #[test]
-fn who_waits_for_the_archive_is_told_of_another_history() {
+fn a_subscriber_that_waits_for_the_archive_gets_a_gap_when_the_history_is_replaced() {
     let (hub, appender) = twenty(Numbers { from: 1, page: 4, answers: false });
     let bell = Arc::new(Bell::default());
     let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
@@ -170,7 +170,7 @@ fn who_waits_for_the_archive_is_told_of_another_history() {
 }
 
 #[test]
-fn who_follows_in_memory_never_waits() {
+fn a_subscriber_in_memory_never_waits() {
     let (hub, _feed) = twenty(Numbers { from: 1, page: 4, answers: false });
     let mut subscriber = hub.subscribe_in_memory(&filters(&["a"]), since(2));
     let batch = subscriber.read(&JSON, ALL);

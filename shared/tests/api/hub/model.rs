@@ -184,7 +184,7 @@ struct World {
     limit: usize,
     /// Up to here, any topic may have lost something.
     lost_through: u64,
-    /// A topic has been dropped. What such topics have lost is not told apart by topic.
+    /// A topic has been dropped. The losses of such topics are not kept apart by topic.
     forgotten: bool,
 }
 

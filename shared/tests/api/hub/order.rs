@@ -14,7 +14,7 @@ fn a_subscriber_gets_every_message_once_and_in_order() {
     let batch = subscriber.read(&JSON, ALL);
     assert_eq!(texts(&batch), ["1", "2", "3", "4"]);
     let read: Vec<_> = batch.entries.iter().map(|entry| entry.message.id).collect();
-    assert_eq!(read, ids, "the ids are those that the publisher was told");
+    assert_eq!(read, ids, "the ids are those of the receipt");
     assert!(subscriber.read(&JSON, ALL).is_empty());
 
     history.publish("main", "5");
@@ -35,7 +35,7 @@ fn every_subscriber_gets_the_same_bytes() {
 }
 
 #[test]
-fn who_reads_the_same_burst_gets_the_same_bytes_and_nobody_gets_those_of_another() {
+fn subscribers_of_the_same_burst_get_the_same_bytes_and_none_gets_those_of_another() {
     let history = History::new(ROOMY);
     let ids = history.publish_all("a", &["1", "2", "3"]);
     history.publish_all("b", &["4", "5", "6"]);
