@@ -201,3 +201,42 @@ struct Done<'a> {
     charge: Charge<'a>,
     _permits: [Option<SemaphorePermit<'a>>; 2],
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::cursor::Epoch;
+    use tokio::task::yield_now;
+
+    use super::*;
+    use crate::replica::tests::replica;
+
+    /// Waits until a number of fetches is under way. Without a connection to NATS, each lasts as long as a client waits.
+    async fn until_under_way(archive: &StreamArchive, fetches: usize) {
+        while archive.pages.fetches.lock().len() != fetches {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn clients_share_a_fetch_which_ends_with_the_last_of_them() {
+        let archive = StreamArchive::new(replica());
+        let filters = ["a".parse().unwrap()];
+        let fetch = |offset| archive.fetch(&filters, Cursor { epoch: Epoch::new(1), offset });
+        let mut clients = [fetch(1), fetch(1), fetch(2)];
+        assert_eq!(archive.pages.fetches.lock().len(), 0, "nothing is fetched before a client is polled");
+        for client in &mut clients {
+            assert!(client.now_or_never().is_none());
+        }
+        until_under_way(&archive, 2).await;
+        let [one, same, other] = clients;
+        drop(one);
+        drop(other);
+        until_under_way(&archive, 1).await;
+        let mut again = fetch(1);
+        drop(same);
+        assert!((&mut again).now_or_never().is_none());
+        until_under_way(&archive, 1).await;
+        drop(again);
+        until_under_way(&archive, 0).await;
+    }
+}
