@@ -139,7 +139,7 @@ impl Follower {
                     quiet_since = Instant::now();
                     self.take(&mut consumer, delivery)?;
                 }
-                () = until_due(&mut inspection, &replica.inspect), if inspecting.is_none() => {
+                () = until_due(&mut inspection, &replica.inspection_wanted), if inspecting.is_none() => {
                     position_then = self.position();
                     inspecting = Some(replica.stream.inspect().boxed());
                 }

@@ -97,7 +97,7 @@ impl Nats {
         let snapshot = snapshot.map_err(|error| format!("it is not known how far the history goes: {error}"))?;
         if snapshot.epoch() != self.hub.head().epoch {
             // The history here has ended, and the cursor may be of the next one, which this process does not have yet.
-            self.replica.inspect.notify_one();
+            self.replica.inspection_wanted.notify_one();
             let _ = timeout(CATCH_UP, progress.until_other_than(here)).await;
             if snapshot.epoch() != self.hub.head().epoch {
                 return Err("the stream holds another history, which is not known yet".into());

@@ -170,7 +170,7 @@ impl Publisher {
             Err(error) => Err(match error.kind() {
                 RequestErrorKind::MaxPayloadExceeded => Unconfirmed::TooLarge,
                 RequestErrorKind::NoResponders => {
-                    self.replica.inspect.notify_one();
+                    self.replica.inspection_wanted.notify_one();
                     Unconfirmed::NoResponders { stream: self.replica.stream.name().to_owned() }
                 }
                 RequestErrorKind::TimedOut => Unconfirmed::TimedOut,
@@ -187,7 +187,7 @@ impl Publisher {
         let went_back = stored.iter().any(|stored| stored.earlier.is_none() && stored.sequence <= before.offset);
         if went_back && progress.reached().epoch == before.epoch {
             // Another message had this sequence before, so this one is in a history that this process does not have yet.
-            self.replica.inspect.notify_one();
+            self.replica.inspection_wanted.notify_one();
             if timeout(self.timeout, progress.until_other_than(before.epoch)).await.is_err() {
                 return Err(in_doubt(&Unconfirmed::UnknownHistory));
             }
@@ -225,7 +225,7 @@ mod tests {
 
         let stored = [stored(11)];
         let (known, ()) = tokio::join!(publisher.until_visible(at(1, 20), &stored), async {
-            replica.inspect.notified().await;
+            replica.inspection_wanted.notified().await;
             replica.progress.reach(at(2, 10));
             replica.progress.reach(at(2, 11));
         });
