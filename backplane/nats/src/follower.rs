@@ -41,7 +41,7 @@ const CATCHING_UP: &str = "catching up with the stream";
 pub(crate) struct Follower {
     replica: Arc<Replica>,
     hub: Hub,
-    /// How long subscribers are left asleep for more messages to come.
+    /// The time for which subscribers are left asleep, so that they are woken once for several messages.
     gather: Duration,
     /// The appender with which the hub began. It makes those of the histories that the stream holds.
     initial: Appender,

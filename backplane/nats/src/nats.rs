@@ -22,7 +22,7 @@ use shared::backplane::{Backplane, Fatal, IDEMPOTENCY_WINDOW, NotReady, Publicat
 use shared::cursor::{Cursor, Epoch};
 use shared::hub::{HistoryLimits, Hub};
 
-/// How long a client that has come further on another process may wait for this one.
+/// The time that a client which has come further on another process may wait for this one.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// The history that a NATS stream holds for many processes.
@@ -49,7 +49,7 @@ pub enum ConfigError {
     PublishTimeout {
         /// The flag's value.
         timeout: Duration,
-        /// How long the stream recognises a repeated message.
+        /// The time for which the stream recognises a repeated message.
         window: Duration,
     },
 }
@@ -103,7 +103,7 @@ impl Nats {
                 return Err("the stream holds another history, which is not known yet".into());
             }
         }
-        // A cursor of another history, or beyond the end of this one, stays unknown to the hub, which sends a gap.
+        // A cursor of another history, or after the end of this one, stays unknown to the hub, which sends a gap.
         self.hub.extend_horizon(Cursor { epoch: snapshot.epoch(), offset: snapshot.last });
         Ok(())
     }

@@ -24,22 +24,22 @@ use shared::message::Draft;
 use shared::timestamp::Timestamp;
 use shared::topic::Topic;
 
-/// How long one attempt waits for its answer.
+/// The time that one attempt waits for its answer.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
 /// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long an answer waits for its messages to reach the hub.
+/// The time that an answer waits for its messages to reach the hub.
 const VISIBLE: Duration = Duration::from_secs(2);
 
-/// How many earlier messages are looked up at a time.
+/// The most earlier messages that are looked up at a time.
 const LOOKUPS: usize = 16;
 
 /// Sends publications to the stream.
 pub(crate) struct Publisher {
     replica: Arc<Replica>,
-    /// How long a message may take to be confirmed.
+    /// The time that a message may take to be confirmed.
     timeout: Duration,
 }
 

@@ -11,7 +11,7 @@ use shared::topic::TopicFilter;
 /// The topics of a page.
 pub(super) type Filters = Arc<[TopicFilter]>;
 
-/// The memory that a page occupies beside its messages, in bytes: its places in the maps.
+/// The memory that a page occupies beside its messages, in bytes: its entries in the maps.
 const PAGE_COST: usize = 256;
 
 /// The memory that a filter occupies beside its text, in bytes.
@@ -199,7 +199,7 @@ mod tests {
         get(cache, "a", at(after)).is_some()
     }
 
-    /// What one page of three messages costs.
+    /// The cost of one page of three messages.
     fn cost() -> usize {
         let mut cache = PageCache::new(usize::MAX);
         keep(&mut cache, "a", page(0, 35));

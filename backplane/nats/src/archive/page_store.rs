@@ -21,9 +21,9 @@ use shared::hub::Fetched;
 const MAX_BYTES: usize = 16 << 20;
 
 /// The most fetches under way. Those of clients that all come back at once wait for each other, first come, first served.
-pub(super) const MAX_FETCHES: usize = 16;
+const MAX_FETCHES: usize = 16;
 
-/// How long a fetched page is kept for the clients that wait for it, whatever else is fetched. They take it as soon as they
+/// The time for which a fetched page is kept for the clients that wait for it, whatever else is fetched. They take it as soon as they
 /// are scheduled, so each fetch gets its clients further, however many other positions pages are fetched for. A client that
 /// is blocked meanwhile must not keep others from fetching for longer.
 const HAND_OVER: Duration = Duration::from_secs(1);

@@ -78,7 +78,7 @@ async fn messages_larger_than_a_page_are_read_from_the_stream() {
     let mut client = Client::resume(&small, "topic=a", &first).await;
     for text in &texts {
         let received = client.texts(1).await.remove(0);
-        assert!(received == *text, "{} bytes in place of {}", received.len(), text.len());
+        assert!(received == *text, "received {} bytes, not {}", received.len(), text.len());
     }
     assert_eq!(client.texts(300).await, longs(numbered("m", 0..300)));
 }
