@@ -23,7 +23,7 @@
 //! - `topic_history`, `pattern_group`, `trie`, `forgotten`, `registry`: what is followed
 //! - `history`, `limits`: one epoch; `appender`: its writer; `slots`, `wake`: who waits for news
 //! - `batch`, `budget`, `joined`, `burst`: what is read at once
-//! - `subscriber`, `interests`, `interest`: its readers; `archive`, `backfill`: what memory no longer holds
+//! - `subscriber`, `interests`, `interest`, `unread`: its readers; `archive`, `backfill`: what memory no longer holds
 //! - `handle`: the hub itself
 
 mod account;
@@ -53,6 +53,7 @@ mod subscriber;
 mod sync;
 mod topic_history;
 mod trie;
+mod unread;
 mod usage;
 mod wake;
 mod window;

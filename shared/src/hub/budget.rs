@@ -33,7 +33,7 @@ impl Budget {
     }
 
     /// Adds messages as long as they fit. Returns whether all did.
-    pub(crate) fn fill<'a>(&mut self, body: &mut impl Body, entries: &mut dyn Iterator<Item = &'a Arc<Entry>>) -> bool {
+    pub(crate) fn fill<'a>(&mut self, body: &mut impl Body, entries: impl Iterator<Item = &'a Arc<Entry>>) -> bool {
         for entry in entries {
             let Some(encoded) = self.admit(entry) else { return false };
             body.add(entry, encoded);

@@ -59,7 +59,7 @@ impl Bursts {
     /// offset of the first one.
     pub(crate) fn read<'a>(
         &self,
-        entries: &mut dyn Iterator<Item = &'a Arc<Entry>>,
+        mut entries: impl Iterator<Item = &'a Arc<Entry>>,
         key: impl FnOnce(u64) -> BurstKey,
     ) -> Option<Burst> {
         let first = entries.next()?;
@@ -72,7 +72,7 @@ impl Bursts {
         }
         let mut budget = Budget::new(key.format, key.limit);
         let mut joined = Joined::default();
-        let all = budget.fill(&mut joined, &mut once(first).chain(once(second)).chain(entries));
+        let all = budget.fill(&mut joined, once(first).chain(once(second)).chain(entries));
         let last = budget.last().unwrap_or(first.offset());
         let burst = Burst { bytes: joined.into(), last, more: !all };
         self.keep(key, burst.clone());

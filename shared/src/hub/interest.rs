@@ -1,5 +1,6 @@
 //! One topic or pattern that a subscriber follows.
 
+use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -92,7 +93,7 @@ impl Interest {
         &self,
         progress: Progress,
         head: u64,
-        read: impl FnOnce(&mut dyn Iterator<Item = &Arc<Entry>>) -> R,
+        read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
     ) -> Result<R, Unreadable> {
         match self {
             Self::Topic(_, topic) => topic.read(progress, head, read),

@@ -1,18 +1,17 @@
 //! All that one subscriber follows.
 
 use std::slice;
-use std::sync::Arc;
 
 use parking_lot::RwLock;
 
 use super::batch::{BatchLimit, Entries};
-use super::entry::Entry;
 use super::interest::Interest;
 use super::progress::Progress;
 use super::registry::Registry;
 use super::ring::Ring;
+use super::unread::Unread;
 use super::window::Unreadable;
-use crate::topic::{Topic, TopicFilter};
+use crate::topic::TopicFilter;
 
 /// All that one subscriber follows. Most follow one topic or pattern, and it takes no allocation.
 pub(crate) enum Interests {
@@ -65,8 +64,7 @@ impl Interests {
                 .min();
         }
         let ring = ring.read();
-        let oldest = ring.range(offset, u64::MAX).find(|entry| self.matches(&entry.message.topic));
-        oldest.map(|entry| entry.offset())
+        self.unread(&ring, offset, u64::MAX).next().map(|entry| entry.offset())
     }
 
     /// Returns the result of `read`. It is called with the entries that a reader has not read, in order and at least one
@@ -79,24 +77,23 @@ impl Interests {
         head: u64,
         limit: BatchLimit,
         ring: &RwLock<Ring>,
-        mut read: impl FnMut(&mut dyn Iterator<Item = &Arc<Entry>>, u64) -> R,
+        mut read: impl FnMut(Unread<'_>, u64) -> R,
     ) -> Result<R, Lost> {
         if let [interest] = self.as_slice() {
-            match interest.read(progress, head, |entries| read(entries, head)) {
+            match interest.read(progress, head, |entries| read(Unread::Window(entries), head)) {
                 Ok(result) => return Ok(result),
                 Err(Unreadable::Lost) => return Err(Lost),
                 Err(Unreadable::Incomplete) => {}
             }
         } else if self.are_topics() {
-            return Ok(read(&mut self.merged(progress, head, limit)?.iter(), head));
+            return Ok(read(Unread::Merged(self.merged(progress, head, limit)?.iter()), head));
         }
         let ring = ring.read();
         if self.lost_through(progress).is_some() {
             return Err(Lost);
         }
         let through = ring.section(progress.position, head);
-        let entries = ring.range(progress.position, through);
-        Ok(read(&mut entries.filter(|entry| self.matches(&entry.message.topic)), through))
+        Ok(read(self.unread(&ring, progress.position, through), through))
     }
 
     /// Gives up the places among those to be woken.
@@ -112,8 +109,8 @@ impl Interests {
         self.as_slice().iter().all(|interest| interest.topic().is_some())
     }
 
-    fn matches(&self, topic: &Topic) -> bool {
-        self.as_slice().iter().any(|interest| interest.matches(topic))
+    fn unread<'a>(&'a self, ring: &'a Ring, after: u64, through: u64) -> Unread<'a> {
+        Unread::Ring(ring.range(after, through), self.as_slice())
     }
 
     /// What the topics hold, in order; of each topic one message more than the limit, which shows that there are more.

@@ -1,5 +1,6 @@
 //! What the subscribers of one pattern share.
 
+use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -67,7 +68,7 @@ impl PatternGroup {
         &self,
         progress: Progress,
         head: u64,
-        read: impl FnOnce(&mut dyn Iterator<Item = &Arc<Entry>>) -> R,
+        read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
     ) -> Result<R, Unreadable> {
         self.window.read().read(progress, head, read)
     }

@@ -1,5 +1,6 @@
 //! What is held of one topic, and who waits for more.
 
+use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -79,7 +80,7 @@ impl TopicHistory {
         &self,
         progress: Progress,
         head: u64,
-        read: impl FnOnce(&mut dyn Iterator<Item = &Arc<Entry>>) -> R,
+        read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
     ) -> Result<R, Unreadable> {
         self.window.read().read(progress, head, read)
     }

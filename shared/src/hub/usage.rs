@@ -45,7 +45,7 @@ impl Usage {
 
     /// Notes the offset of the newest message, which decides which messages are recent.
     pub(crate) fn advance(&self, head: u64) {
-        self.recent_after.store(head.saturating_sub(RECENT), Ordering::Release);
+        self.recent_after.fetch_max(head.saturating_sub(RECENT), Ordering::AcqRel);
     }
 
     pub(crate) fn is_recent(&self, offset: u64) -> bool {
