@@ -42,5 +42,4 @@ async fn slow_readers_of_older_messages_share_bounded_memory_and_miss_nothing() 
     join_all(readers.iter_mut().map(SlowReader::read_all)).await;
     let more = resident().saturating_sub(at_first);
     assert!(more <= BOUND, "{CLIENTS} clients that have read everything cost {} KiB", more >> 10);
-    eprintln!("{} KiB, {} KiB", most.saturating_sub(at_first) >> 10, more >> 10);
 }
