@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::Process;
+use crate::process::Process;
 
 /// Ports that systems do not give to outgoing connections of their own accord: one of those may be in use when a server
 /// that was killed wants its port back.

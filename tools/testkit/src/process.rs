@@ -7,7 +7,7 @@ use anyhow::bail;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-use crate::{PATIENCE, soon};
+use crate::soon::{PATIENCE, soon};
 
 /// A child process, killed when dropped. What it writes is read all the time, so it never waits for the test.
 #[derive(Debug)]

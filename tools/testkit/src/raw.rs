@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
-use crate::soon;
+use crate::soon::soon;
 
 /// A TCP connection and what has been read from it.
 #[derive(Debug)]
@@ -69,6 +69,13 @@ impl RawClient {
             }
             self.take(length)
         })
+    }
+
+    /// Waits until there is something to read.
+    pub async fn readable(&mut self) {
+        if self.read.is_empty() {
+            soon(self.read_more()).await;
+        }
     }
 
     /// Reads until the server closes, by an end or a reset, and returns everything.

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::soon;
+use crate::soon::soon;
 
 /// A service that runs in the test's own process, on a port that the system chose.
 pub struct Server {
