@@ -15,7 +15,7 @@ async fn a_text_comes_back_with_the_words_of_old_before_it() {
         [("你好，服务器！", "服务器回应：你好，服务器！"), ("", "服务器回应："), ("a\nb\0", "服务器回应：a\nb\0")]
     {
         ws.send(text).await;
-        assert_eq!(ws.next().await, Message::from(reply));
+        assert_eq!(ws.message().await, Message::from(reply));
     }
 }
 
@@ -25,7 +25,7 @@ async fn a_binary_message_comes_back_unchanged() {
     let mut ws = Ws::open(&server, "/").await;
     for bytes in [vec![], vec![0, 255, 0xfe], (0..=255).cycle().take(64 << 10).collect()] {
         ws.send(Message::binary(bytes.clone())).await;
-        assert_eq!(ws.next().await, Message::binary(bytes));
+        assert_eq!(ws.message().await, Message::binary(bytes));
     }
 }
 
@@ -35,7 +35,7 @@ async fn what_is_put_before_a_text_can_be_changed_and_left_out() {
         let server = spawn_app(&["--reply-prefix", prefix]).await;
         let mut ws = Ws::open(&server, "/").await;
         ws.send("hello").await;
-        assert_eq!(ws.next().await, Message::from(format!("{prefix}hello")));
+        assert_eq!(ws.message().await, Message::from(format!("{prefix}hello")));
     }
 }
 
@@ -46,9 +46,9 @@ async fn everyone_is_answered_what_they_said_themselves() {
     one.send("1").await;
     two.send("2").await;
     one.send("3").await;
-    assert_eq!(one.next().await, Message::from("服务器回应：1"));
-    assert_eq!(one.next().await, Message::from("服务器回应：3"));
-    assert_eq!(two.next().await, Message::from("服务器回应：2"));
+    assert_eq!(one.message().await, Message::from("服务器回应：1"));
+    assert_eq!(one.message().await, Message::from("服务器回应：3"));
+    assert_eq!(two.message().await, Message::from("服务器回应：2"));
 }
 
 #[tokio::test]
