@@ -1,8 +1,8 @@
 //! A poll leaves its connection ready for the next one.
 
-use testkit::{RawClient, soon};
+use testkit::{HUGE, HUGE_ALLOWED, RawClient, huge, publish, soon};
 
-use crate::helpers::{Answer, HUGE, HUGE_ALLOWED, ask, cursor, hold, publish, settle, spawn_app, texts};
+use crate::helpers::{Answer, ask, cursor, hold, settle, spawn_app, texts};
 
 #[tokio::test]
 async fn many_polls_go_over_one_connection() {
@@ -106,7 +106,7 @@ async fn a_client_that_takes_nothing_is_cut_off_while_others_go_on() {
     let server = spawn_app(&[&HUGE_ALLOWED[..], &["--write-timeout", "2s"]].concat()).await;
     let mut was_held = hold(&server, "since=now").await;
     let mut reads = hold(&server, "since=now").await;
-    publish(&server, "main", "x".repeat(HUGE)).await;
+    publish(&server, "main", huge("x")).await;
     let mut at_once = hold(&server, "since=earliest").await;
     assert_eq!(texts(&Answer::read(&mut reads).await.json())[0].len(), HUGE);
     for stalled in [&mut was_held, &mut at_once] {

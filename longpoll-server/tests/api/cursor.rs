@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use testkit::{publish, publish_array, publish_each};
 
-use crate::helpers::{Answer, ask, cursor, hold, poll, publish, publish_array, publish_each, settle, spawn_app, texts};
+use crate::helpers::{Answer, ask, cursor, hold, poll, settle, spawn_app, texts};
 
 #[tokio::test]
 async fn what_is_there_is_answered_at_once() {

@@ -7,11 +7,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::Value;
-use testkit::soon;
+use testkit::{publish, publish_array, publish_each, soon};
 
-use crate::helpers::{
-    Answer, ask, assert_nothing_queued, hold, poll, publish, publish_array, publish_each, settle, spawn_app,
-};
+use crate::helpers::{Answer, ask, assert_nothing_queued, hold, poll, settle, spawn_app};
 
 #[tokio::test]
 async fn a_queued_message_is_answered_at_once_and_taken_once() {
