@@ -113,9 +113,9 @@ impl App {
         self.backplane.known().map_err(Refusal::NotReady)?;
         if let Position::At(cursor) = from
             && !self.hub.knows(cursor)
-            && let Some(looking) = self.backplane.look_for(cursor)
+            && let Some(locating) = self.backplane.locate(cursor)
         {
-            looking.await.map_err(Refusal::NotReady)?;
+            locating.await.map_err(Refusal::NotReady)?;
         }
         Ok(self.hub.subscribe(filters, from))
     }

@@ -8,7 +8,7 @@
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
 //! - `session`: what a session is told, and how it goes on; `client`: its other end, with the write time-out
-//! - `head`, `requests`: the two readers of requests; `handover`: how a session gets its connection from either
+//! - `head`, `requests` (with `hyper_io`): the two readers of requests; `handover`: how a session gets its connection from either
 //! - `answer`: the head of an answer
 //! - `transport`: what carries the bytes; `memory`: the transport of tests; `unwritten`: what was not taken yet
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
@@ -20,6 +20,7 @@ mod client;
 mod driver;
 mod handover;
 mod head;
+mod hyper_io;
 mod memory;
 mod peer;
 mod requests;

@@ -50,37 +50,38 @@ pub struct Placement {
     pub epoch: Epoch,
     /// The topic that they were published on.
     pub topic: Topic,
-    /// Their places in it.
-    pub places: Places,
+    /// Their offsets in it.
+    pub offsets: Offsets,
 }
 
-/// The places of one or more messages.
+/// The offsets of one or more messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Places {
-    /// One after the other. Of the same size whatever their number, for those who keep it for each idempotency key.
-    Run {
-        /// The first one's offset.
+pub enum Offsets {
+    /// Each one more than the one before. Of the same size whatever their number, since an answer is kept for each
+    /// idempotency key.
+    Consecutive {
+        /// The offset of the first message.
         first: u64,
-        /// How many there are.
+        /// The number of messages.
         count: usize,
         /// When the backplane took them.
         at: Timestamp,
     },
-    /// In order, with messages of others in between: the offset of each, and when the backplane took it.
-    Scattered(Box<[(u64, Timestamp)]>),
+    /// Ascending, with messages of others in between: the offset of each, and when the backplane took it.
+    Individual(Box<[(u64, Timestamp)]>),
 }
 
 impl Placement {
-    /// Each message's place, in the order of the drafts.
+    /// The place of each message, in the order of the drafts.
     pub fn each(&self) -> impl Iterator<Item = Placed<'_>> {
-        let count = match &self.places {
-            Places::Run { count, .. } => *count,
-            Places::Scattered(places) => places.len(),
+        let count = match &self.offsets {
+            Offsets::Consecutive { count, .. } => *count,
+            Offsets::Individual(offsets) => offsets.len(),
         };
         (0..count).map(|index| {
-            let (offset, at) = match &self.places {
-                Places::Run { first, at, .. } => (first + index as u64, *at),
-                Places::Scattered(places) => places[index],
+            let (offset, at) = match &self.offsets {
+                Offsets::Consecutive { first, at, .. } => (first + index as u64, *at),
+                Offsets::Individual(offsets) => offsets[index],
             };
             Placed { id: Cursor { epoch: self.epoch, offset }, topic: &self.topic, at }
         })
@@ -168,7 +169,7 @@ pub trait Backplane: fmt::Debug + Send + Sync + 'static {
     /// Finds out whether a cursor that the hub does not know is of this history all the same, because another process has
     /// come further with it, and tells the hub. `Err` with the reason when that cannot be found out now. `None` where the
     /// hub knows everything.
-    fn look_for(&self, _cursor: Cursor) -> Option<BoxFuture<'_, Result<(), NotReady>>> {
+    fn locate(&self, _cursor: Cursor) -> Option<BoxFuture<'_, Result<(), NotReady>>> {
         None
     }
 

@@ -157,7 +157,10 @@ impl<C: Conversation> Session for WebSocket<C> {
     }
 
     fn takes_input(&self) -> bool {
-        !self.has_more && self.conversation.takes_messages()
+        match self.phase {
+            Phase::Open => !self.has_more && self.conversation.takes_messages(),
+            Phase::Handshake { .. } | Phase::Refused | Phase::Closing => true,
+        }
     }
 }
 

@@ -1,16 +1,15 @@
 //! The flags of the NATS backplane.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use async_nats::ServerAddr;
 use clap::Args;
 
+use crate::secret::Secret;
+use crate::url::{BadNatsUrl, NatsUrl};
 use shared::duration::period;
 
-/// One history for many processes, by way of NATS JetStream.
+/// The flags of a process that shares its history through NATS JetStream.
 #[derive(Debug, Clone, Args)]
 pub struct NatsConfig {
     /// Share one history with every other process that uses the same stream: the NATS servers, such as
@@ -72,18 +71,19 @@ pub struct NatsConfig {
 }
 
 impl NatsConfig {
-    /// Whether the history is to be shared.
+    /// Returns whether the flags name a NATS server.
     pub fn is_asked_for(&self) -> bool {
         self.texts().next().is_some()
     }
 
-    /// The servers. Not looked at before, since what is wrong with a flag's value is told with the value.
+    /// Returns the addresses of the servers. Parsed here and not by clap, whose error message would print the URL,
+    /// password included.
     ///
     /// # Errors
-    /// When one is none, or they are to be logged in to in different ways.
+    /// When a URL is invalid, or the URLs carry different credentials.
     pub fn urls(&self) -> Result<Vec<NatsUrl>, BadNatsUrl> {
         let urls: Vec<NatsUrl> = self.texts().map(str::parse).collect::<Result<_, _>>()?;
-        // The servers of a cluster tell of others, at which nothing but one login for all can be used.
+        // The servers of a cluster announce others, which can only be logged in to with one login for all.
         let mut logins = urls.iter().filter_map(|url| url.login.as_ref());
         let first = logins.next();
         if logins.any(|login| Some(login) != first) {
@@ -92,143 +92,56 @@ impl NatsConfig {
         Ok(urls)
     }
 
-    /// A variable that is empty is as good as none.
+    /// The URLs as text. An empty variable counts as one that is not set.
     fn texts(&self) -> impl Iterator<Item = &str> {
         self.servers.iter().map(|server| server.0.trim()).filter(|text| !text.is_empty())
     }
 }
 
-/// The address of a NATS server, with a user and password perhaps; those are never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NatsUrl {
-    /// Without user and password.
-    pub address: ServerAddr,
-    /// As the URL has them.
-    pub login: Option<(String, Secret)>,
-}
+/// The reason why a text cannot be the name of a stream.
+#[derive(Debug, thiserror::Error)]
+#[error("write a name of A-Z a-z 0-9 _ -")]
+struct BadStreamName;
 
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for NatsUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for NatsUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.address.host(), self.address.port())
-    }
-}
-
-/// Why a text is no address of a NATS server.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum BadNatsUrl {
-    /// It is none.
-    #[error("--nats: write addresses of NATS servers, such as nats://localhost:4222 or tls://nats.example.org")]
-    Address,
-    /// One login counts for all servers.
-    #[error("--nats: write one user and password for all servers; they differ")]
-    Logins,
-    /// It has a user and no password, which to NATS is a token.
-    #[error("--nats: tokens are not supported; log in with a user and a password, or with --nats-credentials")]
-    Token,
-}
-
-impl FromStr for NatsUrl {
-    type Err = BadNatsUrl;
-
-    fn from_str(text: &str) -> Result<Self, BadNatsUrl> {
-        let address: ServerAddr = text.trim().parse().map_err(|_| BadNatsUrl::Address)?;
-        if !matches!(address.scheme(), "nats" | "tls") || address.host().is_empty() {
-            return Err(BadNatsUrl::Address);
-        }
-        if address.username().is_some() && address.password().is_none() {
-            return Err(BadNatsUrl::Token);
-        }
-        let decoded = |text: &str| {
-            // A URL's percent encoding is that of a form, but for the plus sign.
-            let text = text.replace('+', "%2B");
-            form_urlencoded::parse(text.as_bytes()).next().map_or_else(String::new, |(decoded, _)| decoded.into_owned())
-        };
-        let login = address.username().map(|user| {
-            let password = decoded(address.password().unwrap_or_default());
-            (decoded(user), Secret(password))
-        });
-        // The library shows addresses in its log as they are.
-        let mut url = address.into_inner();
-        url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| BadNatsUrl::Address)?;
-        Ok(Self { address: ServerAddr::from_url(url).map_err(|_| BadNatsUrl::Address)?, login })
-    }
-}
-
-fn stream_name(name: &str) -> Result<String, String> {
+fn stream_name(name: &str) -> Result<String, BadStreamName> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if (1..=255).contains(&name.len()) && name.chars().all(fits) {
-        Ok(name.to_owned())
-    } else {
-        Err("write a name of A-Z a-z 0-9 _ -".to_owned())
-    }
+    if (1..=255).contains(&name.len()) && name.chars().all(fits) { Ok(name.to_owned()) } else { Err(BadStreamName) }
 }
 
-fn replicas(text: &str) -> Result<usize, String> {
+/// The reason why a text is not a number of replicas.
+#[derive(Debug, thiserror::Error)]
+#[error("write 1, 3 or 5")]
+struct BadReplicaCount;
+
+fn replicas(text: &str) -> Result<usize, BadReplicaCount> {
     match text.parse() {
         Ok(number @ (1 | 3 | 5)) => Ok(number),
-        _ => Err("write 1, 3 or 5".to_owned()),
+        _ => Err(BadReplicaCount),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use clap::Parser;
+
     use super::*;
 
-    #[test]
-    fn a_login_in_the_url_counts_and_is_never_shown() {
-        let url: NatsUrl = "nats://push:p%40ss+w@nats.example:4333".parse().unwrap();
-        assert_eq!(url.login, Some(("push".to_owned(), Secret("p@ss+w".to_owned()))));
-        assert_eq!(
-            format!("{url:?} {url} {:?}", url.login),
-            r#"nats.example:4333 nats.example:4333 Some(("push", …))"#
-        );
-        assert!(!url.address.as_url_str().contains("push"), "the library must not see it");
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        nats: NatsConfig,
+    }
+
+    /// Parses flags.
+    pub(crate) fn config(flags: &[&str]) -> NatsConfig {
+        Flags::parse_from([&["test"], flags].concat()).nats
     }
 
     #[test]
     fn one_login_counts_for_all_servers() {
-        #[derive(clap::Parser)]
-        struct Flags {
-            #[command(flatten)]
-            nats: NatsConfig,
-        }
-        let urls = |urls: &str| {
-            <Flags as clap::Parser>::parse_from(["test", "--nats", urls]).nats.urls().map(|urls| urls.len())
-        };
+        let urls = |urls: &str| config(&["--nats", urls]).urls().map(|urls| urls.len());
         assert_eq!(urls("nats://u:p@a,nats://u:p@b,nats://c"), Ok(3));
         assert_eq!(urls("nats://u:p@a,nats://u:other@b"), Err(BadNatsUrl::Logins));
         assert_eq!(urls("nats://secret@a"), Err(BadNatsUrl::Token));
-    }
-
-    #[test]
-    fn addresses_are_of_nats_servers() {
-        for good in ["nats://localhost", "localhost:4222", "tls://10.0.0.1:4222", "nats://[::1]:4222"] {
-            assert!(good.parse::<NatsUrl>().is_ok(), "{good}");
-        }
-        for bad in ["", "http://localhost", "ws://localhost", "nats://", "nats://a b"] {
-            assert_eq!(bad.parse::<NatsUrl>(), Err(BadNatsUrl::Address), "{bad:?}");
-        }
     }
 }

@@ -1,94 +1,102 @@
-//! The first read of a stream: from the stored messages to a history.
+//! The first read of the stream: from the stored messages to a history.
 
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
+use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use super::consumer::Consumer;
-use super::follow::{Follower, Interrupted};
-use super::intake::{Intake, Known, place};
-use super::losses::FirstRead;
-use super::stream::Seen;
+use crate::consumer::{Consumer, Delivery};
+use crate::history::LocalHistory;
+use crate::intake::{Intake, SkipLog};
+use crate::interruption::Interruption;
+use crate::losses::FirstRead;
+use crate::replica::Replica;
+use crate::stored_message::StoredMessage;
+use crate::stream::StreamSnapshot;
 use shared::hub::Appender;
 
-/// How long nothing may come before the stream is looked at: what was still to come may have been given up.
+/// How long no message may come before another snapshot is taken: the stream may have given up what was still to come.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Reads what the stream holds. What may be missing is lost, by the rules of `losses`.
-pub(super) async fn fill(
-    follower: &mut Follower,
-    jetstream: &Context,
-    mut appender: Appender,
-    seen: &Seen,
-) -> Result<(Known, Consumer), Interrupted> {
-    let begin = seen.first.saturating_sub(1);
-    appender.skip_to(begin);
-    let known = Known { appender, position: begin, mark: None };
-    let (messages, seen) = follower.consume(jetstream, begin, seen).await?;
-    let mut filling = Filling { follower, jetstream, known, messages, first_read: FirstRead::default() };
-    filling.read_to(&seen, false).await?;
-    // Up to here everything has been read that is still there; now to where the stream ends at this moment.
-    let seen = look(filling.follower, jetstream, &seen).await?;
-    filling.read_to(&seen, true).await?;
+/// Reads what the stream holds. Messages that may be missing count as lost, by the rules of `losses`.
+pub(crate) async fn fill(
+    replica: &Replica,
+    appender: Appender,
+    snapshot: &StreamSnapshot,
+    skipped: &mut SkipLog,
+) -> Result<(LocalHistory, Consumer), Interruption> {
+    let history = LocalHistory::new(appender, snapshot.first.saturating_sub(1));
+    let (consumer, snapshot) = Consumer::create(replica, history.position, snapshot).await?;
+    let mut fill = Fill { replica, history, consumer, first_read: FirstRead::default(), skipped };
+    fill.read_to(&snapshot, false).await?;
+    // Everything up to here that is still stored has been read. The last stretch reaches to the present end.
+    let snapshot = same_stream(replica, &snapshot).await?;
+    fill.read_to(&snapshot, true).await?;
 
-    let Filling { mut known, messages, first_read, .. } = filling;
-    first_read.finish(&mut known.appender, &seen);
-    Ok((known, messages))
+    let Fill { mut history, consumer, first_read, .. } = fill;
+    first_read.finish(&mut history.appender, &snapshot);
+    Ok((history, consumer))
 }
 
-struct Filling<'a> {
-    follower: &'a mut Follower,
-    jetstream: &'a Context,
-    known: Known,
-    messages: Consumer,
+struct Fill<'a> {
+    replica: &'a Replica,
+    history: LocalHistory,
+    consumer: Consumer,
     first_read: FirstRead,
+    skipped: &'a mut SkipLog,
 }
 
-impl Filling<'_> {
-    /// Reads to where the stream ended when it was `seen`. On the last stretch, what is missing is taken for lost of
+impl Fill<'_> {
+    /// Reads to where the stream ended when the snapshot was taken. On the last stretch, missing messages count as lost of
     /// every topic.
-    async fn read_to(&mut self, seen: &Seen, last_stretch: bool) -> Result<(), Interrupted> {
-        while self.known.position < seen.last {
-            self.report(seen);
-            let Ok(next) = timeout(QUIET, self.messages.next()).await else {
-                let now = look(self.follower, self.jetstream, seen).await?;
-                if now.first > self.known.position + 1 {
-                    self.known.position = now.first - 1;
-                    drop(self.known.appender.lost_through(now.first - 1));
-                }
-                continue;
-            };
-            let mut intake = Intake::new(&mut self.known, self.follower.foreign());
-            let mut next = Some(next);
-            while let Some(message) = next.take() {
-                let Some(message) = self.messages.trusted(message)? else { break };
-                let Some((sequence, nanos)) = place(&message) else { break };
-                if last_stretch {
-                    intake.lose_before(sequence);
-                }
-                if intake.take_next(&message, sequence, nanos) {
-                    self.first_read.saw(&message.subject, sequence);
-                }
-                if intake.room() {
-                    next = futures_util::FutureExt::now_or_never(self.messages.next());
+    async fn read_to(&mut self, snapshot: &StreamSnapshot, last_stretch: bool) -> Result<(), Interruption> {
+        while self.history.position < snapshot.last {
+            self.report(snapshot);
+            match timeout(QUIET, self.consumer.next()).await {
+                Ok(delivery) => self.take(delivery, last_stretch)?,
+                Err(_) => {
+                    let now = same_stream(self.replica, snapshot).await?;
+                    if now.first > self.history.position + 1 {
+                        // There are no subscribers to wake yet.
+                        drop(self.history.lose(now.first - 1));
+                    }
                 }
             }
-            // Nobody follows this history yet.
-            drop(intake.finish());
         }
         Ok(())
     }
 
-    fn report(&self, seen: &Seen) {
-        let (done, all) =
-            (self.known.position + 1 - seen.first.min(self.known.position + 1), seen.last + 1 - seen.first);
-        self.follower.parts().set_trouble(format!("filling the history: {done} of {all}"));
+    /// Takes a message, and those that are already here.
+    fn take(&mut self, first: Delivery, last_stretch: bool) -> Result<(), Interruption> {
+        let mut intake = Intake::new(&mut self.history, self.skipped);
+        let mut next = Some(first);
+        while let Some(delivery) = next.take() {
+            let message = self.consumer.trusted(delivery)?;
+            let Some(message) = StoredMessage::delivered(&message) else { break };
+            if last_stretch {
+                intake.lose_before(message.sequence);
+            }
+            if intake.take_filtered(&message) {
+                self.first_read.record(message.subject, message.sequence);
+            }
+            if intake.has_room() {
+                next = self.consumer.next().now_or_never();
+            }
+        }
+        // There are no subscribers to wake yet.
+        drop(intake.finish());
+        Ok(())
+    }
+
+    fn report(&self, snapshot: &StreamSnapshot) {
+        let read = (self.history.position + 1).saturating_sub(snapshot.first);
+        let total = snapshot.last + 1 - snapshot.first;
+        self.replica.set_failure(format!("filling the history: {read} of {total}"));
     }
 }
 
-/// The stream as it is now, if it is still the one that it was before.
-async fn look(follower: &Follower, jetstream: &Context, before: &Seen) -> Result<Seen, Interrupted> {
-    let seen = follower.parts().spec.look(jetstream).await?;
-    if seen.epoch() == before.epoch() { Ok(seen) } else { Err(Interrupted::Again) }
+/// Takes a snapshot of the stream, which has to be the one that it was `before`.
+async fn same_stream(replica: &Replica, before: &StreamSnapshot) -> Result<StreamSnapshot, Interruption> {
+    let snapshot = replica.stream.snapshot().await?;
+    if snapshot.epoch() == before.epoch() { Ok(snapshot) } else { Err(Interruption::Restart) }
 }

@@ -1,65 +1,67 @@
-//! What is missing of the stored messages when they are read for the first time.
+//! The inference of which stored messages are missing when they are read for the first time.
 //!
 //! A stream gives up messages in two ways: from its beginning, by age and bytes, and from a topic's beginning, when the
-//! topic holds more than it may. (It lets nobody delete or purge.) A message that this process was not given was given up
-//! before it was its turn, and the stream does not say which those were. So what may be missing is reasoned:
+//! topic holds more than it may. (It lets nobody delete or purge.) A message that is not delivered to this process was given
+//! up before it was its turn, and the stream does not say which messages those were. So this is inferred:
 //!
-//! - **From the beginning**: whatever went that way had nothing older beside it. Hence it is older than the stream's first
-//!   message, looked up once everything up to some position has been read: [`FirstRead::finish`] takes what is before that
-//!   for lost, of every topic.
-//! - **From a topic's beginning**: when a message went that way, its topic held as many newer ones as it may. Each of them
-//!   was read, or went too: from the stream's beginning, and then the missing message is before the stream's first one as
-//!   well, which is the case above; or from the topic's, and then as many newer ones are there, and so on. Hence a topic of
-//!   which fewer were read than it may hold has lost nothing in this way, and any other may have lost what is before the
-//!   first one read: [`FirstRead::finish`] takes that for lost.
+//! - **From the stream's beginning**: a message that was given up in this way had nothing older beside it. Hence it is older
+//!   than the stream's first message in a snapshot that is taken once everything up to some position has been read:
+//!   [`FirstRead::finish`] declares everything before that lost, of every topic.
+//! - **From a topic's beginning**: when a message was given up in this way, its topic held as many newer ones as it may.
+//!   Each of them was read or given up too: from the stream's beginning, and then the missing message is before the
+//!   stream's first one as well, which is the case above; or from the topic's, and then as many newer ones are there, and
+//!   so on. Hence a topic of which fewer were read than it may hold has lost nothing in this way, and any other may have
+//!   lost everything before the first one read: [`FirstRead::finish`] declares that lost.
 //!
-//! For the second it matters that the newer messages have been read too, which may have been published while reading. So
-//! reading goes on to where the stream ended once everything before had been read, and whatever is missing on this last
-//! stretch is taken for lost of every topic, as it is later on, when one number does not follow on the other.
+//! The second case requires that the newer messages have been read too, which may have been published during the read. So
+//! reading goes on to where the stream ended once everything before had been read. A missing sequence on this last stretch
+//! counts as lost of every topic, as it does later on.
 //!
-//! And it matters that the number that a topic may hold has always been the same: see `push-history` in `stream`.
+//! It also requires that the number of messages that a topic may hold has always been the same: see `push-history` in
+//! `stream/metadata`.
 
 use std::collections::HashMap;
 
-use super::stream::Seen;
-use super::wire;
+use crate::stored_message;
+use crate::stream::StreamSnapshot;
 use shared::hub::Appender;
 
-/// What has been read of each subject. What is no message counts too: in the stream, it has its place among those of its
-/// topic.
+/// The stored messages that have been read of each subject. Invalid messages count too, since the stream counts them among
+/// those of their topic.
 #[derive(Default)]
-pub(super) struct FirstRead {
-    subjects: HashMap<String, Read>,
+pub(crate) struct FirstRead {
+    subjects: HashMap<String, Extent>,
 }
 
-struct Read {
+struct Extent {
     first: u64,
     count: u64,
 }
 
 impl FirstRead {
-    pub(super) fn saw(&mut self, subject: &str, offset: u64) {
+    pub(crate) fn record(&mut self, subject: &str, offset: u64) {
         match self.subjects.get_mut(subject) {
-            Some(read) => read.count += 1,
+            Some(extent) => extent.count += 1,
             None => {
-                self.subjects.insert(subject.to_owned(), Read { first: offset, count: 1 });
+                self.subjects.insert(subject.to_owned(), Extent { first: offset, count: 1 });
             }
         }
     }
 
-    /// Tells the history what may be missing. `seen` is the stream as it was when all but the last stretch had been read.
-    pub(super) fn finish(self, appender: &mut Appender, seen: &Seen) {
-        if let Some(limit) = seen.per_topic {
-            for (subject, read) in self.subjects.iter().filter(|(_, read)| read.count >= limit && read.first > 1) {
-                // Nobody can follow what is no topic.
-                if let Some(topic) = wire::topic(subject) {
-                    appender.lost_in(&topic, read.first - 1);
+    /// Declares lost what may be missing. The snapshot is the one that was taken before the last stretch.
+    pub(crate) fn finish(self, appender: &mut Appender, snapshot: &StreamSnapshot) {
+        if let Some(limit) = snapshot.per_topic {
+            let full = self.subjects.iter().filter(|(_, extent)| extent.count >= limit && extent.first > 1);
+            for (subject, extent) in full {
+                // Nobody can follow a subject that is no topic.
+                if let Some(topic) = stored_message::topic(subject) {
+                    appender.lost_in(&topic, extent.first - 1);
                 }
             }
         }
-        if seen.first > 1 {
-            // Nobody follows this history yet.
-            drop(appender.lost_through(seen.first - 1));
+        if snapshot.first > 1 {
+            // There are no subscribers to wake yet.
+            drop(appender.lost_through(snapshot.first - 1));
         }
     }
 }

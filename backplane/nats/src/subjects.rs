@@ -1,27 +1,27 @@
-//! The subjects that a consumer of several topics is made with.
+//! The subjects that a consumer of several topics is created with.
 
-use super::wire;
+use crate::stored_message;
 use shared::topic::TopicFilter;
 
-/// The subjects of filters, such that no two have a topic in common, which a consumer is not allowed. Where that needs
-/// more than leaving some out, it is the subject of everything.
-pub(super) fn subjects(filters: &[TopicFilter]) -> Vec<String> {
+/// The subjects of filters, no two of which have a topic in common, since the server refuses a consumer of overlapping
+/// subjects. Where that takes more than leaving some out, it is the subject of everything.
+pub(crate) fn subjects(filters: &[TopicFilter]) -> Vec<String> {
     let mut subjects: Vec<String> = Vec::new();
     for filter in filters {
-        let subject = wire::subject_of(filter);
+        let subject = stored_message::subject_of(filter);
         if subjects.iter().any(|other| covers(other, &subject)) {
             continue;
         }
         subjects.retain(|other| !covers(&subject, other));
         if subjects.iter().any(|other| overlap(other, &subject)) {
-            return vec![wire::ALL.to_owned()];
+            return vec![stored_message::ALL.to_owned()];
         }
         subjects.push(subject);
     }
     subjects
 }
 
-/// Whether all that one subject stands for is stood for by the wider one.
+/// Returns whether a wider subject matches everything that the other one matches.
 fn covers(wide: &str, subject: &str) -> bool {
     let mut tokens = subject.split('.');
     for wanted in wide.split('.') {
@@ -35,7 +35,7 @@ fn covers(wide: &str, subject: &str) -> bool {
     tokens.next().is_none()
 }
 
-/// Whether there is something that both subjects stand for.
+/// Returns whether there is something that both subjects match.
 fn overlap(one: &str, other: &str) -> bool {
     let mut tokens = other.split('.');
     for wanted in one.split('.') {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_is_asked_for_subjects_that_have_nothing_in_common() {
+    fn the_subjects_of_a_consumer_have_nothing_in_common() {
         assert_eq!(of(&["a", "b.*"]), ["push.a", "push.b.*"]);
         assert_eq!(of(&["a.b", "a.*", "c", "a.c"]), ["push.a.*", "push.c"]);
         assert_eq!(of(&["a.*", "a.>", "a.b.c"]), ["push.a.>"]);

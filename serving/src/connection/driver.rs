@@ -94,6 +94,8 @@ impl Connection {
         }
         match &mut self.phase {
             Phase::Hyper(_) => unreachable!("handled above"),
+            // It came together with the request before.
+            Phase::Request if client.has_unread() => Poll::Ready(self.begin_request()),
             Phase::Request => {
                 let event = ready!(client.poll_event(cx, true, |_| Poll::Pending));
                 Poll::Ready(self.on_request_event(event))

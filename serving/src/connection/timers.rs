@@ -174,14 +174,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn times_that_are_moved_on_again_and_again_take_one_entry() {
+    async fn times_that_are_moved_on_again_and_again_take_few_entries() {
         let (timers, bell) = (Timers::new(), silent_bell());
         for _ in 0..1000 {
             timers.set(&bell, Instant::now() + Duration::from_secs(25));
             pass(&timers, Duration::from_millis(50)).await;
             timers.set(&bell, Instant::now() + Duration::from_secs(10));
         }
-        assert_eq!(timers.queue.lock().values().map(Vec::len).sum::<usize>(), 1);
+        // One, and those that an earlier time has replaced and that are still to come.
+        assert!(timers.queue.lock().values().map(Vec::len).sum::<usize>() <= 4);
         assert!(!rung(&bell));
     }
 

@@ -91,9 +91,9 @@ mod tests {
     async fn a_key_is_remembered_for_two_minutes() {
         let mut keys = SeenKeys::new(1);
         let key: IdempotencyKey = "k".parse().unwrap();
-        let places = super::super::Places::Run { first: 1, count: 1, at: crate::timestamp::Timestamp::now() };
+        let offsets = super::super::Offsets::Consecutive { first: 1, count: 1, at: crate::timestamp::Timestamp::now() };
         let epoch = crate::cursor::Epoch::new(1);
-        let placement = Placement { epoch, topic: crate::topic::Topic::default(), places };
+        let placement = Placement { epoch, topic: crate::topic::Topic::default(), offsets };
         keys.remember(key.clone(), placement, Instant::now());
         assert!(keys.check_room().is_err());
         tokio::time::advance(IDEMPOTENCY_WINDOW - std::time::Duration::from_millis(1)).await;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::idempotency::SeenKeys;
-use super::{Backplane, Fatal, NotReady, Placement, Places, Publication, PublishError, Receipt};
+use super::{Backplane, Fatal, NotReady, Offsets, Placement, Publication, PublishError, Receipt};
 use crate::cursor::{Cursor, Epoch};
 use crate::hub::{Appender, HistoryLimits, Hub};
 use crate::message::Message;
@@ -58,8 +58,8 @@ impl Memory {
         // A clock that is set back must not make a later message look older.
         let at = Timestamp::now().max(state.last_at);
         state.last_at = at;
-        let places = Places::Run { first, count: drafts.len(), at };
-        let placement = Placement { epoch, topic: topic.clone(), places };
+        let offsets = Offsets::Consecutive { first, count: drafts.len(), at };
+        let placement = Placement { epoch, topic: topic.clone(), offsets };
         let messages = (first..).zip(drafts).map(|(offset, draft)| {
             let id = Cursor { epoch, offset };
             Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }

@@ -1,272 +1,195 @@
-//! The one way into a hub's histories.
+//! The one way into a hub's history.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::task::yield_now;
-use tokio::time::sleep;
-
-use super::history::{Loss, TopicHistory};
-use super::registry::Registry;
-use super::slots::Slots;
-use super::{Entry, Inner};
+use super::archive::Archive;
+use super::entry::Entry;
+use super::history::History;
+use super::loss::Loss;
+use super::topic_history::TopicHistory;
+use super::wake::Wake;
 use crate::cursor::Epoch;
 use crate::message::Message;
 use crate::timestamp::Timestamp;
 use crate::topic::{Topic, TopicFilter};
 
-/// What a topic that holds messages costs beside them, in bytes: its part of the maps, lists and locks.
+/// The cost of a topic that holds messages, in bytes and beside them: its part of the maps, lists and locks.
 const TOPIC_COST: usize = 512;
 
-/// How many messages are evicted by age at once.
-pub const SLICE: usize = 1000;
+/// So many messages are evicted by age at once.
+const AGED_AT_ONCE: usize = 1000;
 
-/// So many subscribers are woken by whoever has news for them; more, by a task of their own.
-const FEW: usize = 16;
-
-/// How much history is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HistoryLimits {
-    /// Messages in each topic, at least 1.
-    pub messages: usize,
-    /// How long a message is held.
-    pub age: Duration,
-    /// Bytes of memory in all topics together. The newest message is always held.
-    pub bytes: usize,
-}
-
-/// Appends to the histories of a hub and evicts from them.
+/// Appends to the history of a hub and evicts from it.
 ///
-/// There is one appender a hub and it cannot be cloned: whoever owns it decides the order.
+/// A hub has one appender, which cannot be cloned: its owner decides the order.
 pub struct Appender {
-    hub: Arc<Inner>,
-    limits: HistoryLimits,
-    /// The topics that hold messages, by the offset of their oldest one.
-    by_oldest: BTreeMap<u64, Arc<TopicHistory>>,
-    messages: usize,
-    bytes: usize,
+    history: Arc<History>,
 }
 
 impl Appender {
-    pub(super) fn new(hub: Arc<Inner>, limits: HistoryLimits) -> Self {
-        Self { hub, limits, by_oldest: BTreeMap::new(), messages: 0, bytes: 0 }
+    pub(crate) fn new(history: Arc<History>) -> Self {
+        Self { history }
     }
 
     /// The appender of an empty history of another epoch, which nobody can follow until [`super::Hub::replace`] puts it in the
     /// place of the present one.
     pub fn renew(&self, epoch: Epoch) -> Self {
-        Self::new(Arc::new(Inner::new(epoch, self.hub.archive.clone())), self.limits)
+        let archive: Option<Arc<dyn Archive>> = self.history.archive.clone();
+        Self::new(Arc::new(History::new(epoch, self.history.limits, archive)))
     }
 
-    pub(super) fn inner(&self) -> Arc<Inner> {
-        Arc::clone(&self.hub)
+    pub(crate) fn history(&self) -> Arc<History> {
+        Arc::clone(&self.history)
     }
 
     /// The epoch of the hub.
     pub fn epoch(&self) -> Epoch {
-        self.hub.epoch
+        self.history.epoch
     }
 
     /// The offset of the last message appended, 0 before the first.
     pub fn last_offset(&self) -> u64 {
-        self.hub.head()
+        self.history.head()
     }
 
-    /// What is held, in bytes.
+    /// The memory that is used, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.history.usage.bytes()
     }
 
-    /// Appends messages whose offsets ascend from beyond the last one, all visible at once, and evicts what the limits
-    /// no longer allow.
+    /// Appends messages whose offsets ascend from after the last one, all visible at once, and evicts what the limits no
+    /// longer allow.
     ///
     /// The caller wakes the subscribers by the returned [`Wake`], after it has given up its own locks.
     pub fn append(&mut self, messages: impl IntoIterator<Item = Message>) -> Wake {
         let mut topics: Vec<Arc<TopicHistory>> = Vec::new();
-        let mut last = self.hub.head();
+        let mut last = self.history.head();
         for message in messages {
-            debug_assert!(message.id.epoch == self.hub.epoch && message.id.offset > last);
+            debug_assert!(message.id.epoch == self.history.epoch && message.id.offset > last);
             last = message.id.offset;
             let topic = self.push(message);
             if !topics.last().is_some_and(|last| Arc::ptr_eq(last, &topic)) {
                 topics.push(topic);
             }
         }
-        self.hub.head.store(last, Ordering::Release);
-        // Before anything is evicted: a topic that is dropped no longer knows who follows it.
-        let wake = Wake::of(&topics);
-        // After the messages are visible: a reader can only be told of the loss of what it could have seen.
+        self.history.advance_head(last);
+        // After the messages are visible, so that whoever subscribed before it is woken.
+        let wake = Wake::of(&self.history.registry.read(), &topics);
+        // After the messages are visible: a loss can only be reported to those who could have read the message.
         for topic in &topics {
-            while topic.len() > self.limits.messages {
+            while topic.len() > self.history.limits.messages {
                 self.evict_from(topic);
             }
         }
-        self.evict_beyond_bytes();
+        self.evict_over_bytes();
         wake
     }
 
-    /// Evicts what is older than the limit, up to [`SLICE`] messages. Returns whether there may be more.
+    /// Evicts messages that are older than the limit, up to a thousand of them. Returns whether there may be more. After
+    /// the last one, evicts what exceeds the limit of bytes, since readers add encodings.
     pub fn evict_aged(&mut self, now: Timestamp) -> bool {
-        let limit = now.as_millis().saturating_sub(self.limits.age.as_millis() as u64);
-        for _ in 0..SLICE {
-            match self.by_oldest.first_key_value().and_then(|(_, topic)| topic.oldest()) {
-                Some((_, at)) if at.as_millis() < limit => self.evict_oldest(),
-                _ => return false,
+        let limit = now.as_millis().saturating_sub(self.history.limits.age.as_millis() as u64);
+        for _ in 0..AGED_AT_ONCE {
+            if self.history.ring.read().oldest().is_none_or(|oldest| oldest.message.at.as_millis() >= limit) {
+                self.evict_over_bytes();
+                return false;
             }
+            self.evict_oldest();
         }
         true
     }
 
-    /// Has the history go on to an offset without a message: what lies between is of no topic. Never goes back.
+    /// Continues the history at an offset without a message: what lies between is of no topic. Never goes back.
     pub fn skip_to(&mut self, offset: u64) {
-        self.hub.head.fetch_max(offset, Ordering::Release);
+        self.history.advance_head(offset);
     }
 
-    /// Everything up to an offset may be gone, of every topic there is or will be. The history goes on from there.
+    /// Notes that everything up to an offset may be gone, of every topic there is or will be. The history continues there.
     pub fn lost_through(&mut self, offset: u64) -> Wake {
-        let eviction = self.hub.evictions() + 1;
+        let eviction = self.history.evictions() + 1;
         // The lock keeps topics from being opened without the loss.
-        let mut registry = self.hub.registry.write();
-        registry.lose(Loss { through: offset, at: eviction });
-        self.hub.evictions.store(eviction, Ordering::Release);
-        // Known as lost before it is passed: a reader takes nothing beyond the head that it knows.
-        self.hub.head.fetch_max(offset, Ordering::Release);
+        let mut registry = self.history.registry.write();
+        let ring = self.history.ring.write();
+        registry.lose(Loss { through: offset, eviction });
+        drop(ring);
+        self.history.set_evictions(eviction);
+        // The loss is noted before the head passes it: a reader takes nothing after the head that it has loaded.
+        self.history.advance_head(offset);
         Wake::all(&registry)
     }
 
-    /// Everything of one topic up to an offset may be gone.
+    /// Notes that everything of one topic up to an offset may be gone.
     pub fn lost_in(&mut self, topic: &Topic, offset: u64) {
-        let eviction = self.hub.evictions() + 1;
-        self.hub.registry.write().lose_in(topic, Loss { through: offset, at: eviction });
-        self.hub.evictions.store(eviction, Ordering::Release);
+        let eviction = self.history.evictions() + 1;
+        let mut registry = self.history.registry.write();
+        let _ring = self.history.ring.write();
+        registry.lose_in(topic, Loss { through: offset, eviction });
+        self.history.set_evictions(eviction);
     }
 
     fn push(&mut self, message: Message) -> Arc<TopicHistory> {
         let name = message.topic.clone();
-        let entry = Arc::new(Entry::new(message));
-        let offset = entry.offset();
-        self.messages += 1;
-        self.bytes += entry.cost();
+        let entry = Arc::new(Entry::counted(message, &self.history.usage));
 
-        // The guard keeps the topic in the registry until it holds the message.
-        let registry = self.hub.registry_with(&[TopicFilter::Exact(name.clone())]);
-        let topic = Arc::clone(registry.topic(&name).expect("the guard holds the topic"));
-        topic.push(entry);
+        // The guard keeps the topic in the registry until it holds the message, and patterns from being opened without it.
+        let registry = self.history.registry_with(&[TopicFilter::Exact(name.clone())]);
+        let topic = Arc::clone(registry.topic(&name).expect("the guard keeps the topic"));
+        topic.push(Arc::clone(&entry));
+        registry.for_each_group(&name, |group| group.push(&entry));
+        self.history.ring.write().push(entry);
         drop(registry);
 
         if topic.len() == 1 {
-            self.bytes += TOPIC_COST;
-            self.by_oldest.insert(offset, Arc::clone(&topic));
+            self.history.usage.add(TOPIC_COST);
         }
         topic
     }
 
-    fn evict_beyond_bytes(&mut self) {
-        while self.bytes > self.limits.bytes && self.messages > 1 {
+    fn evict_over_bytes(&mut self) {
+        while self.history.usage.exceeds_limit() && self.history.ring.read().len() > 1 {
             self.evict_oldest();
         }
     }
 
+    /// Evicts the oldest message of all, which is the oldest of its topic.
     fn evict_oldest(&mut self) {
-        if let Some((_, topic)) = self.by_oldest.first_key_value() {
-            let topic = Arc::clone(topic);
+        let name = self.history.ring.read().oldest().map(|entry| entry.message.topic.clone());
+        let topic = name.and_then(|name| self.history.registry.read().topic(&name).cloned());
+        if let Some(topic) = topic {
             self.evict_from(&topic);
         }
     }
 
-    fn evict_from(&mut self, topic: &Arc<TopicHistory>) {
-        let eviction = self.hub.evictions() + 1;
+    /// Evicts the oldest message of a topic.
+    fn evict_from(&mut self, topic: &TopicHistory) {
+        let eviction = self.history.evictions() + 1;
+        let registry = self.history.registry.read();
+        // The loss of the topic, that of the patterns, and the hole in the ring are one step for all who read the ring.
+        let mut ring = self.history.ring.write();
         let Some(entry) = topic.evict_oldest(eviction) else { return };
-        self.hub.evictions.store(eviction, Ordering::Release);
-        self.messages -= 1;
-        self.bytes -= entry.cost();
-        self.by_oldest.remove(&entry.offset());
-        if let Some((offset, _)) = topic.oldest() {
-            self.by_oldest.insert(offset, Arc::clone(topic));
-            return;
-        }
-        self.bytes -= TOPIC_COST;
-        if topic.is_unused() {
-            self.hub.registry.write().close_topic_if_unused(&topic.topic);
+        let loss = Loss { through: entry.offset(), eviction };
+        registry.for_each_group(&topic.topic, |group| group.evict(loss));
+        ring.remove(entry.offset());
+        drop(ring);
+        drop(registry);
+        self.history.set_evictions(eviction);
+        entry.release();
+        if topic.len() == 0 {
+            self.history.usage.subtract(TOPIC_COST);
+            if topic.is_unused() {
+                self.history.registry.write().close_topic_if_unused(&topic.topic);
+            }
         }
     }
 }
 
 impl fmt::Debug for Appender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limits, messages, bytes, .. } = self;
         f.debug_struct("Appender")
-            .field("limits", limits)
-            .field("messages", messages)
-            .field("bytes", bytes)
+            .field("limits", &self.history.limits)
+            .field("messages", &self.history.ring.read().len())
+            .field("bytes", &self.bytes())
             .finish_non_exhaustive()
-    }
-}
-
-/// Subscribers that have something to read and do not know it yet.
-#[must_use = "subscribers wait until they are woken"]
-pub struct Wake {
-    waiting: Vec<Arc<Slots>>,
-}
-
-impl Wake {
-    fn of(topics: &[Arc<TopicHistory>]) -> Self {
-        let mut waiting = Vec::new();
-        for topic in topics {
-            waiting.push(Arc::clone(&topic.slots));
-            waiting.extend(topic.patterns.read().iter().map(|pattern| Arc::clone(&pattern.slots)));
-        }
-        Self { waiting }
-    }
-
-    /// Everyone, whatever they follow.
-    pub(super) fn all(registry: &Registry) -> Self {
-        Self { waiting: registry.slots() }
-    }
-
-    /// Wakes them, without keeping the caller where they are many.
-    pub fn wake(self) {
-        self.wake_after(Duration::ZERO);
-    }
-
-    /// Wakes them once more news had `gather` to come, all for one waking.
-    pub fn wake_after(mut self, gather: Duration) {
-        // Who joins from now on sees what is visible already.
-        self.waiting.retain(|slots| !slots.is_empty() && slots.claim());
-        let few = || self.waiting.iter().map(|slots| slots.len()).sum::<usize>() <= FEW;
-        match Handle::try_current() {
-            Ok(runtime) if !self.waiting.is_empty() && (!gather.is_zero() || !few()) => {
-                let claimed = Claimed(self.waiting);
-                runtime.spawn(async move {
-                    let _claimed = claimed;
-                    if gather.is_zero() {
-                        // Publications that are there already come first, and are delivered by the same waking.
-                        yield_now().await;
-                    } else {
-                        sleep(gather).await;
-                    }
-                });
-            }
-            _ => drop(Claimed(self.waiting)),
-        }
-    }
-}
-
-/// Slots that somebody has promised to wake. Kept even if the task that is to do it never runs.
-struct Claimed(Vec<Arc<Slots>>);
-
-impl Drop for Claimed {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|slots| slots.wake_all());
-    }
-}
-
-impl fmt::Debug for Wake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wake").field("waiting", &self.waiting.len()).finish()
     }
 }

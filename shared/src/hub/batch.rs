@@ -1,10 +1,15 @@
 //! What a subscriber reads at once.
 
-use bytes::Bytes;
+use std::sync::Arc;
 
-use super::Entries;
-use super::format::Format;
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::entry::Entry;
 use crate::gap::Gap;
+
+/// What is read at once. The few messages that most reads find take no allocation.
+pub type Entries = SmallVec<[Arc<Entry>; 4]>;
 
 /// How much is read at once; always at least one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +20,7 @@ pub struct BatchLimit {
     pub bytes: usize,
 }
 
-/// What a subscriber has to tell its client: the gap first, then the messages.
+/// What a subscriber has to report to its client: the gap first, then the messages.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Messages are missing before those that follow.
@@ -31,28 +36,15 @@ pub struct Batch {
 pub struct EncodedBatch {
     /// Messages are missing before those that follow.
     pub gap: Option<Gap>,
-    /// The next messages, in order. The same memory for all who read the same.
+    /// The next messages, in order. The same memory for all subscribers who read the same.
     pub bytes: Bytes,
     /// As in [`Batch`].
     pub more: bool,
 }
 
 impl Batch {
-    /// There is nothing to tell.
+    /// Whether there is nothing to report.
     pub fn is_empty(&self) -> bool {
         self.gap.is_none() && self.entries.is_empty()
     }
-}
-
-/// Shortens to the limit. Returns whether anything was cut off.
-pub(super) fn cut_to(entries: &mut Entries, format: &'static Format, limit: BatchLimit) -> bool {
-    let mut bytes = 0;
-    let fits = entries.iter().take(limit.messages).take_while(|entry| {
-        bytes += entry.encoded(format).len();
-        bytes <= limit.bytes
-    });
-    let keep = fits.count().max(1);
-    let more = entries.len() > keep;
-    entries.truncate(keep);
-    more
 }

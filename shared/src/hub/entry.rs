@@ -1,11 +1,15 @@
 //! A message as a history holds it.
 
+use std::iter::successors;
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use super::account::Account;
 use super::format::Format;
+use super::offset_queue::AtOffset;
+use super::usage::Usage;
 use crate::message::Message;
 
 /// A message as a history holds it, with its encodings.
@@ -15,6 +19,8 @@ pub struct Entry {
     pub message: Message,
     /// The first of the chain, inline since most services use one format.
     encoding: OnceLock<Encoding>,
+    /// `None` for an entry that no history holds.
+    account: Option<Account>,
 }
 
 /// A message in one format, and the link to its encodings in other formats.
@@ -25,36 +31,93 @@ struct Encoding {
     next: OnceLock<Box<Self>>,
 }
 
-impl Encoding {
-    fn new(message: &Message, format: &'static Format) -> Self {
-        Self { format, bytes: format.encode(message), next: OnceLock::new() }
-    }
-}
-
 impl Entry {
-    /// An entry without encodings.
+    /// An entry that no history holds, as an archive hands it out.
     pub fn new(message: Message) -> Self {
-        Self { message, encoding: OnceLock::new() }
+        Self { message, encoding: OnceLock::new(), account: None }
+    }
+
+    /// An entry of a history, which counts in its usage until it is released.
+    pub(super) fn counted(message: Message, usage: &Arc<Usage>) -> Self {
+        // Beside the two texts: the entry, its two counts, its places in the topic's history and in the ring.
+        const FIXED: usize = size_of::<Entry>() + 5 * size_of::<usize>();
+        let event = message.event.as_ref().map_or(0, |event| event.as_str().len());
+        let account = Account::open(Arc::clone(usage), FIXED + message.text.len() + event);
+        Self { message, encoding: OnceLock::new(), account: Some(account) }
     }
 
     /// The message in a format. Made at first need, then shared by all readers.
+    ///
+    /// Where the history has used up its memory, the encoding of a message that is not recent is for the caller alone:
+    /// reading old messages must not push out others.
     pub fn encoded(&self, format: &'static Format) -> Bytes {
-        let mut encoding = self.encoding.get_or_init(|| Encoding::new(&self.message, format));
+        let encodings = successors(self.encoding.get(), |encoding| encoding.next.get().map(Box::as_ref));
+        if let Some(encoding) = encodings.into_iter().find(|encoding| ptr::eq(encoding.format, format)) {
+            return encoding.bytes.clone();
+        }
+        match &self.account {
+            Some(account) if !account.usage().is_recent(self.offset()) => self.encoded_if_room(format, account),
+            _ => self.keep(format, || {
+                let bytes = format.encode(&self.message);
+                if let Some(account) = &self.account {
+                    account.add(cost(&bytes));
+                }
+                bytes
+            }),
+        }
+    }
+
+    fn encoded_if_room(&self, format: &'static Format, account: &Account) -> Bytes {
+        let bytes = format.encode(&self.message);
+        let cost = cost(&bytes);
+        if !account.try_add(cost) {
+            return bytes;
+        }
+        let mut kept = false;
+        let encoded = self.keep(format, || {
+            kept = true;
+            bytes
+        });
+        if !kept {
+            account.subtract(cost);
+        }
+        encoded
+    }
+
+    /// The encoding at the end of the chain, unless another reader has been faster.
+    fn keep(&self, format: &'static Format, encode: impl FnOnce() -> Bytes) -> Bytes {
+        let mut encode = Some(encode);
+        let mut make = || {
+            let encode = encode.take().expect("the chain is searched no further than what is made");
+            Encoding { format, bytes: encode(), next: OnceLock::new() }
+        };
+        let mut encoding = self.encoding.get_or_init(&mut make);
         while !ptr::eq(encoding.format, format) {
-            encoding = encoding.next.get_or_init(|| Box::new(Encoding::new(&self.message, format)));
+            encoding = encoding.next.get_or_init(|| Box::new(make()));
         }
         encoding.bytes.clone()
+    }
+
+    /// Gives back the memory that is counted for the entry, which the history holds no longer. Encodings that are made
+    /// from now on are not counted.
+    pub(super) fn release(&self) {
+        if let Some(account) = &self.account {
+            account.close();
+        }
     }
 
     pub(super) fn offset(&self) -> u64 {
         self.message.id.offset
     }
+}
 
-    /// The memory that the entry occupies without its encodings, in bytes.
-    pub(super) fn cost(&self) -> usize {
-        // Beside the two texts: the entry, its counts, its place in the history.
-        const FIXED: usize = size_of::<Entry>() + 3 * size_of::<usize>();
-        let event = self.message.event.as_ref().map_or(0, |event| event.as_str().len());
-        FIXED + self.message.text.len() + event
+impl AtOffset for Arc<Entry> {
+    fn offset(&self) -> u64 {
+        self.message.id.offset
     }
+}
+
+/// The memory that an encoding occupies.
+fn cost(bytes: &Bytes) -> usize {
+    size_of::<Encoding>() + bytes.len()
 }

@@ -1,22 +1,28 @@
-//! Which topics and patterns are kept: those with messages or subscribers.
+//! The topics and patterns that are kept: those with messages or subscribers.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::history::{Loss, TopicHistory};
-use super::pattern::PatternGroup;
+use super::forgotten::Forgotten;
+use super::loss::Loss;
+use super::pattern_group::PatternGroup;
 use super::slots::Slots;
+use super::topic_history::TopicHistory;
+use super::trie::PatternTrie;
 use crate::topic::{Pattern, Topic, TopicFilter};
 
+/// The topics and patterns that are kept: those with messages or subscribers.
 #[derive(Default)]
 pub(crate) struct Registry {
     topics: HashMap<Topic, Arc<TopicHistory>>,
-    patterns: HashMap<Pattern, Arc<PatternGroup>>,
+    patterns: PatternTrie<Arc<PatternGroup>>,
+    /// The number of groups that there have been.
+    groups: u64,
     forgotten: Forgotten,
 }
 
 impl Registry {
+    /// The number of topics.
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()
     }
@@ -29,120 +35,78 @@ impl Registry {
         self.patterns.get(pattern)
     }
 
+    /// Calls `visit` with the group of each pattern that matches a topic.
+    pub(crate) fn for_each_group(&self, topic: &Topic, mut visit: impl FnMut(&Arc<PatternGroup>)) {
+        self.patterns.for_each_match(topic, &mut visit);
+    }
+
     pub(crate) fn has(&self, filter: &TopicFilter) -> bool {
         match filter {
             TopicFilter::Exact(topic) => self.topics.contains_key(topic),
-            TopicFilter::Pattern(pattern) => self.patterns.contains_key(pattern),
+            TopicFilter::Pattern(pattern) => self.patterns.get(pattern).is_some(),
         }
     }
 
-    pub(crate) fn open(&mut self, filter: &TopicFilter) {
+    /// Keeps what a filter names. `newest` is the offset of the newest message of any topic.
+    pub(crate) fn open(&mut self, filter: &TopicFilter, newest: u64) {
         if self.has(filter) {
             return;
         }
         match filter {
-            TopicFilter::Exact(topic) => self.open_topic(topic),
-            TopicFilter::Pattern(pattern) => self.open_pattern(pattern),
+            TopicFilter::Exact(topic) => {
+                let losses = self.forgotten.losses(topic).into_iter().collect();
+                self.topics.insert(topic.clone(), Arc::new(TopicHistory::new(topic.clone(), losses)));
+            }
+            TopicFilter::Pattern(pattern) => {
+                self.groups += 1;
+                let group = self.group(pattern, newest);
+                self.patterns.insert(pattern, Arc::new(group));
+            }
         }
     }
 
-    fn open_topic(&mut self, name: &Topic) {
-        let topic = Arc::new(TopicHistory::new(name.clone(), self.forgotten.loss(name)));
-        for group in self.patterns.values().filter(|group| group.pattern.matches(name)) {
-            group.matching.write().topics.insert(name.clone(), Arc::clone(&topic));
-            topic.patterns.write().push(Arc::clone(group));
-        }
-        self.topics.insert(name.clone(), topic);
+    fn group(&self, pattern: &Pattern, newest: u64) -> PatternGroup {
+        let matching = || self.topics.values().filter(|topic| pattern.matches(&topic.topic));
+        let last = matching().map(|topic| topic.last()).max().unwrap_or_default();
+        let losses = matching().flat_map(|topic| topic.losses()).chain(self.forgotten.all()).collect();
+        PatternGroup::new(pattern.clone(), self.groups, last, newest, losses)
     }
 
-    fn open_pattern(&mut self, pattern: &Pattern) {
-        let matching = self.topics.iter().filter(|(name, _)| pattern.matches(name));
-        let matching = matching.map(|(name, topic)| (name.clone(), Arc::clone(topic))).collect();
-        let group = Arc::new(PatternGroup::new(pattern.clone(), matching, self.forgotten.all()));
-        for topic in group.matching.read().topics.values() {
-            topic.patterns.write().push(Arc::clone(&group));
-        }
-        self.patterns.insert(pattern.clone(), group);
-    }
-
-    /// Where everyone waits who follows anything.
+    /// The slots of all subscribers, whatever they follow.
     pub(crate) fn slots(&self) -> Vec<Arc<Slots>> {
-        let topics = self.topics.values().map(|topic| Arc::clone(&topic.slots));
-        topics.chain(self.patterns.values().map(|group| Arc::clone(&group.slots))).collect()
+        let mut slots: Vec<_> = self.topics.values().map(|topic| Arc::clone(&topic.slots)).collect();
+        self.patterns.for_each(&mut |group| slots.push(Arc::clone(&group.slots)));
+        slots
     }
 
-    /// Has everything up to an offset taken for lost, of every topic there is or will be.
+    /// Notes a loss of every topic there is or will be.
     pub(crate) fn lose(&mut self, loss: Loss) {
         self.topics.values().for_each(|topic| topic.lose(loss));
-        self.patterns.values().for_each(|group| group.lose(loss));
-        self.forgotten.everywhere = self.forgotten.everywhere.with(loss);
+        self.patterns.for_each(&mut |group| group.lose(loss));
+        self.forgotten.add_everywhere(loss);
     }
 
-    /// Has everything of a topic up to an offset taken for lost.
+    /// Notes a loss of one topic.
     pub(crate) fn lose_in(&mut self, name: &Topic, loss: Loss) {
-        if let Some(topic) = self.topics.get(name) {
-            topic.lose(loss);
-            return;
+        match self.topics.get(name) {
+            Some(topic) => topic.lose(loss),
+            None => self.forgotten.add(name, loss),
         }
-        self.forgotten.remember(name, loss);
-        self.patterns.values().filter(|group| group.pattern.matches(name)).for_each(|group| group.lose(loss));
+        self.for_each_group(name, |group| group.lose(loss));
     }
 
     /// Drops a topic that holds no message and has no subscriber of its own.
     pub(crate) fn close_topic_if_unused(&mut self, name: &Topic) {
-        let Some(topic) = self.topics.get(name).filter(|topic| topic.is_unused()).cloned() else { return };
-        self.topics.remove(name);
-        self.forgotten.remember(name, topic.loss());
-        for group in topic.patterns.write().drain(..) {
-            group.forget(&topic);
+        if let Some(topic) = self.topics.get(name).filter(|topic| topic.is_unused()) {
+            topic.losses().into_iter().for_each(|loss| self.forgotten.add(name, loss));
+            self.topics.remove(name);
         }
     }
 
     /// Drops a pattern that nobody follows.
     pub(crate) fn close_pattern_if_unused(&mut self, pattern: &Pattern) {
-        let Some(group) = self.patterns.get(pattern).filter(|group| group.slots.is_empty()).cloned() else { return };
-        self.patterns.remove(pattern);
-        for (_, topic) in group.matching.write().topics.drain() {
-            topic.patterns.write().retain(|other| !Arc::ptr_eq(other, &group));
+        if self.patterns.get(pattern).is_some_and(|group| group.slots.is_empty()) {
+            self.patterns.remove(pattern);
         }
-    }
-}
-
-/// What the topics that are no longer kept have lost.
-///
-/// A cursor from before must still be told of a gap, but a topic that nobody uses may cost nothing; so all of them share
-/// a fixed number of marks. Two topics on one mark can make a gap be told where nothing was missed, never the reverse.
-struct Forgotten {
-    marks: Box<[Loss; Self::MARKS]>,
-    /// What every topic has lost, those that have never been kept too.
-    everywhere: Loss,
-}
-
-impl Forgotten {
-    const MARKS: usize = 1024;
-
-    fn index(topic: &Topic) -> usize {
-        let mut hasher = DefaultHasher::new();
-        topic.hash(&mut hasher);
-        hasher.finish() as usize % Self::MARKS
-    }
-
-    fn remember(&mut self, topic: &Topic, loss: Loss) {
-        let mark = &mut self.marks[Self::index(topic)];
-        *mark = mark.with(loss);
-    }
-
-    fn loss(&self, topic: &Topic) -> Loss {
-        self.marks[Self::index(topic)].with(self.everywhere)
-    }
-
-    fn all(&self) -> Loss {
-        self.marks.iter().copied().fold(self.everywhere, Loss::with)
-    }
-}
-
-impl Default for Forgotten {
-    fn default() -> Self {
-        Self { marks: Box::new([Loss::default(); Self::MARKS]), everywhere: Loss::default() }
     }
 }

@@ -1,6 +1,7 @@
 //! The hub without a network: what a subscriber is told, through `Memory` and through the appender itself.
 
 mod archive;
+mod encoding;
 mod gap;
 mod limits;
 mod load;

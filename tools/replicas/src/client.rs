@@ -1,4 +1,4 @@
-//! A client of any method, as the documentation says that one has to be.
+//! A client of any method, as the documentation asks for.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::replica::{Method, Place, Replica};
+use crate::replica::{Endpoint, Method, Replica};
 
-/// What a client is told.
+/// A message or a gap, as a client receives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum Received {
     /// A message.
     Message {
         /// Its id, which is the client's cursor from here on.
@@ -25,16 +25,16 @@ pub enum Told {
     },
     /// Messages are missing.
     Gap {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// What the client had.
+        /// The cursor that the client had.
         since: String,
-        /// Where it goes on.
+        /// The cursor after the gap.
         cursor: String,
     },
 }
 
-impl Told {
+impl Received {
     /// The text of a message, or the reason of a gap after `gap: `.
     pub fn short(&self) -> String {
         match self {
@@ -55,7 +55,7 @@ impl Told {
 /// A client that follows one service, until it moves to another.
 pub struct Client {
     topics: String,
-    /// What it has seen.
+    /// The cursor after everything that it has received.
     pub cursor: String,
     connection: Option<Connection>,
 }
@@ -63,12 +63,12 @@ pub struct Client {
 enum Connection {
     WebSocket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
     EventStream(Pin<Box<dyn Stream<Item = Event> + Send>>),
-    LongPoll { base: String, page: VecDeque<Told>, next: String },
+    LongPoll { base: String, page: VecDeque<Received>, next: String },
 }
 
-/// All panic when the service does not play along.
+/// All of these panic when the service does not do its part.
 impl Client {
-    /// Follows topics, `topic=a&topic=b`, from now on.
+    /// Follows topics, given as `topic=a&topic=b`, from now on.
     pub async fn follow(replica: &Replica, topics: &str) -> Self {
         let now = replica.page(&format!("{topics}&since=now")).await;
         Self::resume(replica, topics, &text(&now, "cursor")).await
@@ -81,24 +81,24 @@ impl Client {
         client
     }
 
-    /// Goes on at another service.
-    pub async fn move_to(&mut self, place: impl Into<Place>) {
-        assert!(self.try_move_to(place).await, "the service lets it in");
+    /// Moves to another service.
+    pub async fn move_to(&mut self, endpoint: impl Into<Endpoint>) {
+        assert!(self.try_move_to(endpoint).await, "the service accepts the client");
     }
 
-    /// Goes on at another service, if that lets it in.
-    pub async fn try_move_to(&mut self, place: impl Into<Place>) -> bool {
-        let place = place.into();
-        self.connection = self.connect(place).await;
+    /// Moves to another service, if that accepts it.
+    pub async fn try_move_to(&mut self, endpoint: impl Into<Endpoint>) -> bool {
+        let endpoint = endpoint.into();
+        self.connection = self.connect(endpoint).await;
         self.connection.is_some()
     }
 
-    async fn connect(&mut self, Place { method, address }: Place) -> Option<Connection> {
+    async fn connect(&mut self, Endpoint { method, address }: Endpoint) -> Option<Connection> {
         let query = format!("{}&since={}", self.topics, self.cursor);
         Some(match method {
             Method::WebSocket => {
                 let mut socket = soon(connect_async(format!("ws://{address}/feed?{query}"))).await.ok()?.0;
-                // The welcome.
+                // The first frame is the welcome.
                 soon(socket.next()).await?.ok()?;
                 Connection::WebSocket(Box::new(socket))
             }
@@ -119,17 +119,17 @@ impl Client {
         })
     }
 
-    /// What it is told next. `None` when the connection has ended.
-    pub async fn try_next(&mut self) -> Option<Told> {
-        let told = match self.connection.as_mut().expect("it is connected") {
+    /// Returns what the client receives next, or `None` when the connection has ended.
+    pub async fn try_next(&mut self) -> Option<Received> {
+        let received = match self.connection.as_mut().expect("the client is connected") {
             Connection::WebSocket(socket) => loop {
                 match socket.next().await? {
                     Ok(Message::Text(json)) => {
-                        let told: Value = serde_json::from_str(&json).expect("frames are JSON");
-                        break match told["type"].as_str() {
-                            Some("gap") => Told::gap(&told),
-                            Some("message") => Told::message(&told),
-                            _ => panic!("{told}"),
+                        let frame: Value = serde_json::from_str(&json).expect("frames are JSON");
+                        break match frame["type"].as_str() {
+                            Some("gap") => Received::gap(&frame),
+                            Some("message") => Received::message(&frame),
+                            _ => panic!("{frame}"),
                         };
                     }
                     Ok(Message::Close(_)) | Err(_) => return None,
@@ -139,37 +139,37 @@ impl Client {
             Connection::EventStream(events) => {
                 let event = events.next().await?;
                 match event.event.as_str() {
-                    "gap" => Told::gap(&serde_json::from_str(&event.data).expect("a gap is JSON")),
-                    _ => Told::Message { id: event.id, text: event.data },
+                    "gap" => Received::gap(&serde_json::from_str(&event.data).expect("a gap is JSON")),
+                    _ => Received::Message { id: event.id, text: event.data },
                 }
             }
             Connection::LongPoll { base, page, next } => loop {
-                if let Some(told) = page.pop_front() {
-                    break told;
+                if let Some(received) = page.pop_front() {
+                    break received;
                 }
                 let answer = reqwest::get(format!("{base}&since={next}")).await.ok()?;
                 if answer.status() != 200 {
                     return None;
                 }
                 let answer: Value = answer.json().await.ok()?;
-                page.extend(Some(&answer["gap"]).filter(|gap| !gap.is_null()).map(Told::gap));
-                page.extend(answer["messages"].as_array().expect("a page has messages").iter().map(Told::message));
+                page.extend(Some(&answer["gap"]).filter(|gap| !gap.is_null()).map(Received::gap));
+                page.extend(answer["messages"].as_array().expect("a page has messages").iter().map(Received::message));
                 *next = text(&answer, "cursor");
             },
         };
-        self.cursor = match &told {
-            Told::Message { id, .. } => id.clone(),
-            Told::Gap { cursor, .. } => cursor.clone(),
+        self.cursor = match &received {
+            Received::Message { id, .. } => id.clone(),
+            Received::Gap { cursor, .. } => cursor.clone(),
         };
-        Some(told)
+        Some(received)
     }
 
-    /// What it is told next.
-    pub async fn next(&mut self) -> Told {
-        soon(self.try_next()).await.expect("the connection stands")
+    /// Returns what the client receives next.
+    pub async fn next(&mut self) -> Received {
+        soon(self.try_next()).await.expect("the connection has not ended")
     }
 
-    /// The texts of the next messages, with gaps as [`Told::short`] has them.
+    /// The texts of the next messages, with gaps as [`Received::short`] has them.
     pub async fn texts(&mut self, count: usize) -> Vec<String> {
         let mut texts = Vec::new();
         for _ in 0..count {

@@ -1,17 +1,20 @@
-//! Many processes that share one history by way of NATS, for tests: real NATS servers, any number of each service, and
-//! clients that follow one of them.
+//! The parts of tests in which many processes share one history through NATS: real NATS servers, any number of each service,
+//! and clients that follow one of them.
 //!
 //! - `nats_server`: a NATS server as a process, alone or in a cluster
-//! - `replica`: a service in this process, and publishing to it
+//! - `replica`: a service in this process, and requests to it
 //! - `client`: a client of any method
-//! - `partition`: a network that can stop to carry anything
+//! - `slow_readers`: clients that read older messages slowly, and the memory that they cost
+//! - `partition`: a network that can be cut
 
 mod client;
 mod nats_server;
 mod partition;
 mod replica;
+mod slow_readers;
 
-pub use client::{Client, Told};
+pub use client::{Client, Received};
 pub use nats_server::{NatsCluster, NatsServer};
 pub use partition::Partition;
-pub use replica::{Answer, Method, Place, Replica};
+pub use replica::{Answer, Endpoint, Method, Replica};
+pub use slow_readers::{NumberedMessages, SlowReader, resident_memory};

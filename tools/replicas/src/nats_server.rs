@@ -1,4 +1,4 @@
-//! NATS servers, as processes of their own.
+//! NATS servers as processes.
 
 use std::env;
 use std::fs;
@@ -18,14 +18,14 @@ pub struct NatsServer {
     extra: Vec<String>,
 }
 
-/// All panic when the server does not play along.
+/// All of these panic when the server does not do its part.
 impl NatsServer {
     /// Starts a server on a port that the system chose.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// As [`NatsServer::start`], with flags.
+    /// Starts a server with more flags.
     pub async fn start_with(flags: &[&str]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let name = format!("nats-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
@@ -35,7 +35,7 @@ impl NatsServer {
         server
     }
 
-    /// Starts it, again on the same port.
+    /// Starts it again, on the same port.
     pub async fn run(&mut self) {
         let port = Some(self.port).filter(|&port| port != 0);
         let process = NatsProcess::start(&self.store, port, &self.extra).await.expect("the server starts");
@@ -48,7 +48,7 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Where it listens.
+    /// The port on which it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -58,32 +58,32 @@ impl NatsServer {
         self.process = None;
     }
 
-    /// Stops it from doing anything, or lets it go on.
+    /// Suspends the process, or resumes it.
     pub fn pause(&self, paused: bool) {
         let process = self.process.as_ref().expect("the server runs");
         signal(process.process(), if paused { Signal::SIGSTOP } else { Signal::SIGCONT });
     }
 
-    /// Kills it and removes everything that it has stored.
+    /// Kills it and removes its store.
     pub fn wipe(&mut self) {
         self.kill();
         fs::remove_dir_all(&self.store).expect("the store is there");
     }
 
-    /// Kills it and puts what it has stored aside, or back.
+    /// Kills it and copies its store.
     pub fn save_store(&mut self) {
         self.kill();
         let _ = fs::remove_dir_all(self.store.with_extension("saved"));
         copy(&self.store, &self.store.with_extension("saved"));
     }
 
-    /// Kills it and has it go on with what was put aside.
+    /// Kills it and replaces its store by the copy.
     pub fn restore_store(&mut self) {
         self.wipe();
         copy(&self.store.with_extension("saved"), &self.store);
     }
 
-    /// A client of it.
+    /// A JetStream client of it.
     pub async fn jetstream(&self) -> jetstream::Context {
         jetstream::new(soon(async_nats::connect(self.url())).await.expect("the server listens"))
     }
@@ -97,20 +97,20 @@ impl Drop for NatsServer {
     }
 }
 
-/// Three servers that keep a stream together.
+/// A cluster of three servers.
 #[derive(Debug)]
 pub struct NatsCluster {
-    /// The servers.
+    /// The servers of the cluster.
     pub servers: Vec<NatsServer>,
 }
 
 impl NatsCluster {
-    /// Starts them.
+    /// Starts the cluster.
     ///
     /// # Panics
     /// When they do not become a cluster.
     pub async fn start() -> Self {
-        // A cluster's members have to know each other's ports before they start.
+        // The servers have to know each other's ports before they start.
         let listeners = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
         let ports = listeners.map(|listener| listener.local_addr().expect("a bound listener has an address").port());
         let routes = ports.map(|port| format!("nats://127.0.0.1:{port}")).join(",");
@@ -127,21 +127,21 @@ impl NatsCluster {
         for server in &mut cluster.servers {
             server.run().await;
         }
-        // Without a leader there is nobody to ask for anything.
+        // Nothing answers before the cluster has a leader.
         let jetstream = cluster.servers[0].jetstream().await;
         soon(async { while jetstream.query_account().await.is_err() {} }).await;
         cluster
     }
 
-    /// The URLs of all.
+    /// The URLs of all servers.
     pub fn urls(&self) -> String {
         self.servers.iter().map(NatsServer::url).collect::<Vec<_>>().join(",")
     }
 
-    /// Which of them leads a stream.
+    /// The index of the server that leads a stream.
     ///
     /// # Panics
-    /// When none does.
+    /// When the stream has no leader.
     pub async fn leader(&self, stream: &str) -> usize {
         let jetstream = self.servers[0].jetstream().await;
         let stream = soon(jetstream.get_stream(stream)).await.expect("there is a leader");

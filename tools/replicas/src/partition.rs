@@ -1,4 +1,4 @@
-//! A network between a replica and NATS that can stop to carry anything, without closing a connection.
+//! A network between a replica and NATS that can stop carrying anything, without closing a connection.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// A way to a port that can be cut.
+/// A proxy before a port that can be cut.
 #[derive(Debug)]
 pub struct Partition {
     port: u16,
@@ -18,18 +18,18 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// A way to a port of this machine.
+    /// Starts a proxy before a port of this machine.
     ///
     /// # Panics
-    /// When the system has no port.
+    /// When the system has no free port.
     pub async fn before(port: u16) -> Self {
         Self::slow(port, Duration::ZERO).await
     }
 
-    /// A way that takes its time, each way.
+    /// Starts a proxy that delays everything, in both directions.
     ///
     /// # Panics
-    /// When the system has no port.
+    /// When the system has no free port.
     pub async fn slow(port: u16, latency: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let own = listener.local_addr().expect("a bound listener has an address").port();
@@ -46,12 +46,12 @@ impl Partition {
         Self { port: own, whole, _task: task }
     }
 
-    /// The URL of NATS on the other side.
+    /// The URL of NATS behind the proxy.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Cuts, or mends. What is sent meanwhile is not lost, as TCP promises.
+    /// Cuts the network, or repairs it. Bytes that are sent while it is cut are delivered later, as TCP promises.
     pub fn cut(&self, cut: bool) {
         self.whole.send_replace(!cut);
     }

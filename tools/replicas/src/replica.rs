@@ -8,14 +8,14 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use testkit::{Server, soon};
 
-/// How clients are served.
+/// The method by which a service serves its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// By `ws-echo`.
+    /// WebSocket, by `ws-echo`.
     WebSocket,
-    /// By `longpoll-server`.
+    /// Long polling, by `longpoll-server`.
     LongPoll,
-    /// By `sse-server`.
+    /// Server-Sent Events, by `sse-server`.
     EventStream,
 }
 
@@ -33,22 +33,22 @@ pub struct Replica {
     pub method: Method,
 }
 
-/// Where a service is.
+/// The method and the address of a service.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub struct Endpoint {
     /// Its method.
     pub method: Method,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
 }
 
-impl From<&Replica> for Place {
+impl From<&Replica> for Endpoint {
     fn from(replica: &Replica) -> Self {
         Self { method: replica.method, address: replica.server.address() }
     }
 }
 
-/// What it answered.
+/// A service's answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
@@ -63,13 +63,13 @@ impl Answer {
     /// A text of the body.
     ///
     /// # Panics
-    /// When there is none.
+    /// When the body has no such text.
     pub fn text(&self, field: &str) -> &str {
         self.json[field].as_str().unwrap_or_else(|| panic!("{field} is not in {self:?}"))
     }
 }
 
-/// All panic when the service does not play along.
+/// All of these panic when the service does not do its part.
 impl Replica {
     /// Starts a service, without ticker and heartbeat unless the flags ask for them, and waits until it is ready.
     pub async fn start(method: Method, nats: &str, flags: &[&str]) -> Self {
@@ -78,7 +78,7 @@ impl Replica {
         replica
     }
 
-    /// As [`Replica::start`], without waiting.
+    /// As [`Replica::start`], without waiting until it is ready.
     pub async fn begin(method: Method, nats: &str, flags: &[&str]) -> Self {
         let mut args = vec!["replica", "--nats", nats];
         for off in [["--tick", "0"], ["--heartbeat", "1h"], ["--drain", "200ms"]] {
@@ -89,15 +89,15 @@ impl Replica {
         args.extend(flags);
         let server = match method {
             Method::WebSocket => {
-                let config = ws_echo::Config::try_parse_from(args).expect("good flags");
+                let config = ws_echo::Config::try_parse_from(args).expect("the flags are valid");
                 Server::start(|listener, stop| ws_echo::run(listener, config, stop)).await
             }
             Method::LongPoll => {
-                let config = longpoll_server::Config::try_parse_from(args).expect("good flags");
+                let config = longpoll_server::Config::try_parse_from(args).expect("the flags are valid");
                 Server::start(|listener, stop| longpoll_server::run(listener, config, stop)).await
             }
             Method::EventStream => {
-                let config = sse_server::Config::try_parse_from(args).expect("good flags");
+                let config = sse_server::Config::try_parse_from(args).expect("the flags are valid");
                 Server::start(|listener, stop| sse_server::run(listener, config, stop)).await
             }
         };
@@ -113,7 +113,7 @@ impl Replica {
         replicas
     }
 
-    /// Waits until it can be sent clients.
+    /// Waits until `/readyz` says that it is ready.
     #[track_caller]
     pub fn until_ready(&self) -> impl Future<Output = ()> + '_ {
         soon(async {
@@ -123,7 +123,7 @@ impl Replica {
         })
     }
 
-    /// Waits until it says why it can not.
+    /// Waits until `/readyz` gives a reason why it is not ready.
     #[track_caller]
     pub fn until_not_ready(&self, reason: &str) -> impl Future<Output = Answer> {
         soon(async move {
@@ -137,12 +137,12 @@ impl Replica {
         })
     }
 
-    /// Asks for something.
+    /// Sends a `GET` request.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Client::new().get(self.server.url(path))).await
     }
 
-    /// Publishes a text, or tries to.
+    /// Tries to publish a text.
     pub async fn try_publish(&self, topic: &str, text: &str, key: Option<&str>) -> Answer {
         let request = Client::new().post(self.server.url(&format!("/messages?topic={topic}"))).body(text.to_owned());
         self.send(match key {
@@ -196,7 +196,7 @@ impl Replica {
     }
 }
 
-/// Between two looks at something that is no event.
+/// The pause between two requests for something that is not announced.
 pub(crate) async fn pause() {
     tokio::time::sleep(Duration::from_millis(10)).await;
 }

@@ -1,15 +1,19 @@
-//! Whether a stream keeps the promise of delivery.
+//! The check that a stream can keep the promise of delivery.
 
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use serde_json::Value;
 
-use super::{ENVELOPE, HISTORY, StreamSpec};
-use crate::wire;
+use super::metadata::HISTORY;
+use super::settings::StreamSettings;
+use crate::stored_message;
 use shared::backplane::IDEMPOTENCY_WINDOW;
 
-/// Why a stream cannot be used.
+/// The bytes of a stored message beside its text: its headers, and what the stream adds.
+const ENVELOPE: u64 = 4096;
+
+/// The setting because of which a stream cannot be used.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error(
     "the NATS stream {stream} has {setting} {is}, and must have {must}: {remedy}, or name another one with \
@@ -23,24 +27,24 @@ pub(crate) struct Unfit {
     remedy: &'static str,
 }
 
-/// What can be put right.
+/// The remedy for a setting that can be changed.
 const EDIT: &str = "change it with `nats stream edit`";
 
-/// What cannot, as nobody knows what is missing.
+/// The remedy for a setting with which messages may be missing already.
 const DELETE: &str = "delete it with `nats stream rm`, with all that it holds";
 
-impl StreamSpec {
-    /// Whether the promise of delivery can be kept with these settings.
-    pub(super) fn fit(&self, config: &Config) -> Result<(), Unfit> {
-        let check = |keeps, setting, is, must: &str| self.check(keeps, setting, is, must, EDIT);
+impl StreamSettings {
+    /// Checks that the promise of delivery can be kept with the settings that a stream has.
+    pub(super) fn check(&self, config: &Config) -> Result<(), Unfit> {
+        let check = |keeps, setting, is, must: &str| self.require(keeps, setting, is, must, EDIT);
         let file = config.storage == StorageType::File;
-        self.check(file, "the storage", format!("{:?}", config.storage), "File: it is to outlast NATS", DELETE)?;
+        self.require(file, "the storage", format!("{:?}", config.storage), "File: it is to outlast NATS", DELETE)?;
         let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
         check(
-            config.subjects.iter().any(|subject| subject == wire::ALL || subject == ">"),
+            config.subjects.iter().any(|subject| subject == stored_message::ALL || subject == ">"),
             "the subjects",
             config.subjects.join(", "),
-            wire::ALL,
+            stored_message::ALL,
         )?;
         let limits = config.retention == RetentionPolicy::Limits;
         check(limits, "the retention policy", format!("{:?}", config.retention), "Limits")?;
@@ -56,7 +60,7 @@ impl StreamSpec {
             seconds(config.duplicate_window),
             &format!("{} or more, by which repeated publications are recognised", seconds(window)),
         )?;
-        let unlimited = "unlimited (-1): what is missing could not be told otherwise";
+        let unlimited = "unlimited (-1): otherwise missing messages could not be reported";
         check(config.max_messages <= 0, "max_msgs", config.max_messages.to_string(), unlimited)?;
         let consumers = "unlimited (-1): every replica has one, and more while it reads older messages";
         check(config.max_consumers <= 0, "max_consumers", config.max_consumers.to_string(), consumers)?;
@@ -71,44 +75,49 @@ impl StreamSpec {
             config.deny_delete,
             "deny_delete",
             "false".to_owned(),
-            "true: a deleted message would be missing untold",
+            "true: a deleted message would be missing unreported",
         )?;
-        check(config.deny_purge, "deny_purge", "false".to_owned(), "true: purged messages would be missing untold")?;
+        check(
+            config.deny_purge,
+            "deny_purge",
+            "false".to_owned(),
+            "true: purged messages would be missing unreported",
+        )?;
         check(
             !config.allow_rollup,
             "allow_rollup_hdrs",
             "true".to_owned(),
-            "false: what is rolled up would be missing untold",
+            "false: what is rolled up would be missing unreported",
         )?;
         check(config.subject_transform.is_none(), "a subject transform", "set".to_owned(), "none")?;
         check(config.mirror.is_none() && config.sources.is_none(), "mirror or sources", "set".to_owned(), "none")?;
         let per_topic = config.max_messages_per_subject.to_string();
         let created_with = config.metadata.get(HISTORY).cloned().unwrap_or_else(|| "none".to_owned());
-        self.check(
+        self.require(
             created_with == per_topic,
             "max_msgs_per_subject",
             format!("{per_topic} (and {HISTORY} {created_with} in its metadata)"),
             "what it was created with, always, and the same number in its metadata: it was changed once, or the stream \
-             is not one of these servers, so that what is missing cannot be told",
+             was not created by one of these servers, so that missing messages cannot be reported",
             DELETE,
         )
     }
 
-    /// As [`StreamSpec::fit`], of settings that came with later servers.
-    pub(super) fn fit_newer(&self, config: &Value) -> Result<(), Unfit> {
+    /// Checks the settings that later servers have and the client library does not know.
+    pub(super) fn check_newer(&self, config: &Value) -> Result<(), Unfit> {
         for (setting, what) in [
-            ("allow_msg_ttl", "false: a message with a life of its own would be missing untold"),
+            ("allow_msg_ttl", "false: a message that expires by itself would be missing unreported"),
             ("allow_msg_schedules", "false: a schedule changes what is stored"),
             ("allow_msg_counter", "false: a counter is no message"),
         ] {
-            self.check(config[setting] != true, setting, "true".to_owned(), what, DELETE)?;
+            self.require(config[setting] != true, setting, "true".to_owned(), what, DELETE)?;
         }
         let asynchronous = config["persist_mode"] == "async";
         let must = "default: what is confirmed has to be stored";
-        self.check(!asynchronous, "persist_mode", "async".to_owned(), must, DELETE)
+        self.require(!asynchronous, "persist_mode", "async".to_owned(), must, DELETE)
     }
 
-    fn check(
+    fn require(
         &self,
         keeps: bool,
         setting: &'static str,
@@ -123,43 +132,36 @@ impl StreamSpec {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
-    use super::super::CHANGED;
-    use super::*;
-    use crate::config::NatsConfig;
     use serde_json::json;
 
-    #[derive(Parser)]
-    struct Flags {
-        #[command(flatten)]
-        nats: NatsConfig,
-    }
+    use super::super::metadata::CHANGED;
+    use super::super::snapshot::StreamSnapshot;
+    use super::*;
+    use crate::config::tests::config;
 
-    const HISTORY_LIMITS: shared::hub::HistoryLimits =
+    const LIMITS: shared::hub::HistoryLimits =
         shared::hub::HistoryLimits { messages: 1000, age: Duration::from_secs(600), bytes: 64 << 20 };
 
-    fn spec() -> StreamSpec {
-        let flags = Flags::parse_from(["test"]);
-        StreamSpec::new(&flags.nats, HISTORY_LIMITS, 64 << 10)
+    fn settings() -> StreamSettings {
+        StreamSettings::new(&config(&[]), LIMITS, 64 << 10)
     }
 
-    fn info(spec: &StreamSpec) -> Value {
+    fn info(settings: &StreamSettings) -> Value {
         let state = json!({
             "messages": 0, "bytes": 0, "first_seq": 0, "last_seq": 0, "consumer_count": 0,
             "first_ts": "0001-01-01T00:00:00Z", "last_ts": "0001-01-01T00:00:00Z",
         });
-        json!({ "config": &spec.config, "created": "2026-11-22T07:25:08.123456Z", "state": state })
+        json!({ "config": &settings.config, "created": "2026-11-22T07:25:08.123456Z", "state": state })
     }
 
-    fn unfit(spec: &StreamSpec, info: Value) -> Option<String> {
-        spec.seen_as_it_comes(info).unwrap().unfit.map(|unfit| unfit.to_string())
+    fn unfit(settings: &StreamSettings, info: Value) -> Option<String> {
+        StreamSnapshot::from_json(settings, info).unwrap().unfit.map(|unfit| unfit.to_string())
     }
 
     #[test]
-    fn a_stream_that_cannot_keep_the_promise_is_told_from_one_that_can() {
-        let spec = spec();
-        assert_eq!(unfit(&spec, info(&spec)), None);
+    fn a_stream_that_cannot_keep_the_promise_is_distinguished_from_one_that_can() {
+        let settings = settings();
+        assert_eq!(unfit(&settings, info(&settings)), None);
         for (setting, value) in [
             ("storage", json!("memory")),
             ("max_consumers", json!(2)),
@@ -175,23 +177,24 @@ mod tests {
             ("allow_msg_counter", json!(true)),
             ("persist_mode", json!("async")),
         ] {
-            let mut info = info(&spec);
+            let mut info = info(&settings);
             info["config"][setting] = value;
-            let said = unfit(&spec, info).unwrap_or_else(|| panic!("{setting} is passed over"));
+            let message = unfit(&settings, info).unwrap_or_else(|| panic!("{setting} is accepted"));
             let word = setting.split('_').next().unwrap();
-            assert!(said.contains(word), "{setting}: {said}");
+            assert!(message.contains(word), "{setting}: {message}");
         }
     }
 
     #[test]
-    fn a_changed_number_is_told_once_and_counts_for_ever() {
-        let spec = spec();
-        for (is, created_with, untold) in [(2, "1000", true), (2, CHANGED, false), (1000, CHANGED, false)] {
-            let mut info = info(&spec);
+    fn a_changed_number_is_recorded_once_and_counts_for_ever() {
+        let settings = settings();
+        for (is, created_with, unrecorded) in [(2, "1000", true), (2, CHANGED, false), (1000, CHANGED, false)] {
+            let mut info = info(&settings);
             info["config"]["max_msgs_per_subject"] = json!(is);
             info["config"]["metadata"][HISTORY] = json!(created_with);
-            let seen = spec.seen_as_it_comes(info).unwrap();
-            assert_eq!((seen.unfit.is_some(), seen.changed_untold), (true, untold), "{is} {created_with}");
+            let snapshot = StreamSnapshot::from_json(&settings, info).unwrap();
+            let found = (snapshot.unfit.is_some(), snapshot.limit_change_unrecorded);
+            assert_eq!(found, (true, unrecorded), "{is} {created_with}");
         }
     }
 }

@@ -1,12 +1,13 @@
-use replicas::{Client, Method, NatsServer, Replica, Told};
+use replicas::{Client, Method, NatsServer, Received, Replica};
 use serde_json::Value;
 
 use crate::numbered;
 
-/// Memory for less than a hundred of the texts here; a stream created by another replica holds more.
+/// Flags of a replica whose memory holds less than a hundred of the texts here; the stream, which another replica creates,
+/// holds more.
 const SMALL: [&str; 4] = ["--history-bytes", "64KiB", "--max-message-bytes", "4KiB"];
 
-/// Stores texts of some 400 bytes, as any NATS client can, and much faster than by way of a replica.
+/// Stores texts of some 400 bytes as any NATS client can, which is much faster than through a replica.
 async fn store(nats: &NatsServer, topic: &str, texts: &[String]) {
     let jetstream = nats.jetstream().await;
     let mut acks = Vec::new();
@@ -41,7 +42,7 @@ async fn a_cursor_older_than_memory_is_served_from_the_stream() {
     let cases = [
         ("topic=a.x", rounds("x")),
         ("topic=*.y", rounds("y")),
-        // Filters that have topics in common.
+        // These filters have topics in common.
         ("topic=a.*&topic=*.x&topic=b.y&topic=*.*", longs(both.clone())),
         ("topic=a.*&topic=*.y", longs(both)),
     ];
@@ -56,7 +57,7 @@ async fn a_cursor_older_than_memory_is_served_from_the_stream() {
     let mut client = Client::resume(&small, "topic=a.x", &first).await;
     roomy.publish("a.x", "live").await;
     client.texts(450).await;
-    assert_eq!(client.texts(1).await, ["live"], "it goes on from memory");
+    assert_eq!(client.texts(1).await, ["live"], "after the stream it reads from memory");
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn pages_reach_back_into_the_stream() {
 }
 
 #[tokio::test]
-async fn who_lags_behind_memory_goes_on_from_the_stream() {
+async fn a_client_that_memory_has_outrun_reads_on_from_the_stream() {
     let nats = NatsServer::start().await;
     let _roomy = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
     let mut small = Vec::new();
@@ -94,7 +95,7 @@ async fn who_lags_behind_memory_goes_on_from_the_stream() {
     for replica in &small {
         clients.push(Client::follow(replica, "topic=a").await);
     }
-    // They do not read meanwhile, and more comes at once than memory holds.
+    // The clients do not read meanwhile, and more is published at once than memory holds.
     let texts = numbered("m", 0..3000);
     store(&nats, "a", &texts[..900]).await;
     let expected = longs(texts[..900].to_vec());
@@ -104,7 +105,7 @@ async fn who_lags_behind_memory_goes_on_from_the_stream() {
 }
 
 #[tokio::test]
-async fn what_the_stream_has_given_up_is_a_gap() {
+async fn messages_that_the_stream_gave_up_are_a_gap() {
     let nats = NatsServer::start().await;
     let limited = ["--history", "100"];
     let roomy = Replica::start(Method::LongPoll, &nats.url(), &limited).await;
@@ -113,14 +114,14 @@ async fn what_the_stream_has_given_up_is_a_gap() {
     let small = Replica::start(Method::EventStream, &nats.url(), &[&SMALL[..], &limited].concat()).await;
     for replica in [&roomy, &small] {
         let mut client = Client::resume(replica, "topic=a", &first).await;
-        let Told::Gap { reason, since, cursor } = client.next().await else { panic!("it is not told") };
+        let Received::Gap { reason, since, cursor } = client.next().await else { panic!("there is no gap") };
         assert_eq!((&*reason, &since), ("expired", &first));
         let (_, offset) = cursor.split_once('-').unwrap();
         let offset: usize = offset.parse().unwrap();
-        assert!(offset >= 201, "what is gone is before the cursor: {offset}");
+        assert!(offset >= 201, "the missing messages are before the cursor: {offset}");
         let expected = longs(numbered("m", offset - 1..300));
         assert_eq!(client.texts(expected.len()).await, expected);
-        // Just behind what is gone, all of it is there.
+        // After the last missing message, everything is there.
         let (epoch, _) = first.split_once('-').unwrap();
         let mut client = Client::resume(replica, "topic=a", &format!("{epoch}-201")).await;
         assert_eq!(client.texts(100).await, longs(numbered("m", 200..300)), "{:?}", replica.method);
@@ -128,7 +129,7 @@ async fn what_the_stream_has_given_up_is_a_gap() {
 }
 
 #[tokio::test]
-async fn while_nats_is_away_older_messages_are_waited_for() {
+async fn while_nats_is_away_clients_wait_for_older_messages() {
     let mut nats = NatsServer::start().await;
     let roomy = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
     let first = roomy.publish("a", "first").await;

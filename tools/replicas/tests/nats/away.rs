@@ -23,7 +23,7 @@ async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
         nats.run().await;
     });
     if under_way.status != 201 {
-        // It came too late, and was refused before anything was sent.
+        // The publication came too late, and was refused before anything was sent.
         assert_eq!((under_way.status, under_way.text("error")), (503, "not_ready"), "{under_way:?}");
         publisher.until_ready().await;
         publisher.publish("a", "meanwhile").await;
@@ -39,7 +39,7 @@ async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
 }
 
 #[tokio::test]
-async fn while_nats_is_paused_subscribers_stay_and_publishers_are_told() {
+async fn while_nats_is_paused_subscribers_stay_and_publishers_are_refused() {
     let nats = NatsServer::start().await;
     let flags = ["--publish-timeout", "500ms"];
     let (one, two) = (
@@ -53,17 +53,20 @@ async fn while_nats_is_paused_subscribers_stay_and_publishers_are_told() {
     }
 
     nats.pause(true);
-    let doubtful = one.try_publish("a", "doubtful", Some("k")).await;
-    assert_eq!((doubtful.status, doubtful.text("error")), (503, "in_doubt"), "{doubtful:?}");
-    assert!(doubtful.retry_after.is_some() && doubtful.text("message").contains("Idempotency-Key"), "{doubtful:?}");
+    let unconfirmed = one.try_publish("a", "unconfirmed", Some("k")).await;
+    assert_eq!((unconfirmed.status, unconfirmed.text("error")), (503, "in_doubt"), "{unconfirmed:?}");
+    assert!(
+        unconfirmed.retry_after.is_some() && unconfirmed.text("message").contains("Idempotency-Key"),
+        "{unconfirmed:?}"
+    );
     for replica in [&one, &two] {
         let answer = replica.until_not_ready(AWAY).await;
         assert!(answer.retry_after.is_some());
         assert_eq!(replica.get("/livez").await.status, 200);
     }
     let refused = one.try_publish("a", "refused", None).await;
-    assert_eq!((refused.status, refused.text("error")), (503, "not_ready"), "at once: {refused:?}");
-    // What is in memory is served, to those who stay and to those who come.
+    assert_eq!((refused.status, refused.text("error")), (503, "not_ready"), "it is refused at once: {refused:?}");
+    // Messages in memory are served, to clients that stay and to new ones.
     for client in &mut clients {
         assert_eq!(client.texts(5).await, numbered("m", 5..10));
     }
@@ -74,11 +77,11 @@ async fn while_nats_is_paused_subscribers_stay_and_publishers_are_told() {
     for replica in [&one, &two] {
         replica.until_ready().await;
     }
-    // Whether it was taken the first time or not, it is there once.
-    assert!(matches!(two.try_publish("a", "doubtful", Some("k")).await.status, 200 | 201));
+    // It is there once, whether the first attempt stored it or not.
+    assert!(matches!(two.try_publish("a", "unconfirmed", Some("k")).await.status, 200 | 201));
     two.publish("a", "after").await;
     for client in clients.iter_mut().chain([&mut newcomer]) {
-        assert_eq!(client.texts(2).await, ["doubtful", "after"]);
+        assert_eq!(client.texts(2).await, ["unconfirmed", "after"]);
     }
 }
 
@@ -95,19 +98,19 @@ async fn a_replica_that_is_cut_off_says_so_and_catches_up() {
     network.cut(true);
     cut_off.until_not_ready(AWAY).await;
     near.publish_each("a", numbered("m", 0..30)).await;
-    // A client that has come further elsewhere is not told that its cursor is of another history.
+    // A client that has come further on another replica gets no gap of another history.
     let further = near.page("topic=a&limit=1000").await["cursor"].as_str().unwrap().to_owned();
     let answer = cut_off.get(&format!("/messages?topic=a&since={further}")).await;
     assert_eq!((answer.status, answer.text("error")), (503, "not_ready"), "{answer:?}");
 
     network.cut(false);
     cut_off.until_ready().await;
-    // Nor is one that comes before this replica has caught up.
+    // Nor does one that comes before this replica has caught up.
     network.cut(true);
     let further = near.publish("b", "b").await;
     let path = format!("/messages?topic=b&since={further}");
     let (answer, ()) = tokio::join!(cut_off.get(&path), async {
-        // The one thread of this test has begun with the other request by then.
+        // The one thread of this test has begun the other request by then.
         assert_eq!(cut_off.get("/livez").await.status, 200);
         network.cut(false);
     });
@@ -119,9 +122,9 @@ async fn a_replica_that_is_cut_off_says_so_and_catches_up() {
 }
 
 #[tokio::test]
-async fn who_is_ready_has_what_was_missed() {
+async fn a_replica_that_is_ready_has_what_it_had_missed() {
     let nats = NatsServer::start().await;
-    // It cannot carry everything at once.
+    // The network is too slow to carry everything at once.
     let network = Partition::slow(nats.port(), Duration::from_millis(20)).await;
     let near = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
     let cut_off = Replica::start(Method::EventStream, &network.url(), &[]).await;
@@ -137,9 +140,9 @@ async fn who_is_ready_has_what_was_missed() {
     assert_eq!(page["messages"].as_array().unwrap().len(), 600);
 }
 
-/// One that does not know yet that the stream was made anew does not send away those who do.
+/// A replica that does not know yet that the stream was made anew sends no gap to clients that have cursors of the new one.
 #[tokio::test]
-async fn a_replica_that_is_a_history_behind_tells_nobody_of_a_gap() {
+async fn a_replica_that_is_a_history_behind_sends_no_gap() {
     let nats = NatsServer::start().await;
     let network = Partition::before(nats.port()).await;
     let near = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
@@ -185,11 +188,11 @@ async fn a_replica_waits_for_nats_to_come() {
 }
 
 #[tokio::test]
-async fn after_a_reconnect_nothing_is_told_twice() {
+async fn after_a_reconnect_nothing_is_delivered_twice() {
     let mut nats = NatsServer::start().await;
     let writer = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
     writer.publish_each("a", numbered("old", 0..20)).await;
-    // This one has had everything from the store; no message has come since.
+    // This replica has read everything from the store, and no message has come since.
     let idle = Replica::start(Method::WebSocket, &nats.url(), &[]).await;
     let mut client = Client::follow(&idle, "topic=a").await;
     for _ in 0..2 {
@@ -204,7 +207,7 @@ async fn after_a_reconnect_nothing_is_told_twice() {
     assert_eq!(idle.page("topic=a&limit=1000").await["messages"].as_array().unwrap().len(), 21);
 }
 
-/// The library would begin such a consumer anew with the very first message.
+/// The client library creates such a consumer again from the very first message.
 #[tokio::test]
 async fn a_consumer_that_disappears_before_it_has_delivered_anything_repeats_nothing() {
     let mut nats = NatsServer::start().await;

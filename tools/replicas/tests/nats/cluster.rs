@@ -20,7 +20,7 @@ async fn a_cluster_that_loses_its_leader_under_publishing_loses_nothing() {
             let leader = nats.leader("PUSH").await;
             nats.servers[leader].kill();
         }
-        // As a publisher has to: the same thing under the same key until it is confirmed.
+        // A publisher has to repeat a message under the same key until it is confirmed.
         let replica = &replicas[index % replicas.len()];
         testkit::soon(async {
             loop {

@@ -1,4 +1,4 @@
-use replicas::{Client, NatsServer, Replica, Told};
+use replicas::{Client, NatsServer, Received, Replica};
 
 use crate::numbered;
 
@@ -6,7 +6,7 @@ fn epoch_of(cursor: &str) -> String {
     cursor.split_once('-').unwrap().0.to_owned()
 }
 
-/// Waits until all are ready and have one and the same history, which is not that of this epoch.
+/// Waits until all are ready and have the same history, which is not that of this epoch.
 async fn until_all_have_another(replicas: &[Replica], epoch: &str) {
     testkit::soon(async {
         loop {
@@ -23,17 +23,17 @@ async fn until_all_have_another(replicas: &[Replica], epoch: &str) {
     .await;
 }
 
-/// Every client is told that its history has ended, and then of what is new, with cursors of one and the same history.
-async fn assert_begun_anew(replicas: &[Replica], clients: &mut [Client]) {
+/// Every client gets a gap, since its history has ended, and then the new messages, all with cursors of the same history.
+async fn assert_new_history(replicas: &[Replica], clients: &mut [Client]) {
     let last: Vec<_> = clients.iter().map(|client| client.cursor.clone()).collect();
     let new = replicas[0].publish("a", "new").await;
     let (epoch, _) = new.split_once('-').unwrap();
     for (client, last) in clients.iter_mut().zip(&last) {
-        assert!(!last.starts_with(&format!("{epoch}-")), "the history is another one");
-        let Told::Gap { reason, since, cursor } = client.next().await else { panic!("{client:?} is not told") };
+        assert!(!last.starts_with(&format!("{epoch}-")), "the history is not the old one");
+        let Received::Gap { reason, since, cursor } = client.next().await else { panic!("{client:?} gets no gap") };
         assert_eq!((&*reason, &since), ("epoch", last));
         assert!(cursor.starts_with(&format!("{epoch}-")));
-        while let Told::Message { id, text } = client.next().await {
+        while let Received::Message { id, text } = client.next().await {
             assert!(id.starts_with(&format!("{epoch}-")));
             if text == "new" {
                 assert_eq!(id, new);
@@ -44,12 +44,12 @@ async fn assert_begun_anew(replicas: &[Replica], clients: &mut [Client]) {
     for (replica, last) in replicas.iter().zip(&last) {
         replica.until_ready().await;
         let page = replica.page(&format!("topic=a&since={last}")).await;
-        assert_eq!(page["gap"]["reason"], "epoch", "who comes back later is told too");
+        assert_eq!(page["gap"]["reason"], "epoch", "a client that comes back later gets it too");
     }
 }
 
 #[tokio::test]
-async fn a_wiped_store_is_told_and_new_messages_come() {
+async fn a_wiped_store_is_reported_and_new_messages_come() {
     let mut nats = NatsServer::start().await;
     let replicas = Replica::start_two_of_each(&nats.url(), &[]).await;
     let mut clients = Vec::new();
@@ -65,7 +65,7 @@ async fn a_wiped_store_is_told_and_new_messages_come() {
     for replica in &replicas {
         until_all_have_another(std::slice::from_ref(replica), &epoch_of(&clients[0].cursor)).await;
     }
-    assert_begun_anew(&replicas, &mut clients).await;
+    assert_new_history(&replicas, &mut clients).await;
 }
 
 #[tokio::test]
@@ -81,10 +81,10 @@ async fn a_stream_that_is_deleted_is_created_again() {
         client.texts(5).await;
     }
     nats.jetstream().await.delete_stream("PUSH").await.unwrap();
-    assert_begun_anew(&replicas, &mut clients).await;
+    assert_new_history(&replicas, &mut clients).await;
 }
 
-/// The numbers of the lost messages are given to others, even before anybody looks.
+/// The sequences of the lost messages are given to others, even before a replica inspects the stream.
 #[tokio::test]
 async fn a_stream_that_has_lost_its_latest_messages_holds_another_history() {
     for further in [false, true] {
@@ -118,9 +118,9 @@ async fn a_stream_that_has_lost_its_latest_messages_holds_another_history() {
         }
         let new = replicas[0].publish("a", "new").await;
         for (replica, client) in replicas.iter().zip(&mut clients) {
-            let Told::Gap { reason, .. } = client.next().await else { panic!("{client:?} is not told") };
+            let Received::Gap { reason, .. } = client.next().await else { panic!("{client:?} gets no gap") };
             assert_eq!(reason, "epoch");
-            while client.next().await != (Told::Message { id: new.clone(), text: "new".to_owned() }) {}
+            while client.next().await != (Received::Message { id: new.clone(), text: "new".to_owned() }) {}
             assert_eq!(replica.page("topic=a&since=now").await["cursor"], *new);
         }
     }

@@ -37,7 +37,7 @@ async fn a_new_replica_has_everything_before_it_is_ready() {
 }
 
 #[tokio::test]
-async fn a_new_replica_tells_of_losses_from_before_its_time_and_of_no_others() {
+async fn a_new_replica_reports_losses_from_before_its_time_and_no_others() {
     let nats = NatsServer::start().await;
     let flags = ["--history", "5"];
     let old = Replica::start(Method::LongPoll, &nats.url(), &flags).await;
@@ -60,9 +60,9 @@ async fn a_new_replica_tells_of_losses_from_before_its_time_and_of_no_others() {
     }
 }
 
-/// What is no message has a place in the stream all the same, and pushes messages out.
+/// The stream counts an invalid message as any other, and gives up an older one for it.
 #[tokio::test]
-async fn what_is_no_message_counts_among_those_of_its_topic() {
+async fn an_invalid_message_counts_among_those_of_its_topic() {
     let nats = NatsServer::start().await;
     let flags = ["--history", "5"];
     let old = Replica::start(Method::LongPoll, &nats.url(), &flags).await;
@@ -79,7 +79,7 @@ async fn what_is_no_message_counts_among_those_of_its_topic() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_by_age_is_told_by_a_new_replica() {
+async fn a_new_replica_reports_messages_that_were_given_up_by_age() {
     let nats = NatsServer::start().await;
     let flags = ["--history-age", "1s", "--publish-timeout", "900ms"];
     let old = Replica::start(Method::LongPoll, &nats.url(), &flags).await;
@@ -99,7 +99,7 @@ async fn what_was_given_up_by_age_is_told_by_a_new_replica() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_while_a_replica_was_cut_off_is_told() {
+async fn messages_given_up_while_a_replica_was_cut_off_are_reported() {
     let nats = NatsServer::start().await;
     let network = replicas::Partition::before(nats.port()).await;
     let flags = ["--history", "5"];

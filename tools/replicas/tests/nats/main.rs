@@ -1,4 +1,4 @@
-//! Services that share one history by way of real NATS servers.
+//! Services that share one history through real NATS servers.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

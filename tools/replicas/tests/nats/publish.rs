@@ -20,7 +20,7 @@ async fn a_repeat_on_another_replica_gets_the_first_answer() {
     assert_eq!(two.try_publish("a", "n", Some("other")).await.status, 201);
     let page = two.page("topic=a&topic=b").await;
     assert_eq!(page["messages"].as_array().unwrap().len(), 2);
-    assert_eq!(page["messages"][0]["at"], first.json["at"], "the time is that of the answer");
+    assert_eq!(page["messages"][0]["at"], first.json["at"], "the message has the time of the answer");
 }
 
 #[tokio::test]
@@ -29,11 +29,11 @@ async fn an_array_is_in_order_and_a_repeat_completes_it() {
     let one = Replica::start(Method::WebSocket, &nats.url(), &[]).await;
     let two = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
     let texts = numbered("m", 0..20);
-    // Others publish in between.
+    // Another publisher's messages come in between.
     let others = two.publish_each("a", numbered("x", 0..20));
     let (answer, _) = tokio::join!(one.publish_array("a", &texts[..12], Some("k")), others);
     assert_eq!(answer.status, 201);
-    // As if the first had been interrupted.
+    // The first publication seems to have been interrupted.
     let again = two.publish_array("a", &texts, Some("k")).await;
     assert_eq!(again.status, 201);
     assert_eq!(again.json.as_array().unwrap()[..12], answer.json.as_array().unwrap()[..]);
@@ -49,7 +49,7 @@ async fn an_array_is_in_order_and_a_repeat_completes_it() {
     assert_eq!(messages.len(), 40);
 }
 
-/// What is missing of an array goes where its beginning is, whatever the repeat says.
+/// The rest of an array goes to the topic of its beginning, whatever topic the repeat names.
 #[tokio::test]
 async fn a_repeat_for_another_topic_completes_the_first() {
     let nats = NatsServer::start().await;
@@ -66,7 +66,7 @@ async fn a_repeat_for_another_topic_completes_the_first() {
     assert!(replica.page("topic=b").await["messages"].as_array().unwrap().is_empty());
 }
 
-/// Each message has the time, not all together; and so has each that is there already.
+/// The time-out holds for each message, not for the array, and so it does for each that is stored already.
 #[tokio::test]
 async fn an_array_may_take_longer_than_one_message() {
     let nats = NatsServer::start().await;
@@ -77,13 +77,13 @@ async fn an_array_may_take_longer_than_one_message() {
     let began = Instant::now();
     let first = replica.publish_array("a", &texts, Some("k")).await;
     assert_eq!(first.status, 201, "{first:?}");
-    assert!(began.elapsed() > Duration::from_secs(2), "it is no test of anything otherwise");
+    assert!(began.elapsed() > Duration::from_secs(2), "the array took no longer than the time-out");
     let again = replica.publish_array("a", &texts, Some("k")).await;
     assert_eq!((again.status, again.json), (200, first.json));
 }
 
 #[tokio::test]
-async fn what_nats_does_not_take_is_too_large() {
+async fn a_message_that_nats_does_not_take_is_too_large() {
     let nats = NatsServer::start().await;
     let flags = ["--max-message-bytes", "3MiB", "--max-body-bytes", "4MiB"];
     let replica = Replica::start(Method::LongPoll, &nats.url(), &flags).await;

@@ -1,26 +1,26 @@
 use std::sync::{Arc, Mutex};
 
-use replicas::{Client, Method, NatsServer, Place, Replica, Told};
+use replicas::{Client, Endpoint, Method, NatsServer, Received, Replica};
 use reqwest::StatusCode;
 use testkit::soon;
 use tokio::task::JoinSet;
 
-/// What a load balancer knows.
-type Places = Arc<Mutex<Vec<Place>>>;
+/// The endpoints that a load balancer knows.
+type Endpoints = Arc<Mutex<Vec<Endpoint>>>;
 
-fn any(places: &Places, turn: usize) -> Place {
-    let places = places.lock().unwrap();
-    places[turn % places.len()]
+fn any(endpoints: &Endpoints, turn: usize) -> Endpoint {
+    let endpoints = endpoints.lock().unwrap();
+    endpoints[turn % endpoints.len()]
 }
 
-/// Publishes a number after the other, each under its own key until it is confirmed, by whichever replica takes it.
-async fn publish(places: Places, count: usize) {
+/// Publishes numbers in order, each under its own key until a replica confirms it.
+async fn publish(endpoints: Endpoints, count: usize) {
     let client = reqwest::Client::new();
     let mut turn = 0;
     for number in 0..count {
         loop {
             turn += 1;
-            let url = format!("http://{}/messages?topic=a", any(&places, turn).address);
+            let url = format!("http://{}/messages?topic=a", any(&endpoints, turn).address);
             let request = client.post(url).header("Idempotency-Key", format!("n{number}")).body(number.to_string());
             let taken = request.send().await.map(|answer| answer.status());
             if matches!(taken, Ok(StatusCode::OK | StatusCode::CREATED)) {
@@ -30,22 +30,22 @@ async fn publish(places: Places, count: usize) {
     }
 }
 
-/// Follows whichever replica there is, from the last cursor on, and changes the method too.
-async fn follow(places: Places, mut client: Client, first: usize, count: usize) -> Vec<String> {
-    let (mut told, mut turn) = (Vec::new(), first);
-    while told.len() < count {
+/// Follows any replica from the last cursor on, and changes the method too.
+async fn follow(endpoints: Endpoints, mut client: Client, first: usize, count: usize) -> Vec<String> {
+    let (mut received, mut turn) = (Vec::new(), first);
+    while received.len() < count {
         match client.try_next().await {
-            Some(Told::Message { text, .. }) => told.push(text),
+            Some(Received::Message { text, .. }) => received.push(text),
             Some(gap) => panic!("{gap:?}"),
             None => loop {
                 turn += 1;
-                if client.try_move_to(any(&places, turn)).await {
+                if client.try_move_to(any(&endpoints, turn)).await {
                     break;
                 }
             },
         }
     }
-    told
+    received
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,21 +56,21 @@ async fn a_rolling_restart_under_load_is_not_noticed() {
     for method in Method::ALL {
         replicas.push(Replica::start(method, &nats.url(), &["--history", "10000"]).await);
     }
-    let places: Places = Arc::new(Mutex::new(replicas.iter().map(Place::from).collect()));
+    let endpoints: Endpoints = Arc::new(Mutex::new(replicas.iter().map(Endpoint::from).collect()));
     let mut clients = JoinSet::new();
     for index in 0..9 {
         let client = Client::follow(&replicas[index % 3], "topic=a").await;
-        clients.spawn(follow(Arc::clone(&places), client, index, COUNT));
+        clients.spawn(follow(Arc::clone(&endpoints), client, index, COUNT));
     }
-    let publishing = tokio::spawn(publish(Arc::clone(&places), COUNT));
+    let publishing = tokio::spawn(publish(Arc::clone(&endpoints), COUNT));
     for (index, replica) in replicas.iter_mut().enumerate() {
         let next = Replica::start(replica.method, &nats.url(), &["--history", "10000"]).await;
-        places.lock().unwrap()[index] = Place::from(&next);
+        endpoints.lock().unwrap()[index] = Endpoint::from(&next);
         std::mem::replace(replica, next).server.stopped().await;
     }
     soon(publishing).await.unwrap();
     let expected: Vec<_> = (0..COUNT).map(|number| number.to_string()).collect();
-    while let Some(told) = soon(clients.join_next()).await {
-        assert_eq!(told.unwrap(), expected);
+    while let Some(received) = soon(clients.join_next()).await {
+        assert_eq!(received.unwrap(), expected);
     }
 }

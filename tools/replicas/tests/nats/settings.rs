@@ -6,7 +6,7 @@ use replicas::{Method, NatsServer, Replica};
 use testkit::soon;
 use tokio::net::TcpListener;
 
-/// What the process says when it refuses to serve.
+/// The error with which the process refuses to serve.
 async fn refusal(nats: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = sse_server::Config::try_parse_from(["sse-server", "--tick", "0", "--nats", nats]).unwrap();
@@ -14,7 +14,7 @@ async fn refusal(nats: &str) -> String {
     format!("{:#}", ended.expect_err("it serves"))
 }
 
-/// As a service creates it.
+/// The settings with which a service creates the stream.
 async fn good(nats: &NatsServer) -> Config {
     let replica = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
     let stream = nats.jetstream().await.get_stream("PUSH").await.unwrap();
@@ -45,9 +45,9 @@ async fn a_stream_that_cannot_keep_the_promise_is_refused() {
         let mut bad = good.clone();
         change(&mut bad);
         jetstream.create_stream(bad).await.unwrap();
-        let said = refusal(&nats.url()).await;
+        let message = refusal(&nats.url()).await;
         for part in ["PUSH", setting, "must have", "--nats-stream"] {
-            assert!(said.contains(part), "{setting}: {part} is not in: {said}");
+            assert!(message.contains(part), "{setting}: {part} is not in: {message}");
         }
     }
 }
@@ -58,7 +58,7 @@ async fn a_stream_with_other_limits_counts_as_it_is() {
     let _other = Replica::start(Method::LongPoll, &nats.url(), &["--history", "3", "--history-age", "5m"]).await;
     let replica = Replica::start(Method::LongPoll, &nats.url(), &["--history", "50"]).await;
     replica.publish("a", "m").await;
-    // The subjects are taken by the first stream.
+    // The first stream has the subjects.
     let named = Replica::begin(Method::LongPoll, &nats.url(), &["--nats-stream", "other"]).await;
     named.until_not_ready("overlap").await;
 }
@@ -74,27 +74,27 @@ async fn a_stream_that_is_changed_later_is_noticed() {
     replica.until_not_ready("max_msgs_per_subject").await;
     let refused = replica.try_publish("a", "m", None).await;
     assert_eq!((refused.status, refused.text("error")), (503, "not_ready"), "{refused:?}");
-    // Whoever saw it has put it on record: what the smaller number pushed out is missing, whatever the number is now.
+    // The replica has recorded the change: messages are missing because of the smaller number, whatever it is now.
     let mut config = jetstream.get_stream("PUSH").await.unwrap().cached_info().config.clone();
     assert_eq!(config.metadata["push-history"], "changed");
     config.max_messages_per_subject = 1000;
     jetstream.update_stream(&config).await.unwrap();
     assert!(refusal(&nats.url()).await.contains("nats stream rm"));
-    // A new one takes its place.
+    // A new stream replaces it.
     jetstream.delete_stream("PUSH").await.unwrap();
     replica.until_ready().await;
     replica.publish("a", "m").await;
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_read_are_told() {
+async fn credentials_that_cannot_be_read_are_reported() {
     for (flag, file) in [("--nats-credentials", "/nowhere.creds"), ("--nats-ca", "/nowhere.pem")] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let args = ["sse-server", "--nats", "nats://127.0.0.1:1", flag, file];
         let config = sse_server::Config::try_parse_from(args).unwrap();
         let ended = soon(sse_server::run(listener, config, std::future::pending())).await;
-        let said = format!("{:#}", ended.expect_err("it serves"));
-        assert!(said.contains(flag) && said.contains(file), "{said}");
+        let message = format!("{:#}", ended.expect_err("it serves"));
+        assert!(message.contains(flag) && message.contains(file), "{message}");
     }
 }
 

@@ -1,41 +1,41 @@
 use async_nats::HeaderMap;
-use replicas::{Client, NatsServer, Replica, Told};
+use replicas::{Client, NatsServer, Received, Replica};
 use serde_json::Value;
 use testkit::soon;
 
 use crate::numbered;
 
 #[tokio::test]
-async fn all_replicas_tell_the_same_messages_in_the_same_order_with_the_same_cursors() {
+async fn all_replicas_deliver_the_same_messages_in_the_same_order_with_the_same_cursors() {
     let nats = NatsServer::start().await;
     let replicas = Replica::start_two_of_each(&nats.url(), &[]).await;
     let mut clients = Vec::new();
     for replica in &replicas {
         clients.push(Client::follow(replica, "topic=a.*&topic=b").await);
     }
-    // From all sides at once.
+    // All replicas take publications at the same time.
     let publishing = replicas.iter().enumerate().map(|(index, replica)| async move {
         let topic = ["a.x", "b", "a.y"][index % 3];
         replica.publish_each(topic, numbered(&format!("{index}-"), 0..20)).await
     });
     let published: Vec<String> = futures_util::future::join_all(publishing).await.concat();
 
-    let mut first: Option<Vec<Told>> = None;
+    let mut first: Option<Vec<Received>> = None;
     for client in &mut clients {
-        let mut told = Vec::new();
+        let mut received = Vec::new();
         for _ in 0..published.len() {
-            told.push(client.next().await);
+            received.push(client.next().await);
         }
-        let ids = told.iter().map(|told| match told {
-            Told::Message { id, .. } => id.clone(),
-            Told::Gap { .. } => panic!("{told:?}"),
+        let ids = received.iter().map(|received| match received {
+            Received::Message { id, .. } => id.clone(),
+            Received::Gap { .. } => panic!("{received:?}"),
         });
         let mut ids: Vec<_> = ids.collect();
         ids.sort();
         let mut expected = published.clone();
         expected.sort();
-        assert_eq!(ids, expected, "the ids are those that publishers were answered, each once");
-        assert_eq!(*first.get_or_insert_with(|| told.clone()), told);
+        assert_eq!(ids, expected, "every id that a publisher was given is delivered once");
+        assert_eq!(*first.get_or_insert_with(|| received.clone()), received);
     }
 }
 
@@ -45,7 +45,7 @@ async fn a_cursor_of_one_service_is_good_on_every_other() {
     let replicas = Replica::start_two_of_each(&nats.url(), &[]).await;
     let mut client = Client::follow(&replicas[0], "topic=a").await;
     for round in 0..24 {
-        // Published here, read there: the one may be further than the other.
+        // One replica takes it and another delivers it, and either may be further.
         let text = format!("m{round}");
         replicas[(round * 5 + 1) % replicas.len()].publish("a", &text).await;
         assert_eq!(client.texts(1).await, [text]);
@@ -54,7 +54,7 @@ async fn a_cursor_of_one_service_is_good_on_every_other() {
 }
 
 #[tokio::test]
-async fn what_is_published_is_there_to_be_read_once_it_is_confirmed() {
+async fn a_message_can_be_read_once_it_is_confirmed() {
     let nats = NatsServer::start().await;
     let replicas = Replica::start_two_of_each(&nats.url(), &[]).await;
     for (replica, text) in replicas.iter().zip(numbered("m", 0..6)) {
@@ -64,7 +64,7 @@ async fn what_is_published_is_there_to_be_read_once_it_is_confirmed() {
         assert_eq!((last["id"].as_str(), last["text"].as_str()), (Some(&*id), Some(&*text)));
         assert_eq!(page["cursor"], id);
     }
-    // The confirmation and the message race.
+    // The confirmation and the message race each other.
     for text in numbered("n", 0..300) {
         let id = replicas[0].publish("b", &text).await;
         assert_eq!(replicas[0].page("topic=b&since=now").await["cursor"], id);
@@ -72,7 +72,7 @@ async fn what_is_published_is_there_to_be_read_once_it_is_confirmed() {
 }
 
 #[tokio::test]
-async fn a_cursor_beyond_the_end_is_told_to_be_of_another_history() {
+async fn a_cursor_beyond_the_end_counts_as_one_of_another_history() {
     let nats = NatsServer::start().await;
     let replica = Replica::start(replicas::Method::LongPoll, &nats.url(), &[]).await;
     let id = replica.publish("a", "m").await;
@@ -110,7 +110,7 @@ async fn the_ticker_ticks_once_for_all_replicas() {
 }
 
 #[tokio::test]
-async fn any_nats_client_can_publish_and_what_is_no_message_stalls_nobody() {
+async fn any_nats_client_can_publish_and_invalid_messages_stall_nothing() {
     let nats = NatsServer::start().await;
     let replica = Replica::start(replicas::Method::WebSocket, &nats.url(), &[]).await;
     let mut client = Client::follow(&replica, "topic=orders").await;

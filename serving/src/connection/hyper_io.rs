@@ -1,0 +1,173 @@
+//! The client as hyper reads and writes it.
+//!
+//! hyper answers a head that is none by itself, without a body and without asking. That answer is recognised by its time:
+//! hyper writes while no answer of ours is on its way. It is dropped, and ours takes its place.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use hyper::body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::client::Client;
+
+/// The progress of the answers that hyper writes.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Answers of ours that hyper has not taken whole.
+    answers: AtomicUsize,
+    /// Some of what hyper wrote last was an answer of ours, and it may not have written all of it.
+    writes_ours: AtomicBool,
+    /// The client does not take what hyper writes.
+    write_pending: AtomicBool,
+}
+
+/// An answer on its way from a handler to hyper.
+pub(super) struct AnswerToken(Arc<Progress>);
+
+impl Progress {
+    pub(super) fn begin_answer(progress: &Arc<Self>) -> AnswerToken {
+        progress.answers.fetch_add(1, Ordering::Relaxed);
+        progress.writes_ours.store(true, Ordering::Relaxed);
+        AnswerToken(Arc::clone(progress))
+    }
+
+    /// Everything that hyper had to write is written.
+    fn flushed(&self) {
+        self.writes_ours.store(self.answers.load(Ordering::Relaxed) > 0, Ordering::Relaxed);
+    }
+
+    /// Returns whether bytes wait in hyper's buffer for the client to take them.
+    pub(super) fn is_write_pending(&self) -> bool {
+        self.write_pending.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether hyper, in writing now, answers a bad head by itself.
+    fn is_hypers_own(&self) -> bool {
+        !self.writes_ours.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for AnswerToken {
+    fn drop(&mut self) {
+        self.0.answers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pin_project! {
+    /// The body of an answer, which holds the answer's token until hyper has taken all of it.
+    pub(super) struct TrackedBody<B> {
+        #[pin]
+        body: B,
+        token: AnswerToken,
+    }
+}
+
+impl<B> TrackedBody<B> {
+    pub(super) fn new(body: B, token: AnswerToken) -> Self {
+        Self { body, token }
+    }
+}
+
+impl<B: Body> Body for TrackedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The client, with the write time-out.
+pub(super) struct Io {
+    client: Client,
+    progress: Arc<Progress>,
+    /// Runs from when the client began to take nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Io {
+    pub(super) fn new(client: Client, progress: Arc<Progress>) -> Self {
+        Self { client, progress, stalled: None }
+    }
+
+    pub(super) fn into_client(self) -> Client {
+        self.client
+    }
+
+    /// Ends the wait of a write that made no progress for too long.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let timeout = self.client.app().config.connections.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let (transport, unread) = self.client.transport();
+        if unread.is_empty() {
+            return Pin::new(transport).poll_read(cx, buf);
+        }
+        let count = unread.len().min(buf.remaining());
+        buf.put_slice(&unread[..count]);
+        unread.advance(count);
+        if unread.is_empty() {
+            *unread = bytes::BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.progress.is_hypers_own() {
+            // Dropped, for our own answer to take its place.
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
+        let written = self.client.transport().0.poll_write_parts(cx, bufs);
+        self.progress.write_pending.store(written.is_pending(), Ordering::Relaxed);
+        if written.is_pending() {
+            return self.poll_stalled(cx);
+        }
+        self.stalled = None;
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.progress.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.client.transport().0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,65 @@
+//! What may still be added to a batch.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::batch::{BatchLimit, Entries};
+use super::entry::Entry;
+use super::format::Format;
+
+/// What may still be added to a batch: the one rule by which messages are counted against a limit.
+pub(crate) struct Budget {
+    format: &'static Format,
+    left: BatchLimit,
+    /// The offset of the last message that was added.
+    last: Option<u64>,
+}
+
+/// The messages of a batch: themselves, or their encodings.
+pub(crate) trait Body: Default {
+    /// Adds a message.
+    fn add(&mut self, entry: &Arc<Entry>, encoded: Bytes);
+}
+
+impl Budget {
+    pub(crate) fn new(format: &'static Format, limit: BatchLimit) -> Self {
+        Self { format, left: limit, last: None }
+    }
+
+    /// The offset of the last message that was added.
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.last
+    }
+
+    /// Adds messages as long as they fit. Returns whether all did.
+    pub(crate) fn fill<'a>(&mut self, body: &mut impl Body, entries: &mut dyn Iterator<Item = &'a Arc<Entry>>) -> bool {
+        for entry in entries {
+            let Some(encoded) = self.admit(entry) else { return false };
+            body.add(entry, encoded);
+        }
+        true
+    }
+
+    /// The encoding of a message that fits. The first one always does.
+    fn admit(&mut self, entry: &Entry) -> Option<Bytes> {
+        let first = self.last.is_none();
+        if self.left.messages == 0 && !first {
+            return None;
+        }
+        let encoded = entry.encoded(self.format);
+        if encoded.len() > self.left.bytes && !first {
+            return None;
+        }
+        self.left.messages = self.left.messages.saturating_sub(1);
+        self.left.bytes = self.left.bytes.saturating_sub(encoded.len());
+        self.last = Some(entry.offset());
+        Some(encoded)
+    }
+}
+
+impl Body for Entries {
+    fn add(&mut self, entry: &Arc<Entry>, _: Bytes) {
+        self.push(Arc::clone(entry));
+    }
+}

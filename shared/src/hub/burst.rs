@@ -1,0 +1,89 @@
+//! Messages that many subscribers read together, joined once.
+
+use std::iter::once;
+use std::ptr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::batch::BatchLimit;
+use super::budget::Budget;
+use super::entry::Entry;
+use super::format::Format;
+use super::joined::Joined;
+
+/// So many bursts are kept, for subscribers of several formats and patterns side by side.
+const KEPT: usize = 4;
+
+/// Messages that follow on each other, joined.
+#[derive(Debug, Clone)]
+pub(crate) struct Burst {
+    pub(crate) bytes: Bytes,
+    /// The offset of the last message.
+    pub(crate) last: u64,
+    /// There are more than the limit allowed.
+    pub(crate) more: bool,
+}
+
+/// What one burst has in common with another that is the same: messages neither change nor move.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BurstKey {
+    pub(crate) format: &'static Format,
+    pub(crate) limit: BatchLimit,
+    /// The number of the pattern's group. 0 for a topic: the first offset tells which.
+    pub(crate) group: u64,
+    /// The offset of the first message.
+    pub(crate) first: u64,
+    /// The offset that was read up to.
+    pub(crate) through: u64,
+}
+
+/// The latest bursts that somebody read, for those who are about to read the same: all who are woken together. They are
+/// few, so they take no more memory than a few reads.
+#[derive(Default)]
+pub(crate) struct Bursts {
+    oldest_first: Mutex<Vec<(BurstKey, Burst)>>,
+}
+
+impl BurstKey {
+    fn is(&self, other: &Self) -> bool {
+        let Self { format, limit, group, first, through } = *self;
+        ptr::eq(format, other.format)
+            && (limit, group, first, through) == (other.limit, other.group, other.first, other.through)
+    }
+}
+
+impl Bursts {
+    /// Joins entries, unless somebody has just read the same. `None` if there are no entries. `key` is called with the
+    /// offset of the first one.
+    pub(crate) fn read<'a>(
+        &self,
+        entries: &mut dyn Iterator<Item = &'a Arc<Entry>>,
+        key: impl FnOnce(u64) -> BurstKey,
+    ) -> Option<Burst> {
+        let first = entries.next()?;
+        let key = key(first.offset());
+        let Some(second) = entries.next() else {
+            return Some(Burst { bytes: first.encoded(key.format), last: first.offset(), more: false });
+        };
+        if let Some((_, burst)) = self.oldest_first.lock().iter().rfind(|(kept, _)| kept.is(&key)) {
+            return Some(burst.clone());
+        }
+        let mut budget = Budget::new(key.format, key.limit);
+        let mut joined = Joined::default();
+        let all = budget.fill(&mut joined, &mut once(first).chain(once(second)).chain(entries));
+        let last = budget.last().unwrap_or(first.offset());
+        let burst = Burst { bytes: joined.into(), last, more: !all };
+        self.keep(key, burst.clone());
+        Some(burst)
+    }
+
+    fn keep(&self, key: BurstKey, burst: Burst) {
+        let mut kept = self.oldest_first.lock();
+        if kept.len() == KEPT {
+            kept.remove(0);
+        }
+        kept.push((key, burst));
+    }
+}

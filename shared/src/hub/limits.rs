@@ -1,0 +1,14 @@
+//! How much history is held.
+
+use std::time::Duration;
+
+/// How much history is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// Messages in each topic, at least 1.
+    pub messages: usize,
+    /// The time for which a message is held.
+    pub age: Duration,
+    /// Bytes of memory in all topics together, the encodings of messages included. The newest message is always held.
+    pub bytes: usize,
+}
