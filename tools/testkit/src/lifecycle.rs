@@ -116,3 +116,18 @@ pub async fn the_version_and_every_flag_are_named<S: Service>() {
         assert!(exit.stdout.split_whitespace().any(|word| word == flag), "{flag} is not in {}", exit.stdout);
     }
 }
+
+/// Makes tests of what is the same for every service as a process: `lifecycle_behaviours!(Sse)`.
+#[macro_export]
+macro_rules! lifecycle_behaviours {
+    ($service:ty) => {
+        $crate::behaviours!($service:
+            lifecycle::an_early_signal_is_heeded,
+            lifecycle::a_second_signal_ends_the_process,
+            lifecycle::healthcheck_reports_whether_the_service_is_ready,
+            lifecycle::an_address_in_use_is_reported_with_its_flag,
+            lifecycle::flags_that_make_no_sense_are_refused,
+            lifecycle::the_version_and_every_flag_are_named,
+        );
+    };
+}
