@@ -66,7 +66,7 @@ async fn a_client_that_closes_its_side_after_its_request_is_still_answered() {
 }
 
 #[tokio::test]
-async fn a_poll_that_follows_another_request_is_held_and_answer_to() {
+async fn a_poll_that_follows_another_request_is_held_and_answered() {
     let server = spawn_app(&[]).await;
     let mut client = RawClient::connect(server.address()).await;
     for _ in 0..2 {

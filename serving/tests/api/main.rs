@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod answer;
+mod random_head;
 mod service;
 
 mod admission;
 mod bad_request;
 mod body;
 mod connection;
+mod differential;
 mod drain;
 mod head;
 mod health;

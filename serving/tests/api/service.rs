@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Parser;
 use serving::app::{App, ConfigError};
 use serving::config::CommonConfig;
-use serving::routes::Routes;
+use serving::routes::{MethodRoute, Routes};
 use serving::server::serve;
 use shared::backplane::Memory;
 use shared::cursor::Position;
@@ -45,8 +45,13 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(flags: &[&str]) -> Self {
+        Self::start_with(flags, vec![]).await
+    }
+
+    /// As [`Service::start`], with routes of a method.
+    pub(crate) async fn start_with(flags: &[&str], of_method: Vec<MethodRoute>) -> Self {
         let app = app(flags).unwrap();
-        let (served, routes) = (Arc::clone(&app), Routes::new(&app, vec![], &[]));
+        let (served, routes) = (Arc::clone(&app), Routes::new(&app, of_method, &[]));
         let server = Server::start(|listener, stop| serve(listener, served, routes, String::new(), stop)).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { server, app, client }
