@@ -43,16 +43,21 @@ async fn answers_to(service: &Service, pieces: &[&[u8]]) -> String {
     client.read_to_end().await
 }
 
-/// Leaves out what may differ: the date, the order of headers, and the version that an answer to HTTP/1.0 names (RFC 9110,
-/// section 6.2).
-fn comparable(answers: &str) -> Vec<Vec<String>> {
-    let comparable_part = |part: &str| {
-        let lines = part.split("\r\n").filter(|line| !line.starts_with("date: "));
-        let mut lines: Vec<_> = lines.map(|line| line.replace("HTTP/1.0 ", "HTTP/1.1 ")).collect();
-        lines.sort();
-        lines
+/// Compares answers, but for what may differ: the date, the order of headers, and in answers to HTTP/1.0 the version that
+/// they name (RFC 9110, section 6.2) and a `close` that goes without saying (RFC 9112, section 9.3).
+fn are_alike(whole: &str, in_pieces: &str) -> bool {
+    let to_http_1_0 = in_pieces.contains("HTTP/1.0 ");
+    let may_differ = |line: &str| line.starts_with("date: ") || to_http_1_0 && line == "connection: close";
+    let comparable = |answers: &str| -> Vec<Vec<String>> {
+        let part = |part: &str| {
+            let lines = part.split("\r\n").filter(|line| !may_differ(line));
+            let mut lines: Vec<_> = lines.map(|line| line.replace("HTTP/1.0 ", "HTTP/1.1 ")).collect();
+            lines.sort();
+            lines
+        };
+        answers.split("\r\n\r\n").map(part).collect()
     };
-    answers.split("\r\n\r\n").map(comparable_part).collect()
+    comparable(whole) == comparable(in_pieces)
 }
 
 #[test]
@@ -65,7 +70,7 @@ fn a_head_is_answered_alike_by_both_readers() {
         let (first, second) = head.split_at(cut.index(head.len().clamp(1, 20)));
         let whole = runtime.block_on(answers_to(&service, &[&head]));
         let in_pieces = runtime.block_on(answers_to(&service, &[first, second]));
-        if comparable(&whole) == comparable(&in_pieces) {
+        if are_alike(&whole, &in_pieces) {
             return Ok(());
         }
         let head = String::from_utf8_lossy(&head).into_owned();
@@ -83,4 +88,18 @@ async fn a_whole_head_and_one_in_pieces_are_read_by_different_readers() {
     let in_pieces = answers_to(&service, &[&head.as_bytes()[..5], &head.as_bytes()[5..]]).await;
     assert!(whole.starts_with("HTTP/1.1 200 "), "{whole}");
     assert!(in_pieces.starts_with("HTTP/1.0 200 "), "{in_pieces}");
+}
+
+#[tokio::test]
+async fn the_limit_of_a_head_is_the_same_for_both_readers() {
+    const LIMIT: usize = 16 * 1024;
+    let service = start().await;
+    let head = |value: &str| format!("GET {PATH} HTTP/1.1\r\nhost: test\r\nconnection: close\r\nx: {value}\r\n\r\n");
+    for length in LIMIT - 2..LIMIT + 3 {
+        let head = head(&"x".repeat(length - head("").len()));
+        let whole = answers_to(&service, &[head.as_bytes()]).await;
+        let in_pieces = answers_to(&service, &[&head.as_bytes()[..5], &head.as_bytes()[5..]]).await;
+        assert!(are_alike(&whole, &in_pieces), "{length} bytes: {whole} {in_pieces}");
+        assert_eq!(whole.starts_with("HTTP/1.1 200 "), length <= LIMIT, "{length} bytes: {whole}");
+    }
 }

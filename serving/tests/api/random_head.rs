@@ -62,6 +62,10 @@ pub(crate) fn random_head() -> impl Strategy<Value = Vec<u8>> {
         }
         bytes.extend(line_end.as_bytes());
         damages.iter().for_each(|damage| damage.change(&mut bytes));
+        // A head that never ends may be refused before its end or not, as hyper happens to read it.
+        if !bytes.ends_with(b"\r\n\r\n") {
+            bytes.extend(b"\r\n\r\n");
+        }
         bytes.extend(rest.as_bytes());
         bytes
     })
@@ -90,7 +94,8 @@ fn field() -> impl Strategy<Value = Vec<u8>> {
     let value = prop_oneof![
         4 => vec(0x20..0x7f_u8, 0..20),
         2 => vec(any::<u8>(), 0..10),
-        1 => (0..20_000_usize).prop_map(|length| vec![b'x'; length]),
+        // The whole head stays within the limit: beyond it, hyper's answer depends on how much it has read at once.
+        1 => (0..100_usize).prop_map(|length| vec![b'x'; length]),
     ];
     let name = prop_oneof![
         3 => vec(prop_oneof![Just(b'-'), 0x61..0x7b_u8, 0x41..0x5b_u8], 1..10),
