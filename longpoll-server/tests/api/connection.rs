@@ -69,7 +69,7 @@ async fn an_answer_before_a_held_poll_is_not_held_with_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_wants_its_connection_closed_is_obeyed() {
+async fn a_connection_is_closed_or_kept_as_the_client_asks() {
     let server = spawn_app(&[]).await;
     for (version, header, stays) in [
         ("1.1", "Connection: close\r\n", false),
@@ -86,8 +86,8 @@ async fn a_client_that_wants_its_connection_closed_is_obeyed() {
             client.send(&request).await;
             let answer = Answer::read(&mut client).await;
             if stays {
-                let said = (version == "1.0").then_some("keep-alive");
-                assert_eq!(answer.header("connection"), said, "{request}");
+                let option = (version == "1.0").then_some("keep-alive");
+                assert_eq!(answer.header("connection"), option, "{request}");
                 client.send(&request).await;
                 assert_eq!(Answer::read(&mut client).await.status, answer.status, "{request}");
             } else {

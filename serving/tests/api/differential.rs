@@ -79,7 +79,7 @@ fn a_head_is_answered_alike_by_both_readers() {
     alike.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// The version in an answer to HTTP/1.0 shows who has read the request.
+/// The version in an answer to HTTP/1.0 shows which reader it was.
 #[tokio::test]
 async fn a_whole_head_and_one_in_pieces_are_read_by_different_readers() {
     let service = start(&[]).await;

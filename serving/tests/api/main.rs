@@ -1,4 +1,4 @@
-//! What users rely on in every service, over real sockets.
+//! The promises of every service, over real sockets.
 
 #![allow(clippy::unwrap_used)]
 

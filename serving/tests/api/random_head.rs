@@ -94,7 +94,7 @@ fn field() -> impl Strategy<Value = Vec<u8>> {
     let value = prop_oneof![
         4 => vec(0x20..0x7f_u8, 0..20),
         2 => vec(any::<u8>(), 0..10),
-        // The whole head stays within the limit: beyond it, hyper's answer depends on how much it has read at once.
+        // The whole head stays within the limit: above it, hyper's answer depends on how much it has read at once.
         1 => (0..100_usize).prop_map(|length| vec![b'x'; length]),
     ];
     let name = prop_oneof![

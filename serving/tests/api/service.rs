@@ -1,4 +1,4 @@
-//! A bare service, with nothing but what all services have, and those who ask it.
+//! A bare service, with nothing but the common routes, and its clients.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -90,19 +90,19 @@ impl Service {
         answer.text("id")
     }
 
-    /// What these very bytes are answered, on a connection of their own. The server has to close it.
+    /// Sends bytes on a connection of their own, and returns the answer. The service has to close the connection.
     pub(crate) async fn raw(&self, bytes: impl AsRef<[u8]>) -> Answer {
         let mut client = self.connect().await;
         client.send(bytes).await;
         Answer::parse(&client.read_to_end().await)
     }
 
-    /// What a request without a body is answered. `headers` is empty, or lines that end with `\r\n`.
+    /// Sends a request without a body, and returns the answer. `headers` is empty, or lines that end with `\r\n`.
     pub(crate) async fn ask(&self, request: &str, headers: &str) -> Answer {
         self.raw(format!("{request} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n")).await
     }
 
-    /// What a publication is answered, whatever its headers and bytes.
+    /// Publishes any bytes with any headers, and returns the answer.
     pub(crate) async fn ask_post(&self, headers: &str, body: &[u8]) -> Answer {
         let length = body.len();
         let head = "POST /messages HTTP/1.1\r\nhost: test\r\nconnection: close\r\n";

@@ -11,7 +11,7 @@ testkit::behaviours!(Sse:
 );
 
 #[tokio::test]
-async fn a_client_that_is_released_is_told_when_to_come_back() {
+async fn a_client_that_is_released_gets_the_time_to_come_back() {
     let mut server = spawn_app(&["--drain", "1s"]).await;
     let (mut client, _) = open_raw(server.address(), "/events").await;
     begin_stop(&mut server).await;

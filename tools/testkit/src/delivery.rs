@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use crate::publish::{publish, publish_array, publish_each};
 use crate::service::{Follower, Received, Service};
 
-/// Has 200 clients follow `main` by these queries in turn, and checks that each receives each of 60 messages once and in
+/// Checks that each of 200 clients, which follow `main` by these queries in turn, receives each of 60 messages once and in
 /// order.
 pub async fn every_client_gets_every_message_once_in_order<S: Service>(queries: &[&str]) {
     const CLIENTS: usize = 200;

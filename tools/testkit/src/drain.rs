@@ -10,7 +10,7 @@ use crate::server::Server;
 use crate::service::{Follower, Service, Streaming};
 use crate::soon::soon;
 
-/// Has the service begin to stop, and waits until it is draining.
+/// Makes the service begin to stop, and waits until it is draining.
 pub async fn begin_stop(server: &mut Server) {
     server.begin_stop();
     let draining = async { while !get(server.address(), "/readyz").await.starts_with("HTTP/1.1 503 ") {} };

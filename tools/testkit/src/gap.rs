@@ -59,7 +59,7 @@ pub async fn a_gap_is_reported_to_a_client_that_was_cut_off_before_it<S: Service
 }
 
 /// A client that reads too slowly gets the message that was begun, then the gap, then the rest.
-pub async fn a_client_that_reads_too_slowly_is_told_of_its_gap<S: Streaming>() {
+pub async fn a_client_that_reads_too_slowly_gets_its_gap<S: Streaming>() {
     let server = S::start(&[&HUGE_ALLOWED[..], &["--history", "2", "--write-timeout", "1m"]].concat()).await;
     let mut client = S::hold(&server).await;
     let begun = publish(&server, "main", huge("x")).await;

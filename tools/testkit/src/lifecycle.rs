@@ -48,7 +48,7 @@ pub async fn a_signal_lets_clients_have_what_was_accepted<S: Streaming>() {
     }
 }
 
-/// A signal is heeded from the line of the log on that says that the service listens.
+/// A signal is heeded from the line of the log on that reports that the service listens.
 pub async fn an_early_signal_is_heeded<S: Service>() {
     for _ in 0..5 {
         let (process, _) = S::PROGRAM.start(&[]).await;
@@ -78,7 +78,7 @@ pub async fn healthcheck_reports_whether_the_service_is_ready<S: Service>() {
     assert!(exit.stderr.contains("shutting down"), "{exit:?}");
 }
 
-/// Where the address is in use, the error names the flag to change.
+/// The error about an address in use names the flag to change.
 pub async fn an_address_in_use_is_reported_with_its_flag<S: Service>() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("a bound listener has an address").to_string();
@@ -117,7 +117,7 @@ pub async fn the_version_and_every_flag_are_named<S: Service>() {
     }
 }
 
-/// Makes tests of what is the same for every service as a process: `lifecycle_behaviours!(Sse)`.
+/// Makes the tests of a process that are the same for every service: `lifecycle_behaviours!(Sse)`.
 #[macro_export]
 macro_rules! lifecycle_behaviours {
     ($service:ty) => {

@@ -11,12 +11,12 @@ use crate::soon::soon;
 /// Publishes a text and returns its id.
 ///
 /// # Panics
-/// As all that follow, when the service does not take it.
+/// When the service does not take it, as the functions that follow.
 pub async fn publish(server: &Server, topic: &str, text: impl Into<String>) -> String {
     publish_at(server.address(), topic, text).await
 }
 
-/// As [`publish`], where the service is known by its address alone.
+/// Publishes a text to the service at an address and returns the text's id.
 pub async fn publish_at(address: SocketAddr, topic: &str, text: impl Into<String>) -> String {
     let request = Client::new().post(format!("http://{address}/messages?topic={topic}")).body(text.into());
     let answer = soon(async { request.send().await?.error_for_status()?.json().await }).await;

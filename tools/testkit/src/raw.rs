@@ -1,4 +1,4 @@
-//! A client that sends just the bytes it is told to, for what well-behaved clients never do.
+//! A client that sends any bytes, as well-behaved clients never would.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,12 +21,13 @@ impl RawClient {
     /// Connects.
     ///
     /// # Panics
-    /// As all that follow, when the server does not play along in time.
+    /// When the server does not listen, as the functions that follow when it does not do its part in time.
     pub async fn connect(address: SocketAddr) -> Self {
         Self { stream: soon(TcpStream::connect(address)).await.expect("the server listens"), read: Vec::new() }
     }
 
-    /// Connects with a receive buffer as small as the system allows, so that not reading is soon felt by the server.
+    /// Connects with a receive buffer as small as the system allows, so that a client that does not read soon blocks the
+    /// server.
     pub async fn connect_narrow(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(1).expect("a small buffer");

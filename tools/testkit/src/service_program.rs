@@ -33,7 +33,7 @@ impl ServiceProgram {
     /// Starts the service on a free port, without a ticker, and returns the address on which it listens.
     ///
     /// # Panics
-    /// As the functions that follow, when the service does not do its part in time.
+    /// When the service does not do its part in time.
     pub async fn start(&self, flags: &[&str]) -> (Process, SocketAddr) {
         let quiet = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0"];
         let mut process = Process::start(self.path, &[&quiet, flags].concat());

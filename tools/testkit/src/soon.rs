@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-/// How long anything may take before a test gives up on it. It is never waited for in full where things go well.
+/// The time after which a test gives up on anything. It never passes in full where things go well.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Awaits something that has to come.

@@ -13,7 +13,7 @@ testkit::behaviours!(Feed:
 );
 
 #[tokio::test]
-async fn the_echo_is_closed_with_1012_and_takes_nobody_new() {
+async fn the_echo_is_closed_with_1012_and_takes_no_new_client() {
     let mut server = spawn_app(&["--drain", "1s"]).await;
     let mut echo = Ws::open(&server, "/").await;
     begin_stop(&mut server).await;
@@ -31,7 +31,7 @@ async fn a_feed_that_publishes_while_the_service_drains_is_refused() {
     let mut server = spawn_app(&["--drain", "1h"]).await;
     let (mut feed, _) = Ws::feed(server.address(), "/feed").await;
     begin_stop(&mut server).await;
-    let answer = feed.say(json!({ "type": "publish", "text": "too late", "key": "k" })).await;
+    let answer = feed.ask(json!({ "type": "publish", "text": "too late", "key": "k" })).await;
     assert_eq!((&answer["type"], &answer["error"]), (&json!("error"), &json!("draining")), "{answer}");
     assert_eq!(answer["key"], "k");
 }

@@ -8,7 +8,7 @@ use crate::helpers::{Ws, spawn_app};
 use crate::raw::{BINARY, FIN, PING, PONG, TEXT, frame, handshake, open, read_frame};
 
 #[tokio::test]
-async fn a_text_comes_back_with_the_words_of_old_before_it() {
+async fn a_text_comes_back_after_the_usual_prefix() {
     let server = spawn_app(&[]).await;
     let mut ws = Ws::open(&server, "/").await;
     for (text, reply) in
@@ -30,7 +30,7 @@ async fn a_binary_message_comes_back_unchanged() {
 }
 
 #[tokio::test]
-async fn what_is_put_before_a_text_can_be_changed_and_left_out() {
+async fn the_prefix_can_be_changed_and_left_out() {
     for prefix in ["", "you said: "] {
         let server = spawn_app(&["--reply-prefix", prefix]).await;
         let mut ws = Ws::open(&server, "/").await;
@@ -40,7 +40,7 @@ async fn what_is_put_before_a_text_can_be_changed_and_left_out() {
 }
 
 #[tokio::test]
-async fn everyone_is_answered_what_they_said_themselves() {
+async fn every_client_gets_the_echo_of_its_own_messages() {
     let server = spawn_app(&[]).await;
     let (mut one, mut two) = (Ws::open(&server, "/").await, Ws::open(&server, "/").await);
     one.send("1").await;
@@ -61,7 +61,7 @@ async fn a_browser_that_does_not_upgrade_gets_the_page() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_with_what_it_holds() {
+async fn a_ping_is_answered_with_its_payload() {
     let server = spawn_app(&[]).await;
     let mut ws = Ws::open(&server, "/").await;
     ws.send(Message::Ping("are you there?".into())).await;

@@ -12,7 +12,7 @@ testkit::behaviours!(Feed:
 );
 
 #[tokio::test]
-async fn the_feed_without_an_upgrade_says_what_it_speaks() {
+async fn the_feed_without_an_upgrade_names_the_one_it_needs() {
     let server = spawn_app(&[]).await;
     let response = soon(Client::new().get(server.url("/feed")).send()).await.unwrap();
     let header = |name: &str| response.headers()[name].to_str().unwrap().to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Signs of life, and what becomes of those who give none.
+//! Heartbeats, and clients that do not answer them.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ async fn a_client_that_gets_messages_and_answers_no_ping_is_closed_all_the_same(
 }
 
 #[tokio::test]
-async fn a_client_that_was_slow_to_read_and_answers_then_is_not_taken_for_dead() {
+async fn a_client_that_was_slow_to_read_and_answers_then_does_not_count_as_dead() {
     let server = spawn_app(&[&HUGE_ALLOWED[..], &["--heartbeat", "1s", "--write-timeout", "1m"]].concat()).await;
     let mut slow = open(server.address(), "/feed").await;
     read_frame(&mut slow).await;

@@ -138,9 +138,9 @@ impl Ws {
         soon(self.0.send(message.into())).await.unwrap();
     }
 
-    /// Has the feed publish, and returns its answer. No message may come in between.
-    pub(crate) async fn say(&mut self, said: Value) -> Value {
-        self.send(said.to_string()).await;
+    /// Sends a frame to the feed and returns its answer. No message may come in between.
+    pub(crate) async fn ask(&mut self, frame: Value) -> Value {
+        self.send(frame.to_string()).await;
         self.json().await
     }
 
@@ -182,9 +182,9 @@ impl Ws {
         while let Some(Ok(_)) = soon(self.0.next()).await {}
     }
 
-    /// As [`Ws::closed`], for the code alone.
+    /// The code of the close frame that the service sends next.
     pub(crate) async fn close_code(&mut self) -> u16 {
-        self.closed().await.expect("it says why").code.into()
+        self.closed().await.expect("a close frame has a code").code.into()
     }
 }
 
