@@ -1,16 +1,16 @@
 //! The routes of the service.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serving::app::App;
-use serving::routes::{Asset, MethodRoute, Routes, Upgrade};
+use serving::routes::{Asset, IndexPage, MethodRoute, Routes, Upgrade};
 
 use crate::poll::Poll;
 
-const ASSETS: &[Asset] = &[
-    Asset { path: "/", content: include_str!("../assets/index.html") },
-    Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
-];
+const INDEX: IndexPage =
+    IndexPage { method: "poll", port: "3000", form: "", card: "", commands: include_str!("../assets/commands.html") };
+
+static HTML: LazyLock<String> = LazyLock::new(|| INDEX.html());
 
 pub(crate) fn routes(app: &Arc<App>, poll: &Arc<Poll>) -> Routes {
     let polls = {
@@ -20,5 +20,9 @@ pub(crate) fn routes(app: &Arc<App>, poll: &Arc<Poll>) -> Routes {
             async move { poll.answer(request).await }
         })
     };
-    Routes::new(app, vec![polls], ASSETS)
+    let assets = [
+        Asset { path: "/", content: &HTML },
+        Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
+    ];
+    Routes::new(app, vec![polls], &assets)
 }

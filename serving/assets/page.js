@@ -1,4 +1,4 @@
-// What the pages share: the state badge, the list of messages, publishing, and the index pages' wiring.
+// The parts that the pages share: the state badge, the list of messages, publishing, and the index pages' wiring.
 
 import { clockTime, milliseconds, number, say, translate } from "./text.js";
 
@@ -28,7 +28,7 @@ export function stateBadge(element) {
   };
 }
 
-/** The list of messages, newest on top. A message seen twice is shown once. */
+/** The list of messages, newest on top. A message that comes twice is shown once. */
 export class MessageList {
   #list;
   #limit;
@@ -220,7 +220,7 @@ export function startPage({ connect, carriesTime = true }) {
     if (!detail.cut) explain(connection);
   }
 
-  // A browser hides why a WebSocket or an EventSource was refused; a plain request for the same is told.
+  // A browser hides why a WebSocket or an EventSource was refused; a plain request for the same gets the reason.
   async function explain(refused) {
     const address = new URL("messages", base);
     for (const name of followed.topic) address.searchParams.append("topic", name);

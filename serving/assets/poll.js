@@ -4,7 +4,7 @@
 // `url` is the service's base, `topic` one topic or several, `since` where to begin (default: now).
 // `onState(state, detail)`: "connecting", "open", "waiting" (detail: `until`, in ms of Date.now, `cut`, whether
 // a working connection was lost, and the server's `message`, if it gave one), "closed".
-// `onTraffic` is told of `requests` and `bytes`.
+// `onTraffic` gets the `requests` and `bytes` of each step.
 
 const LONGEST_PAUSE = 30; // seconds
 const LONGEST_HOLD = 65_000; // ms: more than any server may hold, so the connection must be dead
@@ -94,7 +94,7 @@ function answerSize(response, body) {
   return utf8.encode(`${head}\r\n${body}`).length;
 }
 
-/** What the server says to a person in an error; nothing if it was not the service that answered. */
+/** The message of an error for a person; nothing if it was not the service that answered. */
 function reason(body) {
   try {
     return JSON.parse(body).message;

@@ -1,12 +1,12 @@
 // A client of the Server-Sent Events method: EventSource reads `/events` and, after a cut, comes back by
-// itself with the last id it saw. This adds what EventSource leaves to its user: a known beginning, and a
+// itself with the last id that it received. This adds what EventSource leaves to its user: a known beginning, and a
 // new attempt when it has given up.
 //
 // `url` is the service's base, `topic` one topic or several, `since` where to begin (default: now), `events`
 // the names to listen for beside unnamed messages: EventSource passes on no name it was not asked for.
 // `onState(state, detail)`: "connecting", "open", "waiting" (detail: `cut`, whether a working connection was
 // lost, and `until`, in ms of Date.now, unless the browser keeps that to itself), "closed".
-// `onTraffic` is told of `requests` and `bytes`.
+// `onTraffic` gets the `requests` and `bytes` of each step.
 
 const LONGEST_PAUSE = 30; // seconds
 
@@ -113,7 +113,7 @@ async function position(address) {
   throw Object.assign(new Error(response.statusText), { retryAfter });
 }
 
-/** The gap an event tells of; nothing if it is a message that merely bears that name. */
+/** The gap that an event reports; nothing if it is a message that merely bears that name. */
 function gapIn(event) {
   try {
     const gap = JSON.parse(event.data);

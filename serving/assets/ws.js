@@ -2,7 +2,7 @@
 //
 // `url` is the service's base, `topic` one topic or several, `since` where to begin (default: now).
 // `onState(state, detail)`: "connecting", "open", "waiting" (detail: `until`, in ms of Date.now, and
-// `cut`, whether a working connection was lost), "closed". `onTraffic` is told of `requests` and `bytes`.
+// `cut`, whether a working connection was lost), "closed". `onTraffic` gets `requests` and `bytes`.
 
 const LONGEST_PAUSE = 30; // seconds
 const ACK_WITHIN = 60_000; // the server remembers a key for two minutes; later a repeat could double

@@ -2,10 +2,11 @@
 //!
 //! - `table`: all routes of a service
 //! - `method`: the routes of its own method; `route`: how a route is declared
-//! - `messages`, with `body`, `health`, `pages`: the routes that all services have
+//! - `messages`, with `body`, `health`, `pages`, with `index`: the routes that all services have
 
 mod body;
 mod health;
+mod index;
 mod json;
 mod messages;
 mod method;
@@ -13,6 +14,7 @@ mod pages;
 mod route;
 mod table;
 
+pub use index::IndexPage;
 pub(crate) use method::Answered;
 pub use method::MethodRoute;
 pub use pages::Asset;

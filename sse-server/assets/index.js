@@ -1,5 +1,5 @@
 import { startPage } from "./page.js";
 import { connect } from "./sse.js";
 
-// An event is an id, perhaps a name, and the text: when it was published is not in it.
+// An event is an id, perhaps a name, and the text: it does not have the time of its publication.
 startPage({ connect, carriesTime: false });

@@ -1,21 +1,30 @@
 //! The routes of the service.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serving::app::App;
-use serving::routes::{Asset, MethodRoute, Routes, Upgrade};
+use serving::routes::{Asset, IndexPage, MethodRoute, Routes, Upgrade};
 
 use crate::stream;
 
-const ASSETS: &[Asset] = &[
-    Asset { path: "/", content: include_str!("../assets/index.html") },
-    Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
-];
+const INDEX: IndexPage = IndexPage {
+    method: "sse",
+    port: "3001",
+    form: include_str!("../assets/form.html"),
+    card: "",
+    commands: include_str!("../assets/commands.html"),
+};
+
+static HTML: LazyLock<String> = LazyLock::new(|| INDEX.html());
 
 pub(crate) fn routes(app: &Arc<App>) -> Routes {
     let events = {
         let app = Arc::clone(app);
         MethodRoute::new("/events", Upgrade::Refused, move |request| stream::events(Arc::clone(&app), request))
     };
-    Routes::new(app, vec![events], ASSETS)
+    let assets = [
+        Asset { path: "/", content: &HTML },
+        Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
+    ];
+    Routes::new(app, vec![events], &assets)
 }

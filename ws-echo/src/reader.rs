@@ -66,8 +66,8 @@ impl Reader {
         }
     }
 
-    /// As [`Reader::push`] and then [`Reader::next`], but reads frames where they are: a message that came whole is
-    /// copied once, and nothing else is allocated for it.
+    /// Does [`Reader::push`] and then [`Reader::next`], but reads frames in place: a message that came whole is copied
+    /// once, and nothing else is allocated for it.
     ///
     /// # Errors
     /// As [`Reader::next`].

@@ -1,16 +1,21 @@
 //! The routes of the service.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serving::app::App;
-use serving::routes::{Asset, MethodRoute, Routes, Upgrade};
+use serving::routes::{Asset, IndexPage, MethodRoute, Routes, Upgrade};
 
 use crate::{echo, feed};
 
-const ASSETS: &[Asset] = &[
-    Asset { path: "/", content: include_str!("../assets/index.html") },
-    Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
-];
+const INDEX: IndexPage = IndexPage {
+    method: "ws",
+    port: "8080",
+    form: "",
+    card: include_str!("../assets/card.html"),
+    commands: include_str!("../assets/commands.html"),
+};
+
+static HTML: LazyLock<String> = LazyLock::new(|| INDEX.html());
 
 pub(crate) fn routes(app: &Arc<App>, reply_prefix: Arc<str>) -> Routes {
     let feed = {
@@ -24,5 +29,9 @@ pub(crate) fn routes(app: &Arc<App>, reply_prefix: Arc<str>) -> Routes {
             echo::open(Arc::clone(&app), request, Arc::clone(&reply_prefix))
         })
     };
-    Routes::new(app, vec![feed, echo], ASSETS)
+    let assets = [
+        Asset { path: "/", content: &HTML },
+        Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
+    ];
+    Routes::new(app, vec![feed, echo], &assets)
 }

@@ -1,8 +1,8 @@
 //! A poll leaves its connection ready for the next one.
 
-use testkit::{RawClient, soon};
+use testkit::{HUGE, HUGE_ALLOWED, RawClient, huge, publish, soon};
 
-use crate::helpers::{Answer, HUGE, HUGE_ALLOWED, ask, cursor, hold, publish, settle, spawn_app, texts};
+use crate::helpers::{Answer, ask, cursor, hold, settle, spawn_app, texts};
 
 #[tokio::test]
 async fn many_polls_go_over_one_connection() {
@@ -69,7 +69,7 @@ async fn an_answer_before_a_held_poll_is_not_held_with_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_wants_its_connection_closed_is_obeyed() {
+async fn a_connection_is_closed_or_kept_as_the_client_asks() {
     let server = spawn_app(&[]).await;
     for (version, header, stays) in [
         ("1.1", "Connection: close\r\n", false),
@@ -86,8 +86,8 @@ async fn a_client_that_wants_its_connection_closed_is_obeyed() {
             client.send(&request).await;
             let answer = Answer::read(&mut client).await;
             if stays {
-                let said = (version == "1.0").then_some("keep-alive");
-                assert_eq!(answer.header("connection"), said, "{request}");
+                let option = (version == "1.0").then_some("keep-alive");
+                assert_eq!(answer.header("connection"), option, "{request}");
                 client.send(&request).await;
                 assert_eq!(Answer::read(&mut client).await.status, answer.status, "{request}");
             } else {
@@ -106,7 +106,7 @@ async fn a_client_that_takes_nothing_is_cut_off_while_others_go_on() {
     let server = spawn_app(&[&HUGE_ALLOWED[..], &["--write-timeout", "2s"]].concat()).await;
     let mut was_held = hold(&server, "since=now").await;
     let mut reads = hold(&server, "since=now").await;
-    publish(&server, "main", "x".repeat(HUGE)).await;
+    publish(&server, "main", huge("x")).await;
     let mut at_once = hold(&server, "since=earliest").await;
     assert_eq!(texts(&Answer::read(&mut reads).await.json())[0].len(), HUGE);
     for stalled in [&mut was_held, &mut at_once] {

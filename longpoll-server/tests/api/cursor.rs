@@ -1,10 +1,11 @@
-//! Polls with a cursor: what comes after it, at once or as soon as there is something.
+//! Polls with a cursor: the messages after it, at once or as soon as there are some.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use testkit::{publish, publish_array, publish_each};
 
-use crate::helpers::{Answer, ask, cursor, hold, poll, publish, publish_array, publish_each, settle, spawn_app, texts};
+use crate::helpers::{Answer, ask, cursor, hold, poll, settle, spawn_app, texts};
 
 #[tokio::test]
 async fn what_is_there_is_answered_at_once() {
@@ -23,12 +24,12 @@ async fn what_is_there_is_answered_at_once() {
 #[tokio::test]
 async fn a_poll_that_finds_nothing_is_held_until_there_is_something() {
     let server = spawn_app(&[]).await;
-    let seen = publish(&server, "main", "seen").await;
+    let last = publish(&server, "main", "last").await;
     let mut now = hold(&server, "since=now").await;
-    let mut at = hold(&server, &format!("since={seen}&topic=main")).await;
-    let mut wild = hold(&server, &format!("since={seen}&topic=other&topic=m*&topic=*")).await;
+    let mut at = hold(&server, &format!("since={last}&topic=main")).await;
+    let mut wild = hold(&server, &format!("since={last}&topic=other&topic=m*&topic=*")).await;
     assert_eq!(Answer::read(&mut wild).await.status, 400, "half a token is no wildcard");
-    let mut wild = hold(&server, &format!("since={seen}&topic=other&topic=*")).await;
+    let mut wild = hold(&server, &format!("since={last}&topic=other&topic=*")).await;
     publish(&server, "a.b", "not followed").await;
     settle(&server).await;
     let id = publish(&server, "main", "news").await;
@@ -44,15 +45,15 @@ async fn a_poll_that_finds_nothing_is_held_until_there_is_something() {
 #[tokio::test]
 async fn a_poll_that_runs_out_of_time_has_the_shape_of_any_other() {
     let server = spawn_app(&["--hold", "100ms"]).await;
-    let seen = publish(&server, "main", "seen").await;
+    let last = publish(&server, "main", "last").await;
     for (query, millis) in [("", 80), ("&wait=0", 0), ("&wait=0.2", 200), ("&wait=150ms", 150)] {
         let asked = Instant::now();
-        let response = ask(&server, &format!("since={seen}{query}")).await;
+        let response = ask(&server, &format!("since={last}{query}")).await;
         assert!(asked.elapsed() >= Duration::from_millis(millis), "{query:?} was not held");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["cache-control"], "no-store");
         let page: Value = response.json().await.unwrap();
-        assert_eq!(page, json!({ "messages": [], "cursor": seen, "more": false, "gap": null }));
+        assert_eq!(page, json!({ "messages": [], "cursor": last, "more": false, "gap": null }));
     }
 }
 
@@ -65,7 +66,7 @@ async fn a_poll_that_finds_nothing_moves_the_client_on_past_what_it_does_not_fol
 }
 
 #[tokio::test]
-async fn a_page_says_whether_there_is_more() {
+async fn a_page_has_a_flag_for_more() {
     let server = spawn_app(&[]).await;
     publish_each(&server, "main", &["1", "2", "3", "4", "5"]).await;
     let mut since = "earliest".to_owned();
@@ -95,7 +96,7 @@ async fn a_burst_comes_in_one_answer() {
 }
 
 #[tokio::test]
-async fn a_message_with_an_event_name_tells_it() {
+async fn a_message_with_an_event_name_has_it_in_the_page() {
     let server = spawn_app(&[]).await;
     let body = json!({ "text": "a \"b\"\n你好", "event": "news" });
     let request = reqwest::Client::new().post(server.url("/messages")).json(&body);

@@ -1,21 +1,16 @@
-//! The end: everything accepted is delivered, everyone is released.
+//! The end: everything accepted is delivered, every client is released.
 
 use serde_json::{Value, json};
-use testkit::{RawClient, Server, get, soon};
+use testkit::{RawClient, assert_refused, begin_stop, publish};
 
-use crate::helpers::{Answer, ask, assert_refused, cursor, hold, poll, publish, settle, spawn_app, texts};
+use crate::helpers::{Answer, LongPolling, ask, cursor, hold, poll, settle, spawn_app, texts};
 
-/// Has the service begin to stop, and waits until it says so.
-async fn begin_stop(server: &mut Server) {
-    server.begin_stop();
-    let draining = async { while !get(server.address(), "/readyz").await.starts_with("HTTP/1.1 503 ") {} };
-    soon(draining).await;
-}
+testkit::behaviours!(LongPolling: drain::a_service_without_clients_stops_at_once);
 
 #[tokio::test]
 async fn held_polls_are_answered_early_and_their_connections_closed() {
     let mut server = spawn_app(&["--drain", "2s"]).await;
-    let seen = publish(&server, "main", "seen").await;
+    let read = publish(&server, "main", "read").await;
     poll(&server, "").await;
     let mut held = Vec::new();
     for n in 0..50 {
@@ -27,7 +22,7 @@ async fn held_polls_are_answered_early_and_their_connections_closed() {
         assert_eq!(answer.header("connection"), Some("close"));
         if n % 2 == 0 {
             assert_eq!(answer.status, 200);
-            assert_eq!(answer.json(), json!({ "messages": [], "cursor": seen, "more": false, "gap": null }));
+            assert_eq!(answer.json(), json!({ "messages": [], "cursor": read, "more": false, "gap": null }));
         } else {
             assert_eq!(answer.status, 204);
         }
@@ -37,7 +32,7 @@ async fn held_polls_are_answered_early_and_their_connections_closed() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_is_delivered_to_who_is_held() {
+async fn what_was_accepted_is_delivered_to_held_polls() {
     let mut server = spawn_app(&["--drain", "2s"]).await;
     let mut held = Vec::new();
     for _ in 0..50 {
@@ -52,7 +47,7 @@ async fn what_was_accepted_is_delivered_to_who_is_held() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_going_holds_nobody_new_and_gives_what_it_has() {
+async fn a_service_that_is_draining_holds_no_new_poll_and_gives_what_it_has() {
     let mut server = spawn_app(&["--drain", "1h"]).await;
     let _held = hold(&server, "topic=quiet").await;
     let id = publish(&server, "main", "accepted").await;
@@ -68,7 +63,7 @@ async fn a_service_that_is_going_holds_nobody_new_and_gives_what_it_has() {
 }
 
 #[tokio::test]
-async fn every_answer_while_going_is_the_last_on_its_connection() {
+async fn every_answer_while_draining_is_the_last_on_its_connection() {
     let mut server = spawn_app(&["--drain", "1h"]).await;
     let mut idle = RawClient::connect(server.address()).await;
     idle.send("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
@@ -77,7 +72,7 @@ async fn every_answer_while_going_is_the_last_on_its_connection() {
     let mut one = hold(&server, "wait=0.5").await;
     settle(&server).await;
     begin_stop(&mut server).await;
-    assert_eq!(idle.read_to_end().await, "", "who asks for nothing is let go at once");
+    assert_eq!(idle.read_to_end().await, "", "a client that asks for nothing is released at once");
     for (client, status) in [(&mut page, 200), (&mut one, 204)] {
         let answer = Answer::read(client).await;
         assert_eq!(answer.status, status);

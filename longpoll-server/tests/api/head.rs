@@ -1,12 +1,12 @@
 //! A request is answered alike whether its head comes whole or in pieces, which go different ways through the service. (Only
 //! the version that an answer to HTTP/1.0 bears differs, and either is right: RFC 9110, section 6.2.)
 
-use testkit::{RawClient, Server};
+use testkit::{RawClient, Server, publish};
 
-use crate::helpers::{hold, publish, settle, spawn_app};
+use crate::helpers::{hold, settle, spawn_app};
 
-/// What a request is answered, without what differs by nature: the order of the headers, and the time.
-async fn answered(server: &Server, pieces: &[&str]) -> (String, Vec<String>, String) {
+/// The answer to a request, without what differs by nature: the order of the headers, and the time.
+async fn answer_to(server: &Server, pieces: &[&str]) -> (String, Vec<String>, String) {
     let mut client = RawClient::connect(server.address()).await;
     for piece in pieces {
         client.send(piece).await;
@@ -41,15 +41,15 @@ async fn an_answer_does_not_depend_on_how_the_head_comes() {
         ("HEAD /poll?since=earliest HTTP/1.1", "", 405),
     ] {
         let rest = format!("host: test\r\n{headers}connection: close\r\n\r\n");
-        let whole = answered(&server, &[&format!("{line}\r\n{rest}")]).await;
+        let whole = answer_to(&server, &[&format!("{line}\r\n{rest}")]).await;
         assert!(whole.0.contains(&format!(" {status} ")), "{line} {headers:?}: {whole:?}");
         let (first, second) = line.split_at(6);
-        assert_eq!(answered(&server, &[first, &format!("{second}\r\n{rest}")]).await, whole, "{line} {headers:?}");
+        assert_eq!(answer_to(&server, &[first, &format!("{second}\r\n{rest}")]).await, whole, "{line} {headers:?}");
     }
 }
 
 #[tokio::test]
-async fn who_asks_and_closes_its_side_is_still_answered() {
+async fn a_client_that_closes_its_side_after_its_request_is_still_answered() {
     let server = spawn_app(&[]).await;
     publish(&server, "main", "m").await;
     for pieces in [

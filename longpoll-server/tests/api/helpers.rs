@@ -1,18 +1,89 @@
 //! Starting the service, publishing to it, and polling it.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
 use clap::Parser;
 use longpoll_server::Config;
-use reqwest::{Client, Response};
-use serde_json::{Value, json};
-use testkit::{RawClient, Server, get, soon};
-pub(crate) use testkit::{publish, publish_each};
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, get, soon};
 
-/// A text that does not fit between a server and a client that reads nothing, whatever the system buffers.
-pub(crate) const HUGE: usize = 6 << 20;
+/// The service, for the tests that are the same for every service.
+pub(crate) struct LongPolling;
 
-/// What the service is started with where [`HUGE`] texts are published.
-pub(crate) const HUGE_ALLOWED: [&str; 6] =
-    ["--max-message-bytes", "8MiB", "--max-body-bytes", "8MiB", "--history-bytes", "128MiB"];
+impl Service for LongPolling {
+    const PROGRAM: ServiceProgram = ServiceProgram {
+        path: env!("CARGO_BIN_EXE_longpoll-server"),
+        name: "longpoll-server",
+        version: env!("CARGO_PKG_VERSION"),
+        own_flags: &["--hold"],
+    };
+
+    type Follower = Poller;
+
+    async fn start(flags: &[&str]) -> Server {
+        spawn_app(flags).await
+    }
+
+    fn request(address: SocketAddr, query: &str) -> RequestBuilder {
+        Client::new().get(format!("http://{address}/poll?{query}"))
+    }
+
+    async fn follow(address: SocketAddr, query: &str) -> Poller {
+        let (since, query): (Vec<_>, Vec<_>) = query.split('&').partition(|pair| pair.starts_with("since="));
+        let query = query.join("&");
+        let since = match since[..] {
+            [] => Self::position(address, &query, "now").await,
+            [since, ..] => since["since=".len()..].to_owned(),
+        };
+        Poller { address, query, since, received: VecDeque::new() }
+    }
+
+    /// A cursor that was given is the position until the first answer.
+    async fn position(address: SocketAddr, topics: &str, since: &str) -> String {
+        if since != "now" {
+            return since.to_owned();
+        }
+        let page = soon(Self::request(address, &format!("{topics}&since=now&wait=0")).send()).await.unwrap();
+        cursor(&soon(page.json()).await.unwrap()).to_owned()
+    }
+
+    async fn hold(server: &Server) -> RawClient {
+        hold(server, "since=now").await
+    }
+}
+
+/// A client that polls, each time from the cursor of the answer before.
+pub(crate) struct Poller {
+    address: SocketAddr,
+    query: String,
+    since: String,
+    /// The part of the last page that has not been taken.
+    received: VecDeque<Received>,
+}
+
+impl Follower for Poller {
+    async fn next(&mut self) -> Received {
+        loop {
+            if let Some(received) = self.received.pop_front() {
+                return received;
+            }
+            let request = LongPolling::request(self.address, &format!("{}&since={}", self.query, self.since));
+            let page = soon(async { request.send().await?.error_for_status()?.json::<Value>().await }).await.unwrap();
+            let field = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
+            let gap = Some(&page["gap"]).filter(|gap| !gap.is_null());
+            self.received.extend(
+                gap.map(|gap| Received::gap(&field(gap, "reason"), &field(gap, "since"), &field(gap, "cursor"))),
+            );
+            let messages = page["messages"].as_array().unwrap();
+            self.received.extend(
+                messages.iter().map(|message| Received::message(&field(message, "id"), &field(message, "text"))),
+            );
+            self.since = cursor(&page).to_owned();
+        }
+    }
+}
 
 /// Starts the service with these flags, and without a ticker unless they ask for one.
 pub(crate) async fn spawn_app(args: &[&str]) -> Server {
@@ -21,17 +92,9 @@ pub(crate) async fn spawn_app(args: &[&str]) -> Server {
     Server::start(|listener, stop| longpoll_server::run(listener, config, stop)).await
 }
 
-/// Publishes texts, appended together, and returns their ids.
-pub(crate) async fn publish_array(server: &Server, topic: &str, texts: &[&str]) -> Vec<String> {
-    let messages: Value = texts.iter().map(|text| json!({ "text": text })).collect();
-    let request = Client::new().post(server.url(&format!("/messages?topic={topic}"))).json(&messages);
-    let answer: Vec<Value> = soon(async { request.send().await?.error_for_status()?.json().await }).await.unwrap();
-    answer.iter().map(|placed| placed["id"].as_str().unwrap().to_owned()).collect()
-}
-
 /// Polls, on a connection of its own.
 pub(crate) async fn ask(server: &Server, query: &str) -> Response {
-    soon(Client::new().get(server.url(&format!("/poll?{query}"))).send()).await.unwrap()
+    soon(LongPolling::request(server.address(), query).send()).await.unwrap()
 }
 
 /// Polls for a page, or for one message where the query has no `since`.
@@ -98,13 +161,4 @@ impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
-}
-
-/// Checks that an answer is a refusal that a program and a person can read.
-pub(crate) async fn assert_refused(response: Response, status: u16, error: &str) {
-    assert_eq!(response.headers()["content-type"], "application/json");
-    let got = response.status().as_u16();
-    let body: Value = soon(response.json()).await.unwrap();
-    assert_eq!((got, body["error"].as_str().unwrap_or_default()), (status, error), "{body}");
-    assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
 }

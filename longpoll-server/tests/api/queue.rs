@@ -7,11 +7,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::Value;
-use testkit::soon;
+use testkit::{publish, publish_array, publish_each, soon};
 
-use crate::helpers::{
-    Answer, ask, assert_nothing_queued, hold, poll, publish, publish_array, publish_each, settle, spawn_app,
-};
+use crate::helpers::{Answer, ask, assert_nothing_queued, hold, poll, settle, spawn_app};
 
 #[tokio::test]
 async fn a_queued_message_is_answered_at_once_and_taken_once() {
@@ -83,13 +81,13 @@ async fn a_caller_that_went_away_while_held_consumes_nothing() {
         let id = publish(&server, "main", format!("{round}")).await;
         assert_eq!(poll(&server, "wait=0").await["id"], id);
     }
-    // One who stays is answered all the same, and the message is not queued as well.
+    // A client that stays is answered all the same, and the message is not queued as well.
     let gone = hold(&server, "").await;
     let mut stays = hold(&server, "").await;
     drop(gone);
     settle(&server).await;
-    publish(&server, "main", "for who stays").await;
-    assert_eq!(Answer::read(&mut stays).await.json()["text"], "for who stays");
+    publish(&server, "main", "for the client that stays").await;
+    assert_eq!(Answer::read(&mut stays).await.json()["text"], "for the client that stays");
     assert_nothing_queued(&server).await;
 }
 
@@ -104,7 +102,7 @@ async fn nothing_within_the_hold_time_is_204() {
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert!(!response.headers().contains_key("content-length"), "RFC 9110 forbids it");
     }
-    // Who was not answered has taken nothing.
+    // A client that was not answered has taken nothing.
     publish(&server, "main", "later").await;
     assert_eq!(poll(&server, "").await["text"], "later");
 }
@@ -131,14 +129,14 @@ async fn clients_with_a_cursor_take_nothing_from_the_queue() {
 }
 
 #[tokio::test]
-async fn the_ticker_publishes_the_words_of_old() {
+async fn the_ticker_publishes_the_local_time_in_the_usual_words() {
     let server = spawn_app(&["--tick", "50ms"]).await;
     for _ in 0..2 {
         assert_eq!(poll(&server, "").await["text"], "New message");
     }
 }
 
-/// Polls until told to stop and nothing is left, and returns what it was answered.
+/// Polls until it is to stop and nothing is left, and returns the texts of the answers.
 async fn take_all(client: Client, url: String, done: &AtomicBool) -> Vec<String> {
     let mut taken = Vec::new();
     loop {
@@ -173,5 +171,5 @@ async fn every_message_reaches_somebody_however_callers_come_and_go() {
     let (taken, ()) = tokio::join!(callers, publishing);
     let taken: HashSet<String> = taken.into_iter().flatten().collect();
     let lost: Vec<usize> = (0..MESSAGES).filter(|n| !taken.contains(&n.to_string())).collect();
-    assert!(lost.is_empty(), "nobody got {lost:?}");
+    assert!(lost.is_empty(), "no client got {lost:?}");
 }

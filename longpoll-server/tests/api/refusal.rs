@@ -1,9 +1,15 @@
-//! Polls that make no sense: each is told why, in JSON.
+//! Polls that make no sense: each is refused with its reason, in JSON.
 
 use reqwest::Client;
-use testkit::soon;
+use testkit::{assert_refused, publish, soon};
 
-use crate::helpers::{Answer, ask, assert_refused, hold, publish, spawn_app};
+use crate::helpers::{Answer, LongPolling, ask, hold, spawn_app};
+
+testkit::behaviours!(LongPolling:
+    refusal::topics_that_are_no_topics_are_refused,
+    refusal::cursors_that_are_no_cursors_are_refused,
+    refusal::a_client_beyond_the_most_connections_is_refused_for_now,
+);
 
 #[tokio::test]
 async fn a_parameter_that_makes_no_sense_is_refused() {
@@ -59,13 +65,10 @@ async fn a_poll_takes_no_body_and_no_upgrade() {
 }
 
 #[tokio::test]
-async fn a_client_beyond_the_most_connections_is_told_to_come_back() {
+async fn a_poll_keeps_the_place_of_its_connection() {
     let server = spawn_app(&["--max-connections", "1"]).await;
-    let mut held = hold(&server, "wait=2").await;
-    let response = ask(&server, "since=now").await;
-    assert!(response.headers().contains_key("retry-after"));
-    assert_refused(response, 503, "full").await;
-    // A held poll keeps its place, and the place is for the connection, so the next poll on it is served.
+    let mut held = hold(&server, "wait=0.5").await;
+    assert_refused(ask(&server, "since=now").await, 503, "full").await;
     assert_eq!(Answer::read(&mut held).await.status, 204);
     held.send("GET /poll?wait=0 HTTP/1.1\r\nhost: test\r\n\r\n").await;
     assert_eq!(Answer::read(&mut held).await.status, 204);

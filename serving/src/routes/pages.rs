@@ -55,7 +55,7 @@ impl Asset {
     }
 }
 
-pub(super) fn routes(app: &Arc<App>, own: &'static [Asset]) -> BoxedFilter<(Response,)> {
+pub(super) fn routes(app: &Arc<App>, own: &[Asset]) -> BoxedFilter<(Response,)> {
     let peers = Arc::clone(app);
     let peers = route("/assets/peers.json", "GET, HEAD", Upgrade::Refused)
         .map(move |request: Request| json(StatusCode::OK, Peers::of(&peers.config.pages, &request.headers)));

@@ -27,7 +27,7 @@ struct Table {
 impl Routes {
     /// Puts together the routes of the service's own method and those that all services have: `/messages`, `/livez`,
     /// `/readyz`, the pages and their assets.
-    pub fn new(app: &Arc<App>, of_method: Vec<MethodRoute>, assets: &'static [Asset]) -> Self {
+    pub fn new(app: &Arc<App>, of_method: Vec<MethodRoute>, assets: &[Asset]) -> Self {
         let common =
             messages::routes(app).or(health::routes(app)).unify().or(pages::routes(app, assets)).unify().boxed();
         // The first route that takes a request has it.

@@ -14,7 +14,7 @@ async fn taken(service: &Service) -> RawClient {
 }
 
 #[tokio::test]
-async fn beyond_so_many_connections_a_client_is_told_to_come_later() {
+async fn a_client_above_the_most_connections_is_refused_for_now() {
     let service = Service::start(&["--max-connections", "2"]).await;
     let (first, mut second) = (taken(&service).await, taken(&service).await);
 
@@ -32,7 +32,7 @@ async fn beyond_so_many_connections_a_client_is_told_to_come_later() {
     }
 
     second.send("POST /messages HTTP/1.1\r\nhost: test\r\ncontent-length: 1\r\n\r\nx").await;
-    assert_eq!(Answer::parse(&second.read_until("}").await).status, 201, "who is in stays in");
+    assert_eq!(Answer::parse(&second.read_until("}").await).status, 201, "a client with a place keeps it");
 
     drop(first);
     soon(async { while service.ask("GET /messages", "").await.status != 200 {} }).await;

@@ -11,7 +11,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// From what came over the socket. A body has to be as long as its `Content-Length` says, so that nothing can be
+    /// Parses the bytes of an answer. A body has to be as long as its `Content-Length` says, so that nothing can be
     /// sent twice or be cut off without a test noticing.
     pub(crate) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no whole answer: {text:?}"));
@@ -27,7 +27,7 @@ impl Answer {
         answer
     }
 
-    /// From a well-behaved client.
+    /// Takes the answer of a well-behaved client.
     pub(crate) async fn of(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
@@ -54,7 +54,7 @@ impl Answer {
         self.json()[name].as_str().unwrap_or_else(|| panic!("no {name}: {self:?}")).to_owned()
     }
 
-    /// The answer is an error of the contract: a code for programs, and a message that tells a person what to do.
+    /// The answer is an error of the contract: a code for programs, and a message with advice for a person.
     #[track_caller]
     pub(crate) fn assert_error(&self, status: u16, code: &str, advice: &str) {
         assert_eq!(self.status, status, "{self:?}");

@@ -1,10 +1,10 @@
-//! Requests that cannot be served as they are: each is told why and what to do, and none hurts the next.
+//! Requests that cannot be served as they are: each is refused with the reason and what to do, and none hurts the next.
 
 use crate::answer::Answer;
 use crate::service::Service;
 
 #[tokio::test]
-async fn a_path_where_nothing_is() {
+async fn a_path_that_is_not_there() {
     let service = Service::start(&[]).await;
     for path in ["/", "/nothing", "/messages/", "//messages", "/messages/../livez", "/Livez", "/%00", "/messages%20"] {
         service.ask(&format!("GET {path}"), "").await.assert_error(404, "not_found", "lists its routes");
@@ -17,7 +17,7 @@ async fn a_path_where_nothing_is() {
 
 /// Targets of RFC 9112, section 3.2, that are no paths.
 #[tokio::test]
-async fn a_target_that_is_no_path() {
+async fn a_target_that_is_not_a_path() {
     let service = Service::start(&[]).await;
     for request in ["GET *", "OPTIONS *", "OPTIONS http://test", "CONNECT test:80", "GET test:80"] {
         let mut client = service.connect().await;
@@ -52,7 +52,7 @@ async fn a_method_that_does_not_apply() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_none() {
+async fn a_topic_that_is_not_a_topic() {
     let service = Service::start(&[]).await;
     let long = "x".repeat(65);
     let topics = ["", ".", "a.", "a..b", "a b", "%E4%B8%BB", "a/b", "1.2.3.4.5.6.7.8.9", &long, "%00", "%FF", "a*"];
@@ -79,7 +79,7 @@ async fn a_publication_names_one_topic() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_is_none() {
+async fn a_cursor_that_is_not_a_cursor() {
     let service = Service::start(&[]).await;
     let head = service.publish("main", "m").await;
     let (upper, minus) = (head.to_uppercase(), format!("{head}-1"));
@@ -116,7 +116,7 @@ async fn an_upgrade_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_that_is_none() {
+async fn an_idempotency_key_that_is_not_a_key() {
     let service = Service::start(&[]).await;
     let long = "k".repeat(257);
     for key in ["", "a b", "ключ", &long] {

@@ -8,7 +8,7 @@ use crate::service::Service;
 const JSON: &str = "content-type: application/json\r\n";
 
 #[tokio::test]
-async fn json_that_is_none_of_the_forms() {
+async fn json_of_another_form() {
     let service = Service::start(&[]).await;
     let deep = "[".repeat(10_000);
     for body in ["", "{", "[", "null", "1", "\"text\"", "{}x", r#"{"text":1}"#, r#"{"text":"a"} {"text":"b"}"#, &deep] {
@@ -83,7 +83,7 @@ async fn an_encoding_that_is_not_understood() {
 }
 
 #[tokio::test]
-async fn a_body_that_says_it_is_too_large() {
+async fn a_body_that_is_announced_too_large() {
     let service = Service::start(&["--max-body-bytes", "1000"]).await;
     for length in ["1001", "99999999999", "9223372036854775807"] {
         let head = format!("POST /messages HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
@@ -108,7 +108,7 @@ async fn a_body_that_turns_out_too_large() {
 
 /// A connection that is closed with bytes unread is reset, and a reset overtakes the answer.
 #[tokio::test]
-async fn who_is_refused_while_still_sending_can_read_why() {
+async fn a_client_that_is_refused_while_it_sends_can_read_the_reason() {
     let service = Service::start(&[]).await;
     for _ in 0..5 {
         let refused = service.post("", "text/plain", "x".repeat(8 << 20)).await;
@@ -118,7 +118,7 @@ async fn who_is_refused_while_still_sending_can_read_why() {
 }
 
 #[tokio::test]
-async fn who_goes_on_sending_after_a_refusal_is_cut_off() {
+async fn a_client_that_goes_on_sending_after_a_refusal_is_cut_off() {
     let service = Service::start(&["--max-body-bytes", "1000", "--read-timeout", "1h"]).await;
     let mut client = service.connect().await;
     client.send("POST /messages HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n").await;
@@ -154,7 +154,7 @@ async fn a_body_that_breaks_off_is_not_published() {
 }
 
 #[tokio::test]
-async fn chunks_that_are_none() {
+async fn chunks_that_are_malformed() {
     let service = Service::start(&[]).await;
     for chunks in ["xyz\r\nabc\r\n0\r\n\r\n", "fffffffffffffffff\r\nabc", "3\r\nabcdef\r\n0\r\n\r\n"] {
         let head = "POST /messages HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";

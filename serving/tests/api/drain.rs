@@ -1,4 +1,4 @@
-//! Shutting down: nothing that was answered is lost, nobody is left without an answer, and it ends.
+//! Shutting down: nothing that was answered is lost, no client is left without an answer, and it ends.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ async fn begin_drain(service: &mut Service) {
 }
 
 #[tokio::test]
-async fn with_nobody_connected_it_ends_without_waiting_out_the_window() {
+async fn without_clients_it_ends_before_the_window_is_over() {
     let service = Service::start(&["--drain", "1h"]).await;
     service.server.stopped().await;
 }
@@ -42,7 +42,7 @@ async fn connections_that_ask_for_nothing_do_not_keep_it() {
 }
 
 #[tokio::test]
-async fn while_it_lasts_new_requests_are_answered_and_nothing_is_published() {
+async fn while_it_lasts_requests_are_answered_and_publications_refused() {
     let mut service = Service::start(&["--drain", "1h", "--read-timeout", "1h"]).await;
     let id = service.publish("main", "before").await;
     let mut last = half_sent(&service).await;
@@ -53,7 +53,7 @@ async fn while_it_lasts_new_requests_are_answered_and_nothing_is_published() {
     service.ask_post("", b"late").await.assert_error(503, "draining", "another one may take over");
     let page = service.ask("GET /messages", "").await.json();
     assert_eq!((&page["messages"][0]["id"], &page["cursor"]), (&id.clone().into(), &id.into()));
-    // Without `connection: close`: nobody may stay.
+    // Without `connection: close`: no client may stay.
     let answer = service.raw("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
 
@@ -81,7 +81,7 @@ async fn a_head_that_is_half_sent_when_it_begins_is_still_answered() {
 }
 
 #[tokio::test]
-async fn when_the_window_is_over_it_ends_whoever_is_connected() {
+async fn when_the_window_is_over_it_ends_with_clients_connected() {
     let service = Service::start(&["--drain", "300ms", "--read-timeout", "1h"]).await;
     let _held = half_sent(&service).await;
     service.server.stopped().await;
@@ -114,7 +114,7 @@ async fn publish_on(url: String, publisher: usize, published: Arc<Semaphore>) ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_was_answered_with_201_is_in_the_history_and_what_was_refused_is_not() {
+async fn publications_answered_with_201_are_in_the_history_and_refused_ones_are_not() {
     let mut service = Service::start(&["--drain", "1h", "--history", "100000"]).await;
     let published = Arc::new(Semaphore::new(0));
     let url = service.server.url("/messages");

@@ -1,4 +1,4 @@
-//! What never becomes a request.
+//! Bytes that never become a request.
 
 use crate::answer::Answer;
 use crate::service::Service;
@@ -68,9 +68,9 @@ async fn a_head_that_is_too_large() {
     assert_eq!(service.ask("GET /livez", &format!("x-long: {fits}\r\n")).await.status, 200);
 }
 
-/// A client that sends a short head is not helped by being told to send a shorter one.
+/// A client that sends a short head is not helped by the advice to send a shorter one.
 #[tokio::test]
-async fn a_short_head_is_never_told_to_be_too_large() {
+async fn a_short_head_is_never_called_too_large() {
     let service = Service::start(&[]).await;
     for headers in ["x: y\r\n".repeat(150), "content-length: 18446744073709551615\r\n".to_owned()] {
         let answer = service.ask("POST /messages", &headers).await;
@@ -100,7 +100,7 @@ async fn a_second_head_that_does_not_come() {
 }
 
 #[tokio::test]
-async fn who_asks_for_nothing_is_told_nothing() {
+async fn a_client_that_asks_for_nothing_gets_no_answer() {
     let service = Service::start(&["--read-timeout", "200ms"]).await;
     let mut client = service.connect().await;
     assert_eq!(client.read_to_end().await, "", "closed when the time is over");

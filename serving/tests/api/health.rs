@@ -23,7 +23,7 @@ async fn the_healthcheck_reaches_a_service_that_listens_on_any_address() {
 }
 
 #[tokio::test]
-async fn the_healthcheck_says_why_a_service_is_not_ready() {
+async fn the_healthcheck_reports_why_a_service_is_not_ready() {
     let service = Service::start(&[]).await;
     service.app.begin_drain();
     let error = soon(ask(service.address())).await.unwrap_err();
@@ -34,7 +34,7 @@ async fn the_healthcheck_says_why_a_service_is_not_ready() {
 
 #[tokio::test]
 async fn the_healthcheck_fails_where_nothing_listens() {
-    // Bound and not listening: nobody else gets the port, and nobody answers.
+    // Bound and not listening: no other process gets the port, and none answers.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let address: SocketAddr = socket.local_addr().unwrap();
@@ -50,7 +50,7 @@ async fn the_healthcheck_gives_up_on_a_service_that_does_not_answer() {
 }
 
 #[tokio::test]
-async fn the_healthcheck_fails_on_what_is_no_http() {
+async fn the_healthcheck_fails_on_an_answer_that_is_not_http() {
     use tokio::io::AsyncWriteExt;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -59,12 +59,12 @@ async fn the_healthcheck_fails_on_what_is_no_http() {
         let (mut stream, _) = soon(listener.accept()).await.unwrap();
         stream.write_all(answer.as_bytes()).await.unwrap();
         drop(stream);
-        assert!(soon(asked).await.unwrap().is_err(), "{answer:?} was taken for ready");
+        assert!(soon(asked).await.unwrap().is_err(), "{answer:?} counts as ready");
     }
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told_with_the_flag_to_choose_another() {
+async fn a_port_in_use_is_reported_with_the_flag_to_choose_another() {
     let service = Service::start(&[]).await;
     let error = serving::server::listen(service.address()).unwrap_err();
     let message = format!("{error:#}");
@@ -74,7 +74,7 @@ async fn a_port_that_is_taken_is_told_with_the_flag_to_choose_another() {
 }
 
 #[test]
-fn flags_that_contradict_each_other_are_told() {
+fn flags_that_contradict_each_other_are_reported() {
     let flags = ["--history-bytes", "100 KiB", "--max-message-bytes", "64 KiB"];
     let error = crate::service::app(&flags).unwrap_err();
     let message = error.to_string();

@@ -53,7 +53,7 @@ async fn walking_from_cursor_to_cursor_reads_everything_once() {
 }
 
 #[tokio::test]
-async fn a_page_holds_100_messages_where_the_request_does_not_say() {
+async fn a_page_holds_100_messages_by_default() {
     let service = Service::start(&[]).await;
     let drafts = json!(vec![json!({ "text": "m" }); 101]).to_string();
     assert_eq!(service.post("", "application/json", drafts).await.status, 201);
@@ -93,7 +93,7 @@ async fn since_is_a_cursor_or_now_or_earliest() {
 }
 
 #[tokio::test]
-async fn who_comes_back_too_late_finds_the_gap_in_the_page() {
+async fn a_client_that_comes_back_too_late_finds_the_gap_in_the_page() {
     let service = Service::start(&["--history", "2"]).await;
     let mut ids = Vec::new();
     for n in 1..=4 {
@@ -109,7 +109,7 @@ async fn who_comes_back_too_late_finds_the_gap_in_the_page() {
 }
 
 #[tokio::test]
-async fn a_restart_is_seen_by_who_comes_back() {
+async fn a_restart_is_a_gap_for_a_client_that_comes_back() {
     let before = Service::start(&[]).await.publish("main", "before").await;
     let service = Service::start(&[]).await;
     service.publish("main", "after").await;

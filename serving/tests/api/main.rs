@@ -1,14 +1,16 @@
-//! What users rely on in every service, over real sockets.
+//! The promises of every service, over real sockets.
 
 #![allow(clippy::unwrap_used)]
 
 mod answer;
+mod random_head;
 mod service;
 
 mod admission;
 mod bad_request;
 mod body;
 mod connection;
+mod differential;
 mod drain;
 mod head;
 mod health;

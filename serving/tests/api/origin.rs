@@ -35,7 +35,7 @@ async fn any_page_may_use_the_service_and_read_its_answers() {
 }
 
 #[tokio::test]
-async fn a_browser_that_asks_whether_it_may_ask_is_told_for_a_while() {
+async fn a_preflight_is_answered_for_a_while() {
     let service = Service::start(&[]).await;
     let answer = service.ask("OPTIONS /messages", &preflight("https://page.example", "POST")).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));

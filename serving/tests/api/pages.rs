@@ -36,9 +36,9 @@ async fn every_file_of_the_page_is_there_with_its_type() {
 }
 
 #[tokio::test]
-async fn whatever_the_page_refers_to_is_there() {
+async fn every_file_that_the_page_refers_to_is_there() {
     let service = Service::start(&[]).await;
-    let (mut wanted, mut seen) = (vec!["/compare".to_owned()], Vec::new());
+    let (mut wanted, mut checked) = (vec!["/compare".to_owned()], Vec::new());
     while let Some(path) = wanted.pop() {
         let answer = service.get(&path).await;
         assert_eq!(answer.status, 200, "{path}");
@@ -48,13 +48,13 @@ async fn whatever_the_page_refers_to_is_there() {
                 _ if quoted.starts_with("./") && quoted.ends_with(".js") => format!("/assets/{}", &quoted[2..]),
                 _ => continue,
             };
-            if !seen.contains(&path) {
-                seen.push(path.clone());
+            if !checked.contains(&path) {
+                checked.push(path.clone());
                 wanted.push(path);
             }
         }
     }
-    assert!(seen.len() > 4, "{seen:?}");
+    assert!(checked.len() > 4, "{checked:?}");
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn the_policy_lets_nothing_in_but_the_services_own_files() {
 }
 
 #[tokio::test]
-async fn the_three_services_are_looked_for_on_the_host_that_was_asked() {
+async fn the_three_services_are_on_the_requested_host_by_default() {
     let service = Service::start(&[]).await;
     for (host, name) in
         [("push.example:8080", "push.example"), ("10.0.0.1", "10.0.0.1"), ("[::1]:9", "[::1]"), ("[::1]", "[::1]")]
@@ -97,7 +97,7 @@ async fn the_three_services_are_looked_for_on_the_host_that_was_asked() {
 }
 
 #[tokio::test]
-async fn flags_say_where_the_three_services_are() {
+async fn flags_set_the_urls_of_the_three_services() {
     let flags = [
         "--peer-ws",
         "https://ws.example/",

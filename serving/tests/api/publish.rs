@@ -136,7 +136,7 @@ async fn a_repeat_under_the_same_key_gets_the_first_answer() {
 }
 
 #[tokio::test]
-async fn beyond_so_many_keys_publishing_with_a_key_is_refused_for_now() {
+async fn above_the_most_keys_publishing_with_a_key_is_refused_for_now() {
     let service = Service::start(&["--idempotency-keys", "1"]).await;
     let with_key = |key| service.send(service.posting("").header("idempotency-key", key).body("x"));
     assert_eq!(with_key("one").await.status, 201);

@@ -1,4 +1,4 @@
-//! A bare service, with nothing but what all services have, and those who ask it.
+//! A bare service, with nothing but the common routes, and its clients.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Parser;
 use serving::app::{App, ConfigError};
 use serving::config::CommonConfig;
-use serving::routes::Routes;
+use serving::routes::{MethodRoute, Routes};
 use serving::server::serve;
 use shared::backplane::Memory;
 use shared::cursor::Position;
@@ -45,8 +45,13 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(flags: &[&str]) -> Self {
+        Self::start_with(flags, vec![]).await
+    }
+
+    /// As [`Service::start`], with routes of a method.
+    pub(crate) async fn start_with(flags: &[&str], of_method: Vec<MethodRoute>) -> Self {
         let app = app(flags).unwrap();
-        let (served, routes) = (Arc::clone(&app), Routes::new(&app, vec![], &[]));
+        let (served, routes) = (Arc::clone(&app), Routes::new(&app, of_method, &[]));
         let server = Server::start(|listener, stop| serve(listener, served, routes, String::new(), stop)).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { server, app, client }
@@ -85,19 +90,19 @@ impl Service {
         answer.text("id")
     }
 
-    /// What these very bytes are answered, on a connection of their own. The server has to close it.
+    /// Sends bytes on a connection of their own, and returns the answer. The service has to close the connection.
     pub(crate) async fn raw(&self, bytes: impl AsRef<[u8]>) -> Answer {
         let mut client = self.connect().await;
         client.send(bytes).await;
         Answer::parse(&client.read_to_end().await)
     }
 
-    /// What a request without a body is answered. `headers` is empty, or lines that end with `\r\n`.
+    /// Sends a request without a body, and returns the answer. `headers` is empty, or lines that end with `\r\n`.
     pub(crate) async fn ask(&self, request: &str, headers: &str) -> Answer {
         self.raw(format!("{request} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n")).await
     }
 
-    /// What a publication is answered, whatever its headers and bytes.
+    /// Publishes any bytes with any headers, and returns the answer.
     pub(crate) async fn ask_post(&self, headers: &str, body: &[u8]) -> Answer {
         let length = body.len();
         let head = "POST /messages HTTP/1.1\r\nhost: test\r\nconnection: close\r\n";

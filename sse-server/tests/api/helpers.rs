@@ -1,22 +1,50 @@
 //! Starting the service, publishing to it, and following it with a client that we did not write.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 
 use clap::Parser;
 use eventsource_stream::{Event, Eventsource};
 use futures_util::{Stream, StreamExt};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sse_server::Config;
-use testkit::{RawClient, Server, soon};
-pub(crate) use testkit::{publish, publish_each};
+use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, Streaming, soon};
 
-/// A text that does not fit between a server and a client that reads nothing, whatever the system buffers.
-pub(crate) const HUGE: usize = 6 << 20;
+/// The service, for the tests that are the same for every service.
+pub(crate) struct Sse;
 
-/// What the service is started with where [`HUGE`] texts are published.
-pub(crate) const HUGE_ALLOWED: [&str; 6] =
-    ["--max-message-bytes", "8MiB", "--max-body-bytes", "8MiB", "--history-bytes", "128MiB"];
+impl Service for Sse {
+    const PROGRAM: ServiceProgram = ServiceProgram {
+        path: env!("CARGO_BIN_EXE_sse-server"),
+        name: "sse-server",
+        version: env!("CARGO_PKG_VERSION"),
+        own_flags: &[],
+    };
+
+    type Follower = Events;
+
+    async fn start(flags: &[&str]) -> Server {
+        spawn_app(flags).await
+    }
+
+    fn request(address: SocketAddr, query: &str) -> RequestBuilder {
+        Client::new().get(format!("http://{address}/events?{query}"))
+    }
+
+    async fn follow(address: SocketAddr, query: &str) -> Events {
+        Events::follow(Self::request(address, query)).await
+    }
+
+    async fn position(address: SocketAddr, topics: &str, since: &str) -> String {
+        let (_, first) = open_raw(address, &format!("/events?{topics}&since={since}")).await;
+        field(&first, "id").unwrap_or(since).to_owned()
+    }
+
+    async fn hold(server: &Server) -> RawClient {
+        open_raw(server.address(), "/events").await.0
+    }
+}
 
 /// Starts the service with these flags, and without ticker and heartbeat unless they ask for them.
 pub(crate) async fn spawn_app(args: &[&str]) -> Server {
@@ -28,18 +56,6 @@ pub(crate) async fn spawn_app(args: &[&str]) -> Server {
     }
     let config = Config::try_parse_from([&quiet, args].concat()).unwrap();
     Server::start(|listener, stop| sse_server::run(listener, config, stop)).await
-}
-
-/// Publishes messages, appended together, and returns their ids.
-pub(crate) async fn publish_array(server: &Server, topic: &str, messages: &Value) -> Vec<String> {
-    let request = Client::new().post(server.url(&format!("/messages?topic={topic}"))).json(messages);
-    let answer: Vec<Value> = soon(async { request.send().await?.error_for_status()?.json().await }).await.unwrap();
-    answer.iter().map(|placed| placed["id"].as_str().unwrap().to_owned()).collect()
-}
-
-/// Texts as an array of messages.
-pub(crate) fn messages(texts: &[&str]) -> Value {
-    texts.iter().map(|text| json!({ "text": text })).collect()
 }
 
 /// The events of one stream, as a client dispatches them.
@@ -65,28 +81,45 @@ impl Events {
     }
 
     /// The next event.
-    pub(crate) async fn next(&mut self) -> Event {
+    pub(crate) async fn event(&mut self) -> Event {
         soon(self.0.next()).await.expect("the stream goes on")
-    }
-
-    /// The data of the next events.
-    pub(crate) async fn texts(&mut self, count: usize) -> Vec<String> {
-        let mut texts = Vec::new();
-        for _ in 0..count {
-            texts.push(self.next().await.data);
-        }
-        texts
-    }
-
-    /// The data of all events until the server ends the stream.
-    pub(crate) async fn rest(self) -> Vec<String> {
-        soon(self.0.map(|event| event.data).collect()).await
     }
 }
 
+impl Follower for Events {
+    async fn next(&mut self) -> Received {
+        let Event { event, id, data, .. } = self.event().await;
+        received(&event, id, data)
+    }
+}
+
+impl Streaming for Sse {
+    async fn rest(events: Events) -> Vec<String> {
+        soon(events.0.map(|event| event.data).collect()).await
+    }
+
+    async fn read(client: &mut RawClient) -> Received {
+        let block = client.read_until("\n\n").await;
+        let [id, data] = ["id", "data"].map(|name| field(&block, name).expect("an event has both").to_owned());
+        received(field(&block, "event").unwrap_or("message"), id, data)
+    }
+}
+
+/// An event, as the message or the gap that it is.
+fn received(event: &str, id: String, data: String) -> Received {
+    if event != "gap" {
+        return Received::Message { id, text: data };
+    }
+    let gap: Value = serde_json::from_str(&data).unwrap();
+    let (reason, since, cursor) = (&gap["reason"], &gap["since"], &gap["cursor"]);
+    assert_eq!(gap, json!({ "reason": reason, "since": since, "cursor": cursor }));
+    assert_eq!(id, *cursor, "a client that comes back with the id of a gap does not receive it again");
+    Received::gap(reason.as_str().unwrap(), since.as_str().unwrap(), &id)
+}
+
 /// Opens a stream and returns its first block, the one that dispatches nothing. The client is subscribed then.
-pub(crate) async fn open_raw(server: &Server, path: &str) -> (RawClient, String) {
-    let mut client = RawClient::connect(server.address()).await;
+pub(crate) async fn open_raw(address: SocketAddr, path: &str) -> (RawClient, String) {
+    let mut client = RawClient::connect(address).await;
     client.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
     let head = client.read_until("\r\n\r\n").await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
@@ -97,19 +130,4 @@ pub(crate) async fn open_raw(server: &Server, path: &str) -> (RawClient, String)
 /// The value of a field in a block of a stream.
 pub(crate) fn field<'a>(block: &'a str, name: &str) -> Option<&'a str> {
     block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-}
-
-/// Checks that an answer is a refusal that a program and a person can read.
-#[track_caller]
-pub(crate) fn assert_refusal(status: u16, content_type: &str, body: &Value, expected: (u16, &str)) {
-    assert_eq!((status, body["error"].as_str().unwrap_or_default()), expected, "{body}");
-    assert_eq!(content_type, "application/json");
-    assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
-}
-
-/// As [`assert_refusal`], for an answer that is still to be read.
-pub(crate) async fn assert_refused(response: Response, expected: (u16, &str)) {
-    let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
-    let status = response.status().as_u16();
-    assert_refusal(status, &content_type, &soon(response.json()).await.unwrap(), expected);
 }

@@ -1,59 +1,6 @@
 //! The process: flags, signals, exit codes.
 
-use std::net::SocketAddr;
+use crate::helpers::Sse;
 
-use reqwest::Client;
-use testkit::{ServiceProgram, Signal, signal, soon};
-
-use crate::helpers::Events;
-
-const PROGRAM: ServiceProgram =
-    ServiceProgram { path: env!("CARGO_BIN_EXE_sse-server"), name: "sse-server", version: env!("CARGO_PKG_VERSION") };
-
-async fn follow(address: SocketAddr) -> Events {
-    Events::follow(Client::new().get(format!("http://{address}/events"))).await
-}
-
-#[tokio::test]
-async fn on_sigterm_and_sigint_clients_get_what_was_accepted_and_it_exits_with_0() {
-    for stop in [Signal::SIGTERM, Signal::SIGINT] {
-        let (process, address) = PROGRAM.start(&["--drain", "1s"]).await;
-        let (one, two) = (follow(address).await, follow(address).await);
-        let publish = Client::new().post(format!("http://{address}/messages")).body("accepted");
-        assert_eq!(soon(publish.send()).await.unwrap().status(), 201);
-        signal(&process, stop);
-        assert_eq!(one.rest().await, ["accepted"]);
-        assert_eq!(two.rest().await, ["accepted"]);
-        assert_eq!(process.ended().await.code, Some(0), "{stop}");
-    }
-}
-
-#[tokio::test]
-async fn a_signal_is_heeded_as_soon_as_it_says_that_it_listens() {
-    PROGRAM.heeds_an_early_signal().await;
-}
-
-#[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
-    PROGRAM.ends_at_a_second_signal().await;
-}
-
-#[tokio::test]
-async fn its_healthcheck_tells_whether_it_is_ready() {
-    PROGRAM.checks_its_health().await;
-}
-
-#[tokio::test]
-async fn an_address_that_is_taken_is_said_with_the_flag_to_change_it() {
-    PROGRAM.says_that_its_address_is_taken().await;
-}
-
-#[tokio::test]
-async fn flags_that_make_no_sense_are_refused() {
-    PROGRAM.refuses_senseless_flags().await;
-}
-
-#[tokio::test]
-async fn it_tells_its_version_and_every_flag() {
-    PROGRAM.tells_its_version_and_flags(&[]).await;
-}
+testkit::lifecycle_behaviours!(Sse);
+testkit::behaviours!(Sse: lifecycle::a_signal_lets_clients_have_what_was_accepted);

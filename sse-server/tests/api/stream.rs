@@ -1,13 +1,13 @@
-//! The stream itself: its head, its blocks, its signs of life.
+//! The stream itself: its head, its blocks, its heartbeats.
 
 use reqwest::Client;
 use serde_json::json;
-use testkit::{RawClient, soon};
+use testkit::{Follower, RawClient, publish, publish_json, soon};
 
-use crate::helpers::{Events, field, open_raw, publish, publish_array, spawn_app};
+use crate::helpers::{Events, field, open_raw, spawn_app};
 
 #[tokio::test]
-async fn its_headers_keep_everything_in_between_from_storing_or_holding_it_back() {
+async fn its_headers_keep_proxies_from_storing_or_buffering_it() {
     let server = spawn_app(&[]).await;
     let request = Client::new().get(server.url("/events")).header("Origin", "http://page.example");
     let response = soon(request.send()).await.unwrap();
@@ -22,10 +22,10 @@ async fn its_headers_keep_everything_in_between_from_storing_or_holding_it_back(
 }
 
 #[tokio::test]
-async fn it_begins_with_when_to_come_back_and_from_where_and_dispatches_nothing() {
+async fn it_begins_with_the_retry_time_and_the_position_and_dispatches_nothing() {
     let server = spawn_app(&[]).await;
     let id = publish(&server, "main", "before").await;
-    let (_client, first) = open_raw(&server, "/events").await;
+    let (_client, first) = open_raw(server.address(), "/events").await;
     let retry = field(&first, "retry").unwrap();
     assert!(retry.parse::<u32>().is_ok_and(|millis| millis > 0), "{first}");
     assert_eq!(first, format!("retry: {retry}\nid: {id}\n\n"));
@@ -36,9 +36,9 @@ async fn a_message_with_an_event_name_is_an_event_of_that_name() {
     let server = spawn_app(&[]).await;
     let mut events = Events::open(&server, "/events").await;
     let sent = json!([{ "text": "a", "event": "news" }, { "text": "b" }, { "text": "c", "event": "订单 1" }]);
-    let ids = publish_array(&server, "main", &sent).await;
+    let ids = publish_json(&server, "main", &sent).await;
     for (id, (name, text)) in ids.iter().zip([("news", "a"), ("message", "b"), ("订单 1", "c")]) {
-        let event = events.next().await;
+        let event = events.event().await;
         assert_eq!((&event.id, event.event.as_str(), event.data.as_str()), (id, name, text));
     }
 }
@@ -60,38 +60,38 @@ async fn a_text_arrives_as_it_was_published_whatever_is_in_it() {
         "{\"json\": true}",
     ] {
         let id = publish(&server, "main", text).await;
-        let event = events.next().await;
+        let event = events.event().await;
         assert_eq!((event.data.as_str(), &event.id, event.event.as_str()), (text, &id, "message"));
     }
     // The format knows one line end.
     publish(&server, "main", "a\r\nb\rc").await;
-    assert_eq!(events.next().await.data, "a\nb\nc");
+    assert_eq!(events.event().await.data, "a\nb\nc");
 }
 
 #[tokio::test]
-async fn a_quiet_stream_gives_signs_of_life_that_dispatch_nothing() {
+async fn a_quiet_stream_has_heartbeats_that_dispatch_nothing() {
     let server = spawn_app(&["--heartbeat", "50ms"]).await;
-    let (mut client, _) = open_raw(&server, "/events").await;
+    let (mut client, _) = open_raw(server.address(), "/events").await;
     for _ in 0..3 {
         assert_eq!(client.read_until("\n\n").await, ":\n\n");
     }
     let id = publish(&server, "main", "a message").await;
     let before = client.read_until(&format!("id: {id}\ndata: a message\n\n")).await;
-    assert!(before.replace(":\n\n", "").starts_with("id: "), "signs of life come between messages: {before}");
+    assert!(before.replace(":\n\n", "").starts_with("id: "), "heartbeats come between messages: {before}");
     client.read_until(":\n").await;
 }
 
 #[tokio::test]
-async fn a_sign_of_life_moves_the_client_on_past_what_it_does_not_follow() {
+async fn a_heartbeat_moves_the_client_on_past_what_it_does_not_follow() {
     let server = spawn_app(&["--heartbeat", "50ms", "--history", "1"]).await;
-    let (mut client, _) = open_raw(&server, "/events?topic=quiet").await;
+    let (mut client, _) = open_raw(server.address(), "/events?topic=quiet").await;
     let id = publish(&server, "busy", "-").await;
     client.read_until(&format!(":\nid: {id}\n\n")).await;
-    assert_eq!(client.read_until("\n\n").await, ":\n\n", "it is told once");
+    assert_eq!(client.read_until("\n\n").await, ":\n\n", "the position is sent once");
 }
 
 #[tokio::test]
-async fn the_ticker_tells_the_local_time_in_the_words_of_old() {
+async fn the_ticker_publishes_the_local_time_in_the_usual_words() {
     let server = spawn_app(&["--tick", "50ms"]).await;
     let mut events = Events::open(&server, "/events").await;
     for text in events.texts(3).await {

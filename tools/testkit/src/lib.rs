@@ -1,42 +1,38 @@
-//! What the tests of several crates need: a service on a port of its own, in this process or as one of its own, and a
-//! client that speaks to it byte by byte.
+//! The parts that the tests of several crates share.
 //!
-//! `nats_process` is what services share a history by.
+//! - A service in this process ([`Server`]) or as one of its own ([`Process`], [`ServiceProgram`]), and a NATS server
+//!   ([`NatsProcess`]).
+//! - Clients: [`RawClient`] sends any bytes, [`publish`] and its like publish.
+//! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
+//!   [`connection`], [`drain`], [`refusal`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //!
-//! Nothing here depends on the services; a test hands in their `run`, or their program.
+//! Nothing here depends on the services; a test hands in its service.
 
+pub mod connection;
+pub mod delivery;
+pub mod drain;
+pub mod gap;
+mod huge;
+pub mod lifecycle;
 mod nats_process;
 mod process;
 mod publish;
 mod raw;
+pub mod refusal;
 mod server;
-mod service_process;
+mod service;
+mod service_program;
+mod soon;
 
+pub use drain::begin_stop;
+pub use huge::{HUGE, HUGE_ALLOWED, huge};
 pub use nats_process::NatsProcess;
 pub use nix::sys::signal::Signal;
 pub use process::{Exit, Process};
-pub use publish::{publish, publish_each};
+pub use publish::{publish, publish_array, publish_at, publish_each, publish_json};
 pub use raw::{RawClient, get};
+pub use refusal::assert_refused;
 pub use server::{Server, Stop};
-pub use service_process::{ServiceProgram, signal};
-
-use std::future::Future;
-use std::time::Duration;
-
-/// How long anything may take before a test gives up on it. It is never waited for in full where things go well.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Awaits something that has to come.
-///
-/// # Panics
-/// When it does not come within [`PATIENCE`].
-#[track_caller]
-pub fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let caller = std::panic::Location::caller();
-    async move {
-        match tokio::time::timeout(PATIENCE, future).await {
-            Ok(output) => output,
-            Err(_) => panic!("waited {PATIENCE:?} in vain at {caller}"),
-        }
-    }
-}
+pub use service::{Follower, Received, Service, Streaming};
+pub use service_program::{ServiceProgram, signal};
+pub use soon::{PATIENCE, soon};

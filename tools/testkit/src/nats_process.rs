@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::Process;
+use crate::process::Process;
 
-/// Ports that systems do not give to outgoing connections of their own accord: one of those may be in use when a server
+/// Ports that systems do not give to outgoing connections by themselves: one of those may be in use when a server
 /// that was killed wants its port back.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
-/// How often another port is tried.
+/// The number of ports that are tried.
 const ATTEMPTS: usize = 5;
 
 /// A NATS server with JetStream. Killed when dropped, as by `kill -9`.
@@ -53,17 +53,17 @@ impl NatsProcess {
         Ok(Self { process, port })
     }
 
-    /// Where it listens.
+    /// Returns the port on which it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its URL.
+    /// Returns its URL.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Its process.
+    /// Returns its process.
     pub fn process(&self) -> &Process {
         &self.process
     }
@@ -79,7 +79,7 @@ fn free_port() -> anyhow::Result<u16> {
     bail!("there is no free port between {} and {}", PORTS.start, PORTS.end)
 }
 
-/// What NATS_SERVER names, or what is installed: by the system, or by `cargo xtask test`.
+/// Returns the program that NATS_SERVER names, or the one that is installed: by the system, or by `cargo xtask test`.
 fn program() -> anyhow::Result<PathBuf> {
     if let Some(named) = env::var_os("NATS_SERVER").filter(|named| !named.is_empty()) {
         return Ok(named.into());

@@ -7,9 +7,9 @@ use anyhow::bail;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-use crate::{PATIENCE, soon};
+use crate::soon::{PATIENCE, soon};
 
-/// A child process, killed when dropped. What it writes is read all the time, so it never waits for the test.
+/// A child process, killed when dropped. Its output is read all the time, so it never waits for the test.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -17,14 +17,14 @@ pub struct Process {
     stderr: UnboundedReceiver<String>,
 }
 
-/// What is left of a process.
+/// The outcome of a process.
 #[derive(Debug)]
 pub struct Exit {
     /// The exit code. `None` if a signal ended it.
     pub code: Option<i32>,
-    /// What it wrote to standard output.
+    /// The bytes that it wrote to standard output.
     pub stdout: String,
-    /// What it wrote to standard error and nobody has waited for.
+    /// The lines of standard error that no test has waited for.
     pub stderr: String,
 }
 
@@ -67,7 +67,7 @@ impl Process {
         self.try_line_with(text).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`Process::line_with`], for programs that are not only tests.
+    /// Does what [`Process::line_with`] does, for programs that are not tests alone.
     ///
     /// # Errors
     /// When it does not come in time, or the process ends without it.
@@ -117,7 +117,7 @@ fn lines(stream: impl Read + Send + 'static) -> UnboundedReceiver<String> {
     let (sender, receiver) = unbounded_channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            // A test that has heard enough does not listen; the process goes on all the same.
+            // A test that has read enough does not receive; the process goes on all the same.
             let _ = sender.send(line + "\n");
         }
     });

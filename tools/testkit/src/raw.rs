@@ -1,4 +1,4 @@
-//! A client that sends just the bytes it is told to, for what well-behaved clients never do.
+//! A client that sends any bytes, as well-behaved clients never would.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
-use crate::soon;
+use crate::soon::soon;
 
 /// A TCP connection and what has been read from it.
 #[derive(Debug)]
@@ -21,12 +21,13 @@ impl RawClient {
     /// Connects.
     ///
     /// # Panics
-    /// As all that follow, when the server does not play along in time.
+    /// When the server does not listen, as the functions that follow when it does not do its part in time.
     pub async fn connect(address: SocketAddr) -> Self {
         Self { stream: soon(TcpStream::connect(address)).await.expect("the server listens"), read: Vec::new() }
     }
 
-    /// Connects with a receive buffer as small as the system allows, so that not reading is soon felt by the server.
+    /// Connects with a receive buffer as small as the system allows, so that a client that does not read soon blocks the
+    /// server.
     pub async fn connect_narrow(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(1).expect("a small buffer");
@@ -69,6 +70,13 @@ impl RawClient {
             }
             self.take(length)
         })
+    }
+
+    /// Waits until there is something to read.
+    pub async fn readable(&mut self) {
+        if self.read.is_empty() {
+            soon(self.read_more()).await;
+        }
     }
 
     /// Reads until the server closes, by an end or a reset, and returns everything.

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::soon;
+use crate::soon::soon;
 
 /// A service that runs in the test's own process, on a port that the system chose.
 pub struct Server {
@@ -18,8 +18,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a service. `run` is given the listener and what resolves when the service is to stop; the service can be
-    /// connected to as soon as this returns.
+    /// Starts a service. `run` gets the listener, and a future that resolves when the service is to stop. Clients can
+    /// connect as soon as this returns.
     ///
     /// # Panics
     /// When the system has no port.
@@ -41,25 +41,25 @@ impl Server {
         Self { address, stop: Some(stop), task }
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of a path.
+    /// Returns the URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// The URL of a path for a WebSocket.
+    /// Returns the URL of a path for a WebSocket.
     pub fn ws_url(&self, path: &str) -> String {
         format!("ws://{}{path}", self.address)
     }
 
-    /// Has it begin to stop, as on SIGTERM.
+    /// Makes it begin to stop, as SIGTERM does.
     pub fn begin_stop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // An error means that it has ended already, which `stopped` will tell.
+            // An error means that it has ended already, which `stopped` reports.
             let _ = stop.send(());
         }
     }

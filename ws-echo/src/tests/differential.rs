@@ -31,7 +31,7 @@ enum End {
     Closed(Option<CloseCode>),
     /// The client broke a rule; the connection is closed with this code.
     Failed(CloseCode),
-    /// As `Failed` with 1002, because a length is not in its shortest form.
+    /// The connection is closed with 1002, because a length is not in its shortest form.
     LongLength,
 }
 
@@ -45,10 +45,10 @@ enum Difference {
     /// its payload, unless the length or the opcode alone is wrong.
     Earlier,
     /// Section 8.1, likewise. Ours decodes a text once it is whole; tungstenite's decodes each fragment when it comes, so
-    /// the control frames after a bad fragment, and what else is wrong there, are seen by ours alone.
+    /// the control frames after a bad fragment, and other errors there, are reported by ours alone.
     LaterUtf8,
-    /// Section 7.4.1 has several codes for a frame that is wrong in several ways. Ours says 1002 to a frame that breaks
-    /// section 5 or 7.4, before it looks at its size (1009) or its text (1007); tungstenite's begins with the size of the
+    /// Section 7.4.1 has several codes for a frame that is wrong in several ways. Ours gives 1002 for a frame that breaks
+    /// section 5 or 7.4, before it checks its size (1009) or its text (1007); tungstenite's begins with the size of the
     /// frame and the reason of a close.
     OtherCode,
 }

@@ -126,7 +126,7 @@ fn text_that_is_not_utf_8_is_refused() {
 fn the_limit_holds_for_a_message_in_fragments_too() {
     let fits = [frame(BINARY, &[0; LIMIT - 1]), frame(FIN | CONTINUATION, &[0])].concat();
     assert_eq!(read(&fits, 100).unwrap(), [Incoming::Binary(vec![0; LIMIT])]);
-    // Refused for what its header says, before the payload comes.
+    // Refused for its header, before the payload comes.
     let announced = &frame(FIN | BINARY, &[0; LIMIT + 1])[..8];
     assert!(matches!(read(announced, 100), Err(Close::TooLarge(_))));
     let fragments = [frame(BINARY, &[0; LIMIT]), frame(FIN | CONTINUATION, &[0])].concat();

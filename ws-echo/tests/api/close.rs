@@ -116,5 +116,5 @@ async fn a_client_that_just_goes_does_no_harm() {
     }
     let mut ws = Ws::open(&server, "/").await;
     ws.send("x").await;
-    ws.next().await;
+    ws.message().await;
 }

@@ -8,14 +8,14 @@ use crate::helpers::{Ws, spawn_app};
 use crate::raw::{BINARY, FIN, PING, PONG, TEXT, frame, handshake, open, read_frame};
 
 #[tokio::test]
-async fn a_text_comes_back_with_the_words_of_old_before_it() {
+async fn a_text_comes_back_after_the_usual_prefix() {
     let server = spawn_app(&[]).await;
     let mut ws = Ws::open(&server, "/").await;
     for (text, reply) in
         [("你好，服务器！", "服务器回应：你好，服务器！"), ("", "服务器回应："), ("a\nb\0", "服务器回应：a\nb\0")]
     {
         ws.send(text).await;
-        assert_eq!(ws.next().await, Message::from(reply));
+        assert_eq!(ws.message().await, Message::from(reply));
     }
 }
 
@@ -25,30 +25,30 @@ async fn a_binary_message_comes_back_unchanged() {
     let mut ws = Ws::open(&server, "/").await;
     for bytes in [vec![], vec![0, 255, 0xfe], (0..=255).cycle().take(64 << 10).collect()] {
         ws.send(Message::binary(bytes.clone())).await;
-        assert_eq!(ws.next().await, Message::binary(bytes));
+        assert_eq!(ws.message().await, Message::binary(bytes));
     }
 }
 
 #[tokio::test]
-async fn what_is_put_before_a_text_can_be_changed_and_left_out() {
+async fn the_prefix_can_be_changed_and_left_out() {
     for prefix in ["", "you said: "] {
         let server = spawn_app(&["--reply-prefix", prefix]).await;
         let mut ws = Ws::open(&server, "/").await;
         ws.send("hello").await;
-        assert_eq!(ws.next().await, Message::from(format!("{prefix}hello")));
+        assert_eq!(ws.message().await, Message::from(format!("{prefix}hello")));
     }
 }
 
 #[tokio::test]
-async fn everyone_is_answered_what_they_said_themselves() {
+async fn every_client_gets_the_echo_of_its_own_messages() {
     let server = spawn_app(&[]).await;
     let (mut one, mut two) = (Ws::open(&server, "/").await, Ws::open(&server, "/").await);
     one.send("1").await;
     two.send("2").await;
     one.send("3").await;
-    assert_eq!(one.next().await, Message::from("服务器回应：1"));
-    assert_eq!(one.next().await, Message::from("服务器回应：3"));
-    assert_eq!(two.next().await, Message::from("服务器回应：2"));
+    assert_eq!(one.message().await, Message::from("服务器回应：1"));
+    assert_eq!(one.message().await, Message::from("服务器回应：3"));
+    assert_eq!(two.message().await, Message::from("服务器回应：2"));
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_browser_that_does_not_upgrade_gets_the_page() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_with_what_it_holds() {
+async fn a_ping_is_answered_with_its_payload() {
     let server = spawn_app(&[]).await;
     let mut ws = Ws::open(&server, "/").await;
     ws.send(Message::Ping("are you there?".into())).await;

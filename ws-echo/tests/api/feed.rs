@@ -1,17 +1,17 @@
-//! `GET /feed`: what the service says, and what may be said to it.
+//! `GET /feed`: the frames of the service, and those of its clients.
 
 use serde_json::{Value, json};
-use testkit::RawClient;
+use testkit::{Follower, RawClient, publish, publish_array};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::helpers::{Ws, publish, publish_array, spawn_app};
+use crate::helpers::{Ws, spawn_app};
 use crate::raw::{FIN, TEXT, frame, handshake, read_frame};
 
 #[tokio::test]
-async fn it_begins_with_the_position_and_then_tells_messages_as_they_come() {
+async fn it_begins_with_the_position_and_goes_on_with_messages_as_they_come() {
     let server = spawn_app(&[]).await;
     let before = publish(&server, "main", "before").await;
-    let (mut feed, cursor) = Ws::feed(&server, "/feed").await;
+    let (mut feed, cursor) = Ws::feed(server.address(), "/feed").await;
     assert_eq!(cursor, before);
     let id = publish(&server, "main", "你好\n\"quoted\"").await;
     let message = feed.json().await;
@@ -22,18 +22,18 @@ async fn it_begins_with_the_position_and_then_tells_messages_as_they_come() {
 }
 
 #[tokio::test]
-async fn a_client_publishes_and_is_told_the_id() {
+async fn a_client_publishes_and_receives_the_id() {
     let server = spawn_app(&[]).await;
-    let (mut publisher, _) = Ws::feed(&server, "/feed?topic=unfollowed").await;
-    let (mut subscriber, _) = Ws::feed(&server, "/feed?topic=%3E").await;
+    let (mut publisher, _) = Ws::feed(server.address(), "/feed?topic=unfollowed").await;
+    let (mut subscriber, _) = Ws::feed(server.address(), "/feed?topic=%3E").await;
 
-    let ack = publisher.say(json!({ "type": "publish", "text": "plain" })).await;
+    let ack = publisher.ask(json!({ "type": "publish", "text": "plain" })).await;
     let message = subscriber.json().await;
     assert_eq!((&message["text"], &message["topic"]), (&json!("plain"), &json!("main")));
     assert_eq!(ack, json!({ "type": "ack", "key": null, "id": message["id"] }));
 
     let full = json!({ "type": "publish", "topic": "a.b", "text": "full", "event": "news", "key": "k1" });
-    let ack = publisher.say(full).await;
+    let ack = publisher.ask(full).await;
     let message = subscriber.json().await;
     assert_eq!(
         (&message["text"], &message["topic"], &message["event"]),
@@ -45,7 +45,7 @@ async fn a_client_publishes_and_is_told_the_id() {
 #[tokio::test]
 async fn a_client_that_follows_what_it_publishes_gets_it_too() {
     let server = spawn_app(&[]).await;
-    let (mut feed, _) = Ws::feed(&server, "/feed").await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed").await;
     feed.send(json!({ "type": "publish", "text": "mine" }).to_string()).await;
     let (one, two) = (feed.json().await, feed.json().await);
     let (ack, message) = if one["type"] == "ack" { (one, two) } else { (two, one) };
@@ -54,15 +54,15 @@ async fn a_client_that_follows_what_it_publishes_gets_it_too() {
 }
 
 #[tokio::test]
-async fn a_key_publishes_once_however_often_and_wherever_it_is_said() {
+async fn a_key_publishes_once_however_often_and_wherever_it_is_sent() {
     let server = spawn_app(&[]).await;
-    let (mut subscriber, _) = Ws::feed(&server, "/feed").await;
-    let said = json!({ "type": "publish", "text": "once", "key": "k" });
-    let (mut publisher, _) = Ws::feed(&server, "/feed?topic=unfollowed").await;
-    let first = publisher.say(said.clone()).await;
-    assert_eq!(publisher.say(said.clone()).await, first);
-    let (mut other, _) = Ws::feed(&server, "/feed?topic=unfollowed").await;
-    assert_eq!(other.say(said).await, first);
+    let (mut subscriber, _) = Ws::feed(server.address(), "/feed").await;
+    let publication = json!({ "type": "publish", "text": "once", "key": "k" });
+    let (mut publisher, _) = Ws::feed(server.address(), "/feed?topic=unfollowed").await;
+    let first = publisher.ask(publication.clone()).await;
+    assert_eq!(publisher.ask(publication.clone()).await, first);
+    let (mut other, _) = Ws::feed(server.address(), "/feed?topic=unfollowed").await;
+    assert_eq!(other.ask(publication).await, first);
     let by_http = reqwest::Client::new().post(server.url("/messages")).header("Idempotency-Key", "k").body("once");
     let by_http = by_http.send().await.unwrap();
     assert_eq!(by_http.status(), 200);
@@ -74,43 +74,47 @@ async fn a_key_publishes_once_however_often_and_wherever_it_is_said() {
 #[tokio::test]
 async fn what_makes_no_sense_is_answered_with_why_and_the_feed_goes_on() {
     let server = spawn_app(&["--max-message-bytes", "100"]).await;
-    let (mut feed, _) = Ws::feed(&server, "/feed").await;
-    let publish = |rest: &str| format!("{{\"type\":\"publish\",{rest}}}");
-    for (said, key, error) in [
+    let (mut feed, _) = Ws::feed(server.address(), "/feed").await;
+    let publication = |rest: &str| format!("{{\"type\":\"publish\",{rest}}}");
+    for (sent, key, error) in [
         (Message::from("hello?"), None, "bad_frame"),
         (Message::from(""), None, "bad_frame"),
         (Message::from("[]"), None, "bad_frame"),
         (Message::from("{\"text\":\"a\"}"), None, "bad_frame"),
         (Message::from("{\"type\":\"subscribe\",\"text\":\"a\"}"), None, "bad_frame"),
-        (Message::from(publish("\"text\":\"a\",\"colour\":\"red\"")), None, "bad_frame"),
-        (Message::from(publish("\"text\":\"a\",\"event\":\"gap\"")), None, "bad_frame"),
-        (Message::from(publish("\"text\":1")), None, "bad_frame"),
-        (Message::binary(publish("\"text\":\"a\"")), None, "bad_frame"),
-        (Message::from(publish("\"key\":\"1\"")), Some("1"), "no_text"),
-        (Message::from(publish("\"text\":null,\"key\":\"2\"")), Some("2"), "no_text"),
-        (Message::from(publish("\"text\":\"a\",\"topic\":\"a..b\",\"key\":\"3\"")), Some("3"), "bad_topic"),
-        (Message::from(publish("\"text\":\"a\",\"topic\":\"a.*\",\"key\":\"4\"")), Some("4"), "bad_topic"),
-        (Message::from(publish("\"text\":\"a\",\"key\":\"\"")), Some(""), "bad_key"),
-        (Message::from(publish(&format!("\"text\":\"{}\",\"key\":\"5\"", "x".repeat(101)))), Some("5"), "too_large"),
+        (Message::from(publication("\"text\":\"a\",\"colour\":\"red\"")), None, "bad_frame"),
+        (Message::from(publication("\"text\":\"a\",\"event\":\"gap\"")), None, "bad_frame"),
+        (Message::from(publication("\"text\":1")), None, "bad_frame"),
+        (Message::binary(publication("\"text\":\"a\"")), None, "bad_frame"),
+        (Message::from(publication("\"key\":\"1\"")), Some("1"), "no_text"),
+        (Message::from(publication("\"text\":null,\"key\":\"2\"")), Some("2"), "no_text"),
+        (Message::from(publication("\"text\":\"a\",\"topic\":\"a..b\",\"key\":\"3\"")), Some("3"), "bad_topic"),
+        (Message::from(publication("\"text\":\"a\",\"topic\":\"a.*\",\"key\":\"4\"")), Some("4"), "bad_topic"),
+        (Message::from(publication("\"text\":\"a\",\"key\":\"\"")), Some(""), "bad_key"),
+        (
+            Message::from(publication(&format!("\"text\":\"{}\",\"key\":\"5\"", "x".repeat(101)))),
+            Some("5"),
+            "too_large",
+        ),
     ] {
-        feed.send(said.clone()).await;
+        feed.send(sent.clone()).await;
         let answer = feed.json().await;
         assert_eq!(
             (answer["type"].as_str(), answer["error"].as_str()),
             (Some("error"), Some(error)),
-            "{said}: {answer}"
+            "{sent}: {answer}"
         );
-        assert_eq!(answer["key"].as_str(), key, "{said}: {answer}");
-        assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()), "{said}: {answer}");
+        assert_eq!(answer["key"].as_str(), key, "{sent}: {answer}");
+        assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()), "{sent}: {answer}");
     }
-    crate::helpers::publish(&server, "main", "still here").await;
+    publish(&server, "main", "still here").await;
     assert_eq!(feed.texts(1).await, ["still here"], "nothing of that was published");
 }
 
 #[tokio::test]
-async fn the_ticker_tells_the_local_time_in_the_words_of_old() {
+async fn the_ticker_publishes_the_local_time_in_the_usual_words() {
     let server = spawn_app(&["--tick", "50ms"]).await;
-    let (mut feed, _) = Ws::feed(&server, "/feed").await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed").await;
     for text in feed.texts(2).await {
         let time = text.strip_prefix("New message at ").unwrap_or_else(|| panic!("{text}"));
         let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
@@ -121,26 +125,26 @@ async fn the_ticker_tells_the_local_time_in_the_words_of_old() {
 #[tokio::test]
 async fn every_text_that_may_be_published_fits_into_a_frame() {
     let server = spawn_app(&[]).await;
-    let (mut feed, _) = Ws::feed(&server, "/feed?topic=other").await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed?topic=other").await;
     // JSON has no shorter form for this character than six bytes.
     let text = "\u{1}".repeat(64 * 1024);
-    let ack = feed.say(json!({ "type": "publish", "text": text, "key": "k" })).await;
+    let ack = feed.ask(json!({ "type": "publish", "text": text, "key": "k" })).await;
     assert_eq!((&ack["type"], &ack["key"]), (&json!("ack"), &json!("k")));
-    let error = feed.say(json!({ "type": "publish", "text": format!("{text}x"), "key": "l" })).await;
+    let error = feed.ask(json!({ "type": "publish", "text": format!("{text}x"), "key": "l" })).await;
     assert_eq!((&error["error"], &error["key"]), (&json!("too_large"), &json!("l")));
 }
 
 #[tokio::test]
 async fn an_error_names_the_key_of_the_frame_whatever_is_wrong_with_it() {
     let server = spawn_app(&[]).await;
-    let (mut feed, _) = Ws::feed(&server, "/feed").await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed").await;
     for wrong in [
         json!({ "type": "publish", "text": 5, "key": "k" }),
         json!({ "type": "publish", "text": "a", "event": "gap", "key": "k" }),
         json!({ "type": "publish", "text": "a", "unknown": 1, "key": "k" }),
         json!({ "type": "subscribe", "key": "k" }),
     ] {
-        let error = feed.say(wrong).await;
+        let error = feed.ask(wrong).await;
         assert_eq!(
             (&error["type"], &error["error"], &error["key"]),
             (&json!("error"), &json!("bad_frame"), &json!("k"))
@@ -149,20 +153,22 @@ async fn an_error_names_the_key_of_the_frame_whatever_is_wrong_with_it() {
 }
 
 #[tokio::test]
-async fn who_lags_behind_is_listened_to_all_the_same() {
+async fn a_client_that_is_behind_is_read_all_the_same() {
     let server = spawn_app(&["--history", "10000"]).await;
     let texts = vec!["x".repeat(1000); 500];
     for _ in 0..4 {
-        publish_array(&server, "main", &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        publish_array(&server, "main", &texts).await;
     }
     // In one packet, so that it is there before anything is delivered.
-    let publish = json!({ "type": "publish", "topic": "other", "text": "a" }).to_string();
+    let publication = json!({ "type": "publish", "topic": "other", "text": "a" }).to_string();
     let mut client = RawClient::connect(server.address()).await;
-    client.send([handshake("/feed?since=earliest").as_bytes(), &frame(FIN | TEXT, publish.as_bytes())].concat()).await;
+    client
+        .send([handshake("/feed?since=earliest").as_bytes(), &frame(FIN | TEXT, publication.as_bytes())].concat())
+        .await;
     client.read_until("\r\n\r\n").await;
     let mut before = 0;
     while !read_frame(&mut client).await.1.starts_with(br#"{"type":"ack""#) {
         before += 1;
     }
-    assert!(before < 2000, "it was heard only after all that it had missed");
+    assert!(before < 2000, "it was read only after everything that it had missed");
 }

@@ -1,22 +1,18 @@
-//! Requests for a WebSocket that is not to be had: each is told why, in JSON.
+//! Requests for a WebSocket that cannot be had: each is refused with its reason, in JSON.
 
-use reqwest::{Client, Response};
-use serde_json::Value;
-use testkit::{RawClient, soon};
+use reqwest::Client;
+use testkit::{RawClient, assert_refused, soon};
 
-use crate::helpers::spawn_app;
+use crate::helpers::{Feed, spawn_app};
 use crate::raw::handshake;
 
-async fn assert_refused(response: Response, status: u16, error: &str) {
-    assert_eq!(response.headers()["content-type"], "application/json");
-    let got = response.status().as_u16();
-    let body: Value = soon(response.json()).await.unwrap();
-    assert_eq!((got, body["error"].as_str().unwrap_or_default()), (status, error), "{body}");
-    assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
-}
+testkit::behaviours!(Feed:
+    refusal::topics_that_are_no_topics_are_refused,
+    refusal::cursors_that_are_no_cursors_are_refused,
+);
 
 #[tokio::test]
-async fn the_feed_without_an_upgrade_says_what_it_speaks() {
+async fn the_feed_without_an_upgrade_names_the_one_it_needs() {
     let server = spawn_app(&[]).await;
     let response = soon(Client::new().get(server.url("/feed")).send()).await.unwrap();
     let header = |name: &str| response.headers()[name].to_str().unwrap().to_ascii_lowercase();
@@ -59,29 +55,6 @@ async fn http_1_0_is_too_old_for_a_handshake() {
         client.send(handshake(path).replace("HTTP/1.1", "HTTP/1.0")).await;
         let head = client.read_until("\r\n\r\n").await;
         assert_eq!(&head[9..10], "4", "{head}");
-    }
-}
-
-#[tokio::test]
-async fn a_feed_of_what_is_no_topic_or_cursor_is_refused() {
-    let server = spawn_app(&[]).await;
-    let too_many: Vec<String> = (0..65).map(|n| format!("topic=t{n}")).collect();
-    for (query, error) in [
-        ("topic=", "bad_topic"),
-        ("topic=a..b", "bad_topic"),
-        ("topic=main&topic=a.%3E.b", "bad_topic"),
-        (&too_many.join("&"), "bad_parameter"),
-        ("since=", "bad_cursor"),
-        ("since=yesterday", "bad_cursor"),
-        ("since=42", "bad_cursor"),
-    ] {
-        let request = Client::new()
-            .get(server.url(&format!("/feed?{query}")))
-            .header("Connection", "Upgrade")
-            .header("Upgrade", "websocket")
-            .header("Sec-WebSocket-Version", "13")
-            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
-        assert_refused(soon(request.send()).await.unwrap(), 400, error).await;
     }
 }
 

@@ -1,10 +1,11 @@
-//! Signs of life, and what becomes of those who give none.
+//! Heartbeats, and clients that do not answer them.
 
 use std::time::{Duration, Instant};
 
+use testkit::{HUGE_ALLOWED, huge, publish};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::helpers::{HUGE, HUGE_ALLOWED, Ws, publish, spawn_app};
+use crate::helpers::{Ws, spawn_app};
 use crate::raw::{FIN, PING, PONG, TEXT, frame, open, read_close, read_frame};
 
 #[tokio::test]
@@ -48,11 +49,11 @@ async fn a_client_that_gets_messages_and_answers_no_ping_is_closed_all_the_same(
 }
 
 #[tokio::test]
-async fn a_client_that_was_slow_to_read_and_answers_then_is_not_taken_for_dead() {
+async fn a_client_that_was_slow_to_read_and_answers_then_does_not_count_as_dead() {
     let server = spawn_app(&[&HUGE_ALLOWED[..], &["--heartbeat", "1s", "--write-timeout", "1m"]].concat()).await;
     let mut slow = open(server.address(), "/feed").await;
     read_frame(&mut slow).await;
-    publish(&server, "main", "x".repeat(HUGE)).await;
+    publish(&server, "main", huge("x")).await;
     // The service is in the middle of this message while some heartbeats go by.
     let mut other = Ws::open(&server, "/").await;
     wait_for_pings(&mut other, 4).await;

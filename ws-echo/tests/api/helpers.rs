@@ -4,22 +4,100 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
-use testkit::{Server, get, soon};
-pub(crate) use testkit::{publish, publish_each};
+use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, Streaming, soon};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use ws_echo::Config;
 
-/// A text that does not fit between a server and a client that reads nothing, whatever the system buffers.
-pub(crate) const HUGE: usize = 6 << 20;
+use crate::raw;
 
-/// What the service is started with where [`HUGE`] texts are published.
-pub(crate) const HUGE_ALLOWED: [&str; 6] =
-    ["--max-message-bytes", "8MiB", "--max-body-bytes", "8MiB", "--history-bytes", "128MiB"];
+/// The service with its feed, for the tests that are the same for every service.
+pub(crate) struct Feed;
+
+impl Service for Feed {
+    const PROGRAM: ServiceProgram = ServiceProgram {
+        path: env!("CARGO_BIN_EXE_ws-echo"),
+        name: "ws-echo",
+        version: env!("CARGO_PKG_VERSION"),
+        own_flags: &["--reply-prefix"],
+    };
+
+    type Follower = Ws;
+
+    async fn start(flags: &[&str]) -> Server {
+        spawn_app(flags).await
+    }
+
+    fn request(address: SocketAddr, query: &str) -> RequestBuilder {
+        Client::new()
+            .get(format!("http://{address}/feed?{query}"))
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    }
+
+    async fn follow(address: SocketAddr, query: &str) -> Ws {
+        Ws::feed(address, &format!("/feed?{query}")).await.0
+    }
+
+    async fn position(address: SocketAddr, topics: &str, since: &str) -> String {
+        Ws::feed(address, &format!("/feed?{topics}&since={since}")).await.1
+    }
+
+    async fn hold(server: &Server) -> RawClient {
+        let mut client = raw::open(server.address(), "/feed").await;
+        raw::read_frame(&mut client).await;
+        client
+    }
+}
+
+impl Streaming for Feed {
+    async fn rest(mut feed: Ws) -> Vec<String> {
+        let mut texts = Vec::new();
+        loop {
+            match feed.message().await {
+                Message::Text(text) => texts.push(text_of(received(&serde_json::from_str(&text).unwrap()))),
+                Message::Close(frame) => {
+                    assert_eq!(u16::from(frame.expect("the service gives its reason").code), 1012);
+                    feed.end().await;
+                    return texts;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn read(client: &mut RawClient) -> Received {
+        let (_, payload) = raw::read_frame(client).await;
+        received(&serde_json::from_slice(&payload).unwrap())
+    }
+}
+
+/// A frame of the feed, as the message or the gap that it is.
+fn received(frame: &Value) -> Received {
+    let field = |name: &str| frame[name].as_str().unwrap_or_else(|| panic!("no {name} in {frame}"));
+    match field("type") {
+        "message" => Received::message(field("id"), field("text")),
+        "gap" => {
+            let (reason, since, cursor) = (field("reason"), field("since"), field("cursor"));
+            assert_eq!(*frame, json!({ "type": "gap", "reason": reason, "since": since, "cursor": cursor }));
+            Received::gap(reason, since, cursor)
+        }
+        other => panic!("{other}: {frame}"),
+    }
+}
+
+fn text_of(received: Received) -> String {
+    match received {
+        Received::Message { text, .. } => text,
+        gap @ Received::Gap { .. } => panic!("{gap:?}"),
+    }
+}
 
 /// Starts the service with these flags, and without ticker and heartbeat unless they ask for them.
 pub(crate) async fn spawn_app(args: &[&str]) -> Server {
@@ -31,21 +109,6 @@ pub(crate) async fn spawn_app(args: &[&str]) -> Server {
     }
     let config = Config::try_parse_from([&quiet, args].concat()).unwrap();
     Server::start(|listener, stop| ws_echo::run(listener, config, stop)).await
-}
-
-/// Publishes texts, appended together, and returns their ids.
-pub(crate) async fn publish_array(server: &Server, topic: &str, texts: &[&str]) -> Vec<String> {
-    let messages: Value = texts.iter().map(|text| json!({ "text": text })).collect();
-    let request = Client::new().post(server.url(&format!("/messages?topic={topic}"))).json(&messages);
-    let answer: Vec<Value> = soon(async { request.send().await?.error_for_status()?.json().await }).await.unwrap();
-    answer.iter().map(|placed| placed["id"].as_str().unwrap().to_owned()).collect()
-}
-
-/// Has the service begin to stop, and waits until it says so.
-pub(crate) async fn begin_stop(server: &mut Server) {
-    server.begin_stop();
-    let draining = async { while !get(server.address(), "/readyz").await.starts_with("HTTP/1.1 503 ") {} };
-    soon(draining).await;
 }
 
 /// A WebSocket.
@@ -62,8 +125,8 @@ impl Ws {
     }
 
     /// Opens a feed and returns the cursor that it begins with.
-    pub(crate) async fn feed(server: &Server, path: &str) -> (Self, String) {
-        let mut ws = Self::open(server, path).await;
+    pub(crate) async fn feed(address: SocketAddr, path: &str) -> (Self, String) {
+        let mut ws = Self::open_at(address, path).await;
         let welcome = ws.json().await;
         let cursor = welcome["cursor"].as_str().unwrap().to_owned();
         assert_eq!(welcome, json!({ "type": "welcome", "cursor": cursor }));
@@ -75,9 +138,9 @@ impl Ws {
         soon(self.0.send(message.into())).await.unwrap();
     }
 
-    /// Has the feed publish, and returns its answer. No message may come in between.
-    pub(crate) async fn say(&mut self, said: Value) -> Value {
-        self.send(said.to_string()).await;
+    /// Sends a frame to the feed and returns its answer. No message may come in between.
+    pub(crate) async fn ask(&mut self, frame: Value) -> Value {
+        self.send(frame.to_string()).await;
         self.json().await
     }
 
@@ -87,7 +150,7 @@ impl Ws {
     }
 
     /// The next message that is neither a ping nor a pong.
-    pub(crate) async fn next(&mut self) -> Message {
+    pub(crate) async fn message(&mut self) -> Message {
         let next = async {
             loop {
                 match self.any().await {
@@ -101,32 +164,32 @@ impl Ws {
 
     /// The next message, as the JSON that it is.
     pub(crate) async fn json(&mut self) -> Value {
-        match self.next().await {
+        match self.message().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
             other => panic!("{other:?}"),
         }
     }
 
-    /// The texts of the next messages of a feed.
-    pub(crate) async fn texts(&mut self, count: usize) -> Vec<String> {
-        let mut texts = Vec::new();
-        for _ in 0..count {
-            let message = self.json().await;
-            assert_eq!(message["type"], "message", "{message}");
-            texts.push(message["text"].as_str().unwrap().to_owned());
-        }
-        texts
-    }
-
     /// The close frame that the service sends next, and the end of the connection after it.
     pub(crate) async fn closed(&mut self) -> Option<CloseFrame> {
-        let Message::Close(frame) = self.next().await else { panic!("it goes on") };
-        while let Some(Ok(_)) = soon(self.0.next()).await {}
+        let Message::Close(frame) = self.message().await else { panic!("it goes on") };
+        self.end().await;
         frame
     }
 
-    /// As [`Ws::closed`], for the code alone.
+    /// Waits until the connection has ended.
+    async fn end(&mut self) {
+        while let Some(Ok(_)) = soon(self.0.next()).await {}
+    }
+
+    /// The code of the close frame that the service sends next.
     pub(crate) async fn close_code(&mut self) -> u16 {
-        self.closed().await.expect("it says why").code.into()
+        self.closed().await.expect("a close frame has a code").code.into()
+    }
+}
+
+impl Follower for Ws {
+    async fn next(&mut self) -> Received {
+        received(&self.json().await)
     }
 }

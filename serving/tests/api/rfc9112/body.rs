@@ -11,7 +11,7 @@ async fn publish(service: &Service, headers: &str, body: &str) -> Answer {
     service.raw(format!("POST /messages HTTP/1.1\r\nhost: test\r\n{headers}\r\n{body}")).await
 }
 
-/// As [`publish`], for heads that cannot be read: their answers end the connection.
+/// Checks that publications with these headers cannot be read: their answers end the connection.
 async fn assert_refused(headers: &[&str], body: &str) {
     let service = Service::start(&[]).await;
     for headers in headers {

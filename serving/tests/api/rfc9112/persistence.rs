@@ -37,13 +37,13 @@ async fn a_connection_stays_as_its_version_and_its_options_say() {
         let request = format!("GET /livez HTTP/{version}\r\nhost: test\r\n{headers}\r\n");
         let answers = answers_to(&service, &format!("{request}{request}")).await;
         assert_eq!(answers.len(), if stays { 2 } else { 1 }, "HTTP/{version} {headers:?}: {answers:?}");
-        let said = answers[0].header("connection");
+        let option = answers[0].header("connection");
         let expected = match (version, stays) {
             ("1.1", false) => Some("close"),
             ("1.0", true) => Some("keep-alive"),
             _ => None,
         };
-        assert_eq!(said, expected, "HTTP/{version} {headers:?}");
+        assert_eq!(option, expected, "HTTP/{version} {headers:?}");
     }
 }
 

@@ -1,0 +1,143 @@
+//! Random heads of requests: valid ones, and ones that are damaged.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+/// The path of the method's route.
+pub(crate) const PATH: &str = "/direct";
+
+/// A change that is made to the bytes of a head.
+#[derive(Debug, Clone)]
+enum Damage {
+    FlipBit(Index, u32),
+    Insert(Index, u8),
+    Repeat(Index, usize),
+    Drop(Index, usize),
+    Truncate(Index),
+}
+
+impl Damage {
+    fn change(&self, bytes: &mut Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let range = |at: &Index, length: usize| {
+            let start = at.index(bytes.len());
+            start..bytes.len().min(start + length)
+        };
+        match self {
+            Self::FlipBit(at, bit) => *at.get_mut(bytes) ^= 1 << bit,
+            Self::Insert(at, byte) => bytes.insert(at.index(bytes.len()), *byte),
+            Self::Repeat(at, length) => {
+                let range = range(at, *length);
+                let repeated = bytes[range.clone()].to_vec();
+                bytes.splice(range.start..range.start, repeated);
+            }
+            Self::Drop(at, length) => {
+                let range = range(at, *length);
+                bytes.drain(range);
+            }
+            Self::Truncate(at) => bytes.truncate(at.index(bytes.len())),
+        }
+    }
+}
+
+/// A head, most often for the method's route, and the bytes that a client sends after it.
+pub(crate) fn random_head() -> impl Strategy<Value = Vec<u8>> {
+    let line = (method(), target(), version())
+        .prop_map(|(method, target, version)| [method.as_bytes(), b" ", &target, b" ", version.as_bytes()].concat());
+    let line_end = prop_oneof![9 => Just("\r\n"), 1 => Just("\n")];
+    let fields = prop_oneof![8 => vec(field(), 0..6), 1 => vec(field(), 28..36), 1 => vec(field(), 95..105)];
+    let rest = prop_oneof![
+        4 => Just(""),
+        2 => Just("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n"),
+        1 => Just("hello"),
+    ];
+    let damages = prop_oneof![1 => Just(Vec::new()), 1 => vec(damage(), 1..3)];
+    (line, line_end, fields, rest, damages).prop_map(|(line, line_end, fields, rest, damages)| {
+        let mut bytes = [&line, line_end.as_bytes(), b"host: test", line_end.as_bytes()].concat();
+        for field in fields {
+            bytes.extend([&field, line_end.as_bytes()].concat());
+        }
+        bytes.extend(line_end.as_bytes());
+        damages.iter().for_each(|damage| damage.change(&mut bytes));
+        // A head that never ends may be refused before its end or not, as hyper happens to read it.
+        if !bytes.ends_with(b"\r\n\r\n") {
+            bytes.extend(b"\r\n\r\n");
+        }
+        bytes.extend(rest.as_bytes());
+        bytes
+    })
+}
+
+fn method() -> impl Strategy<Value = &'static str> {
+    prop_oneof![12 => Just("GET"), 1 => select(&["HEAD", "POST", "OPTIONS", "get", "G(T", "CONNECT", "FROB"][..])]
+}
+
+fn target() -> impl Strategy<Value = Vec<u8>> {
+    let query = vec(prop_oneof![6 => 0x21..0x7f_u8, 1 => any::<u8>()], 0..20);
+    prop_oneof![
+        3 => Just(PATH.as_bytes().to_vec()),
+        6 => query.prop_map(|query| [PATH.as_bytes(), b"?", &query].concat()),
+        1 => Just(format!("http://elsewhere.example{PATH}?a=b").into_bytes()),
+        1 => select(&["*", "/", "/direct/", "//direct", "/dir%65ct", "/livez", "direct", "/direct#a", ""][..])
+            .prop_map(|target| target.as_bytes().to_vec()),
+    ]
+}
+
+fn version() -> impl Strategy<Value = &'static str> {
+    prop_oneof![12 => Just("HTTP/1.1"), 4 => Just("HTTP/1.0"), 1 => select(&["HTTP/1.2", "HTTP/2.0", "http/1.1", ""][..])]
+}
+
+fn field() -> impl Strategy<Value = Vec<u8>> {
+    let value = prop_oneof![
+        4 => vec(0x20..0x7f_u8, 0..20),
+        2 => vec(any::<u8>(), 0..10),
+        // The whole head stays within the limit: above it, hyper's answer depends on how much it has read at once.
+        1 => (0..100_usize).prop_map(|length| vec![b'x'; length]),
+    ];
+    let name = prop_oneof![
+        3 => vec(prop_oneof![Just(b'-'), 0x61..0x7b_u8, 0x41..0x5b_u8], 1..10),
+        1 => vec(any::<u8>(), 0..5),
+    ];
+    let known = select(
+        &[
+            "connection: close",
+            "Connection: keep-alive",
+            "connection: foo, close",
+            "connection: Upgrade",
+            "connection:\tclose ",
+            "upgrade: websocket",
+            "upgrade: h2c",
+            "origin: http://page.example",
+            "origin: null",
+            "content-length: 0",
+            "content-length: 5",
+            "content-length: x",
+            "transfer-encoding: chunked",
+            "expect: 100-continue",
+            "host: other",
+            "x: ",
+            "x:y",
+            "x : y",
+            " folded",
+        ][..],
+    );
+    prop_oneof![
+        2 => known.prop_map(|field| field.as_bytes().to_vec()),
+        2 => (name, value).prop_map(|(name, value)| [&name, &b": "[..], &value].concat()),
+    ]
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let at = any::<Index>;
+    prop_oneof![
+        3 => (at(), 0..8_u32).prop_map(|(at, bit)| Damage::FlipBit(at, bit)),
+        2 => (at(), prop_oneof![select(&b" \t\r\n:\0\x7f"[..]), any::<u8>()])
+            .prop_map(|(at, byte)| Damage::Insert(at, byte)),
+        1 => (at(), 1..20_usize).prop_map(|(at, length)| Damage::Repeat(at, length)),
+        1 => (at(), 1..20_usize).prop_map(|(at, length)| Damage::Drop(at, length)),
+        1 => at().prop_map(Damage::Truncate),
+    ]
+}

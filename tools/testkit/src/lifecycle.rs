@@ -1,0 +1,133 @@
+//! Tests of a service as a process: flags, signals, exit codes.
+
+use std::net::TcpListener;
+
+use nix::sys::signal::Signal;
+
+use crate::process::Process;
+use crate::publish::publish_at;
+use crate::service::{Service, Streaming};
+use crate::service_program::signal;
+
+/// The flags of every service on which operators rely.
+const FLAGS: &[&str] = &[
+    "--listen",
+    "--tick",
+    "--tick-text",
+    "--history",
+    "--history-age",
+    "--history-bytes",
+    "--nats",
+    "--nats-credentials",
+    "--nats-user",
+    "--nats-password",
+    "--nats-ca",
+    "--nats-stream",
+    "--nats-replicas",
+    "--publish-timeout",
+    "--heartbeat",
+    "--drain",
+    "--max-connections",
+    "--max-message-bytes",
+    "--write-timeout",
+    "--log",
+    "--log-format",
+];
+
+/// SIGTERM and SIGINT both let clients have the messages that were accepted, and the service exits with 0.
+pub async fn a_signal_lets_clients_have_what_was_accepted<S: Streaming>() {
+    for stop in [Signal::SIGTERM, Signal::SIGINT] {
+        let (process, address) = S::PROGRAM.start(&["--drain", "1s"]).await;
+        let clients = [S::follow(address, "").await, S::follow(address, "").await];
+        publish_at(address, "main", "accepted").await;
+        signal(&process, stop);
+        for client in clients {
+            assert_eq!(S::rest(client).await, ["accepted"]);
+        }
+        assert_eq!(process.ended().await.code, Some(0), "{stop}");
+    }
+}
+
+/// A signal is heeded from the line of the log on that reports that the service listens.
+pub async fn an_early_signal_is_heeded<S: Service>() {
+    for _ in 0..5 {
+        let (process, _) = S::PROGRAM.start(&[]).await;
+        signal(&process, Signal::SIGTERM);
+        assert_eq!(process.ended().await.code, Some(0), "the signal was not waited for yet");
+    }
+}
+
+/// A second signal ends the process at once.
+pub async fn a_second_signal_ends_the_process<S: Service>() {
+    let (process, _, _client) = S::PROGRAM.start_draining().await;
+    signal(&process, Signal::SIGTERM);
+    let exit = process.ended().await;
+    assert!(exit.code.is_some_and(|code| code != 0), "{exit:?}");
+}
+
+/// The command `healthcheck` reports whether the service is ready.
+pub async fn healthcheck_reports_whether_the_service_is_ready<S: Service>() {
+    let (_process, address) = S::PROGRAM.start(&[]).await;
+    let ask = ["healthcheck", "--listen", &address.to_string()];
+    assert_eq!(Process::run(S::PROGRAM.path, &ask).await.code, Some(0));
+
+    let (_process, address, _client) = S::PROGRAM.start_draining().await;
+    let ask = ["healthcheck", "--listen", &address.to_string()];
+    let exit = Process::run(S::PROGRAM.path, &ask).await;
+    assert_eq!(exit.code, Some(1));
+    assert!(exit.stderr.contains("shutting down"), "{exit:?}");
+}
+
+/// The error about an address in use names the flag to change.
+pub async fn an_address_in_use_is_reported_with_its_flag<S: Service>() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("a bound listener has an address").to_string();
+    let exit = Process::run(S::PROGRAM.path, &["--listen", &address]).await;
+    assert_eq!(exit.code, Some(1));
+    assert!(exit.stderr.contains("--listen"), "{exit:?}");
+}
+
+/// Flags that make no sense are refused by name.
+pub async fn flags_that_make_no_sense_are_refused<S: Service>() {
+    for (flags, code, named) in [
+        (&["--no-such-flag"][..], 2, "--no-such-flag"),
+        (&["--heartbeat", "0"], 2, "--heartbeat"),
+        (&["--listen", "127.0.0.1:0", "--nats", "http://localhost"], 1, "nats://localhost:4222"),
+        (&["--nats-replicas", "2"], 2, "1, 3 or 5"),
+        (&["--nats-user", "u"], 2, "--nats-password"),
+        (&["--listen", "nowhere"], 2, "--listen"),
+        (&["--listen", "127.0.0.1:0", "--history-bytes", "1KiB"], 1, "--history-bytes"),
+    ] {
+        let exit = Process::run(S::PROGRAM.path, flags).await;
+        assert_eq!(exit.code, Some(code), "{flags:?}: {exit:?}");
+        assert!(exit.stderr.contains(named), "{flags:?}: {exit:?}");
+    }
+}
+
+/// `--version` and `--help` name the version and every flag: the common ones and the service's own.
+pub async fn the_version_and_every_flag_are_named<S: Service>() {
+    let program = S::PROGRAM;
+    let exit = Process::run(program.path, &["--version"]).await;
+    assert_eq!((exit.code, exit.stdout), (Some(0), format!("{} {}\n", program.name, program.version)));
+
+    let exit = Process::run(program.path, &["--help"]).await;
+    assert_eq!(exit.code, Some(0));
+    for &flag in FLAGS.iter().chain(program.own_flags) {
+        assert!(exit.stdout.split_whitespace().any(|word| word == flag), "{flag} is not in {}", exit.stdout);
+    }
+}
+
+/// Makes the tests of a process that are the same for every service: `lifecycle_behaviours!(Sse)`.
+#[macro_export]
+macro_rules! lifecycle_behaviours {
+    ($service:ty) => {
+        $crate::behaviours!($service:
+            lifecycle::an_early_signal_is_heeded,
+            lifecycle::a_second_signal_ends_the_process,
+            lifecycle::healthcheck_reports_whether_the_service_is_ready,
+            lifecycle::an_address_in_use_is_reported_with_its_flag,
+            lifecycle::flags_that_make_no_sense_are_refused,
+            lifecycle::the_version_and_every_flag_are_named,
+        );
+    };
+}
