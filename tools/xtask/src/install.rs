@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use nix::unistd::Uid;
 
-use crate::{browser::program, log, workspace};
+use crate::{log, program::program, workspace};
 
 /// A package manager, and what it is told.
 struct Manager {

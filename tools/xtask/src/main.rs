@@ -4,6 +4,7 @@
 //!   `leash.rs` what keeps it from outliving this process; `nats_server.rs` is the NATS server beside them
 //! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
+//! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements
 //! - `alone.rs`: each service with the other two deleted
 //! - `pip.rs`: programs that PyPI has; `workspace.rs`: where things are; `log.rs`: what other programs said
@@ -11,6 +12,7 @@
 mod alone;
 mod bench;
 mod browser;
+mod imports;
 mod install;
 mod leash;
 mod log;
@@ -19,6 +21,7 @@ mod nats_server;
 mod output;
 mod pip;
 mod process;
+mod program;
 mod test;
 mod up;
 mod workspace;
@@ -41,6 +44,7 @@ enum Task {
     Test(test::Test),
     Alone(alone::Alone),
     Manifests(manifests::Manifests),
+    Imports(imports::Imports),
     Bench(bench::Bench),
     #[command(hide = true)]
     Leash(leash::Leash),
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Task::Test(task) => task.run(),
         Task::Alone(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Manifests(task) => task.run().map(|()| ExitCode::SUCCESS),
+        Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Bench(task) => task.run(),
         Task::Leash(task) => task.run(),
     };

@@ -11,10 +11,10 @@ use anyhow::{Context, bail};
 use nix::sys::signal::Signal;
 
 use crate::{
-    browser::named_or_installed,
     output::Prefix,
     pip::Package,
     process::{Process, Start},
+    program::named_or_installed,
 };
 
 pub(crate) const NAME: &str = "nats-server";

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{browser::program, log, workspace};
+use crate::{log, program::program, workspace};
 
 /// What runs pip, in this order.
 const PIPS: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
