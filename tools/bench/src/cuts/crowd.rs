@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, Notes, Traveller};
+use super::client::{Client, Endpoint, Notes};
 use super::events::{Clock, Event, Progress};
 use super::score::Record;
 use crate::target::{Form, Method, Target};
@@ -78,11 +78,11 @@ impl Crowd {
         places: impl IntoIterator<Item = (Option<usize>, SocketAddr)>,
     ) -> anyhow::Result<Self> {
         let way = |(topic, address)| (topic, vec![(setting.method, address)]);
-        Self::start_travelling(setting, places.into_iter().map(way))
+        Self::start_on_many(setting, places.into_iter().map(way))
     }
 
-    /// As [`Crowd::start`], for clients that have several ways to go. They begin by the first.
-    pub(crate) fn start_travelling(
+    /// As [`Crowd::start`], for clients that have several endpoints. They begin with the first.
+    pub(crate) fn start_on_many(
         setting: &Setting<'_>,
         places: impl IntoIterator<Item = (Option<usize>, Vec<(Method, SocketAddr)>)>,
     ) -> anyhow::Result<Self> {
@@ -90,9 +90,9 @@ impl Crowd {
         let (away, watched) = watch::channel(false);
         let first = setting.target.route(setting.method)?;
         let mut members = Vec::new();
-        for (index, (topic, ways)) in places.into_iter().enumerate() {
-            let ways = ways.into_iter().map(|(method, address)| {
-                Ok(Client {
+        for (index, (topic, endpoints)) in places.into_iter().enumerate() {
+            let endpoints = endpoints.into_iter().map(|(method, address)| {
+                Ok(Endpoint {
                     method,
                     route: setting.target.route(method)?.clone(),
                     address,
@@ -102,10 +102,10 @@ impl Crowd {
                 })
             });
             let rng = Rng::with_seed(index as u64);
-            let traveller = Traveller { ways: ways.collect::<anyhow::Result<_>>()?, rng };
+            let client = Client { endpoints: endpoints.collect::<anyhow::Result<_>>()?, rng };
             let progress = Arc::new(Progress::default());
             let notes = Notes::new(first, setting.run, setting.clock, Arc::clone(&progress));
-            let task = tokio::spawn(traveller.run(notes, watched.clone(), stop.clone()));
+            let task = tokio::spawn(client.run(notes, watched.clone(), stop.clone()));
             members.push(Member { topic, progress, task });
         }
         Ok(Self { members, positions: first.form == Form::Push, away, stop })

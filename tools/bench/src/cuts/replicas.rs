@@ -130,7 +130,7 @@ pub async fn measure_replicas(
             let way = |(way, site): (usize, &&Site)| (site.method, proxy.address(client * count + way));
             (topic, ways.iter().enumerate().map(way).collect())
         });
-        let crowd = Crowd::start_travelling(&setting(site.method), clients)?;
+        let crowd = Crowd::start_on_many(&setting(site.method), clients)?;
         crowds.push((site.method, proxy, crowd));
     }
     for (_, _, crowd) in &crowds {

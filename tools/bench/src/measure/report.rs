@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::comparison::Comparison;
 use super::figure::Sample;
 use super::peer::{Peer, Speech};
-use super::rounds::Comparison;
 use crate::cuts::version;
 
 /// Everything that a command found.

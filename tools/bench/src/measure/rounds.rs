@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::figure::Sample;
-use super::peer::{Peer, Speech, Subject};
+use super::comparison::Comparison;
+use super::peer::{Peer, Subject};
 use super::report::{Report, Row};
 use crate::process;
 
@@ -27,28 +27,6 @@ pub(crate) struct Rounds {
     /// Flags for this repository's services, such as `-- --history 20`
     #[arg(last = true, value_name = "FLAG")]
     flags: Vec<String>,
-}
-
-/// What is measured in each round.
-pub(crate) struct Comparison<'a> {
-    /// The command.
-    pub(crate) command: &'static str,
-    /// What it was told, in words.
-    pub(crate) work: String,
-    /// How it is spoken to, one after the other.
-    pub(crate) speeches: Vec<Speech>,
-    /// How many clients there are.
-    pub(crate) clients: usize,
-    /// How many descriptors this takes.
-    pub(crate) descriptors: usize,
-    /// One round.
-    pub(crate) round: &'a dyn Fn(&Subject<'_>, Speech) -> anyhow::Result<Sample>,
-}
-
-impl std::fmt::Debug for Comparison<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Comparison").field("command", &self.command).finish_non_exhaustive()
-    }
 }
 
 /// When to go on although a server does not settle.

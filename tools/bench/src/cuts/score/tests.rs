@@ -1,6 +1,6 @@
-use super::*;
-use crate::cuts::events::Gap;
-use crate::cuts::ledger::{Cursor, Entry};
+use super::{Record, Score};
+use crate::cuts::events::{Event, Gap};
+use crate::cuts::ledger::{Cursor, Entry, Ledger};
 
 /// One message of topic 0 a place: number 10 + offset, sent at 1000 times its order and taken 10 later.
 fn entry(order: u64, epoch: &str, offset: u64) -> Entry {

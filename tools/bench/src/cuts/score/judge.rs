@@ -1,10 +1,32 @@
-//! One client's part of the score.
+//! Judges one client after the other.
 
 use std::collections::HashSet;
 
-use super::{Record, Score, Times};
+use super::record::Record;
+use super::totals::{Score, Times};
 use crate::cuts::events::{Event, Gap};
 use crate::cuts::ledger::{Cursor, Entry, Ledger};
+use crate::stats::Percentiles;
+
+impl Score {
+    /// Judges clients.
+    pub fn of(ledger: &Ledger, clients: &[Record]) -> Self {
+        let mut score = Self {
+            clients: clients.len() as u64,
+            published: ledger.entries().len() as u64,
+            uncertain: ledger.uncertain().len() as u64,
+            ..Self::default()
+        };
+        let mut times = Times::default();
+        for (client, record) in clients.iter().enumerate() {
+            Judge::new(ledger, record, client).judge(&mut score, &mut times);
+        }
+        score.catch_up = Percentiles::of(times.catch_up);
+        score.delay = Percentiles::of(times.delay);
+        score.delay_connected = Percentiles::of(times.delay_connected);
+        score
+    }
+}
 
 /// What became of an entry that the client should receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +38,7 @@ enum Fate {
 }
 
 /// Follows one client through what it saw.
-pub(super) struct Judge<'a> {
+struct Judge<'a> {
     ledger: &'a Ledger,
     events: &'a [Event],
     client: usize,
@@ -34,7 +56,7 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(ledger: &'a Ledger, record: &'a Record, client: usize) -> Self {
+    fn new(ledger: &'a Ledger, record: &'a Record, client: usize) -> Self {
         let of_the_client = |entry: &Entry| record.topic.is_none_or(|topic| topic == entry.topic);
         let entries = ledger.entries().iter().enumerate();
         let due: Vec<usize> = entries.filter(|(_, entry)| of_the_client(entry)).map(|(index, _)| index).collect();
@@ -59,7 +81,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    pub(super) fn judge(mut self, score: &mut Score, times: &mut Times) {
+    fn judge(mut self, score: &mut Score, times: &mut Times) {
         let mut joined: Option<u64> = None;
         // What has to be reached, and since when.
         let mut behind: Option<(usize, u64)> = None;
