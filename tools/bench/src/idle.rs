@@ -1,4 +1,4 @@
-//! `bench idle`: memory a connection.
+//! `bench idle`: memory per connection.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use clap::Args;
 use crate::fanout::{AT_A_TIME, Work, crowd, lost};
 use crate::load::{Crowd, PATIENCE, Pace};
 use crate::measure::figure::*;
-use crate::measure::{Comparison, Rounds, Sample, Speech, Subject};
+use crate::measure::{Comparison, Protocol, Rounds, Sample, Subject};
 use crate::process::Memory;
 use crate::target::Method;
 
-/// Connections and messages before the measurement begins. Whatever a server takes once and not for each connection, such as
-/// the pages of its code, the buffers of its threads and the first blocks of its allocator, it takes for them.
+/// The number of connections, and of messages to each, before the measurement begins. What a server takes once and not
+/// for each connection, such as the pages of its code, the buffers of its threads and the first blocks of its allocator,
+/// it takes for them.
 const WARM_UP: (usize, u64) = (64, 3);
 
 /// Memory of a server per connection: idle, and after each has been sent a message
@@ -22,14 +23,14 @@ const WARM_UP: (usize, u64) = (64, 3);
 /// server takes only once. Memory that the kernel holds for sockets does not count.
 #[derive(Debug, Args)]
 pub struct Idle {
-    /// How clients connect
+    /// The method by which clients connect
     #[arg(long, value_name = "METHOD")]
     method: Method,
-    /// How many connections there are
+    /// The number of connections
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
-    /// How long the server is left alone before its memory is read
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = crate::cuts::positive)]
+    /// The time for which the server is left alone before its memory is read
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = crate::arguments::positive)]
     rest: f64,
     /// The length of the message
     #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..))]
@@ -39,10 +40,10 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Runs the command. Returns whether everybody got the message.
+    /// Runs the command. Returns whether every client received the message.
     ///
     /// # Errors
-    /// When the run could not be made.
+    /// Fails when the measurement cannot be made.
     pub async fn run(self) -> anyhow::Result<bool> {
         let work = self.work();
         let rest = Duration::from_secs_f64(self.rest);
@@ -51,7 +52,7 @@ impl Idle {
             .run(&Comparison {
                 command: "idle",
                 work: format!("{}, {} connections", self.method.name(), self.connections),
-                speeches: vec![Speech::Follow(self.method)],
+                protocols: vec![Protocol::Follow(self.method)],
                 clients: work.subscribers,
                 descriptors: work.descriptors() + WARM_UP.0,
                 round: &|subject, _| round(&work, rest, subject, self.method),
@@ -75,12 +76,12 @@ impl Idle {
 /// One round: warm up, connect, publish one message; memory is read before and after each.
 ///
 /// # Errors
-/// When it cannot be made. A message that is lost is no error.
+/// Fails when it cannot be made. A message that is lost is no error.
 pub fn round(work: &Work, rest: Duration, subject: &Subject<'_>, method: Method) -> anyhow::Result<Sample> {
-    // Open until the end, so that none of its memory is used again for the connections that count.
+    // Open until the end, so that none of its memory is reused for the connections that count.
     let _warm = warm_up(work, subject, method)?;
     let mut crowd = crowd(work, subject, method, false)?;
-    // The publisher is connected all the time, so that it does not count.
+    // Publishers are connected all the time, so that their memory does not count.
     crowd.connect_lanes()?;
     subject.settle(&mut crowd)?;
     crowd.wait(rest)?;

@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::{install, program::named_or_installed};
 
-/// Names and places of the browser. Chromium is first, because its packages come with the driver of the same version.
+/// Names and paths of the browser. Chromium is first, because its packages come with the driver of the same version.
 const CHROME: [&str; 6] = [
     "chromium",
     "chromium-browser",
@@ -16,7 +16,7 @@ const CHROME: [&str; 6] = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// Names and places of its driver; the others are where packages put it off the path.
+/// Names and paths of its driver; some packages install it outside of the path.
 const DRIVER: [&str; 4] = [
     "chromedriver",
     "chromium.chromedriver",
@@ -32,7 +32,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// What CHROME and CHROMEDRIVER name, or else what is installed, which is seen to.
+    /// Returns the programs that CHROME and CHROMEDRIVER name, or else those that are installed, and installs them if
+    /// they are not.
     pub(crate) fn find_or_install() -> anyhow::Result<Self> {
         let found = Self::find()?;
         if let (Some(chrome), Some(driver)) = found {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 
-/// The program that the variable names, or the first of `candidates` that is here.
+/// Returns the program that the variable names, or the first of `candidates` that is installed.
 pub(crate) fn named_or_installed(variable: &str, candidates: &[&str]) -> anyhow::Result<Option<PathBuf>> {
     match env::var_os(variable).filter(|value| !value.is_empty()) {
         Some(value) => {
@@ -20,7 +20,7 @@ pub(crate) fn named_or_installed(variable: &str, candidates: &[&str]) -> anyhow:
     }
 }
 
-/// Where a program lies, looked up on the path if only its name is given.
+/// The path of a program, looked up on the path if only its name is given.
 pub(crate) fn program(name: &Path) -> Option<PathBuf> {
     let runs =
         |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);

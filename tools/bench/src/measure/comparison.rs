@@ -1,22 +1,22 @@
 //! The work of a command.
 
 use super::figure::Sample;
-use super::peer::{Speech, Subject};
+use super::peer::{Protocol, Subject};
 
-/// What is measured in each round.
+/// The work of a command, which each round repeats.
 pub(crate) struct Comparison<'a> {
     /// The command.
     pub(crate) command: &'static str,
-    /// What it was told, in words.
+    /// The work, in words.
     pub(crate) work: String,
-    /// How it is spoken to, one after the other.
-    pub(crate) speeches: Vec<Speech>,
-    /// How many clients there are.
+    /// The protocols, one after the other.
+    pub(crate) protocols: Vec<Protocol>,
+    /// The number of clients.
     pub(crate) clients: usize,
-    /// How many descriptors this takes.
+    /// The number of descriptors that this takes.
     pub(crate) descriptors: usize,
-    /// One round.
-    pub(crate) round: &'a dyn Fn(&Subject<'_>, Speech) -> anyhow::Result<Sample>,
+    /// Measures one round.
+    pub(crate) round: &'a dyn Fn(&Subject<'_>, Protocol) -> anyhow::Result<Sample>,
 }
 
 impl std::fmt::Debug for Comparison<'_> {

@@ -1,4 +1,4 @@
-//! What is compiled for tests or documentation alone.
+//! Items that are compiled for tests or documentation alone.
 
 use syn::{Attribute, Meta, Token, punctuated::Punctuated};
 

@@ -13,7 +13,7 @@ use super::graph::Graph;
 pub(super) struct Circle(Vec<PathBuf>);
 
 impl Circle {
-    /// Finds circles, the shortest first, until every import that is part of one is part of one of these.
+    /// Finds circles, the shortest ones first, until every import that is part of a circle is part of one of these.
     pub(super) fn all(graph: &Graph) -> Vec<Self> {
         let mut circles: Vec<_> =
             graph.edges().filter_map(|(file, import)| Self::through(graph, file, import)).collect();
@@ -57,7 +57,7 @@ impl Circle {
         self.0.iter().zip(next).map(|(file, import)| (file.as_path(), import.as_path()))
     }
 
-    /// A line for each of its imports, with the names that make it. Paths are shown from `root`.
+    /// A line for each of its imports, with the names that it consists of. Paths are shown from `root`.
     pub(super) fn lines(&self, graph: &Graph, root: &Path) -> String {
         let mut lines = String::new();
         for (file, import) in self.edges() {

@@ -20,7 +20,7 @@ impl Graph {
         let mut resolver = Resolver::new(modules);
         for (id, module) in modules.list.iter().enumerate() {
             self.0.entry(module.file.clone()).or_default();
-            // Who re-exports a name does not need it.
+            // A file does not need the names that it re-exports.
             for import in module.names.imports.iter().filter(|import| !import.reexport) {
                 for target in resolver.resolve(id, &import.path) {
                     match target {
@@ -38,7 +38,7 @@ impl Graph {
         }
     }
 
-    /// A module is no import: what is used of it is named in a path.
+    /// A module alone is no import: the names that are used of it are in paths of their own.
     fn import(&mut self, file: &Path, target: Target) {
         if let Target::Item { file: from, name } = target
             && from != file
@@ -47,7 +47,7 @@ impl Graph {
         }
     }
 
-    /// Of a module that defines nothing by itself, only the names that are used count.
+    /// If a module defines nothing itself, only the names that are used count.
     fn import_all(&mut self, modules: &Modules, id: Id, from: Id) {
         let (module, from) = (&modules.list[id], &modules.list[from]);
         if from.names.hidden_items || !from.names.items.is_empty() {

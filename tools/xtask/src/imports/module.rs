@@ -8,7 +8,7 @@ use std::{
 /// The segments of a path: `crate::hub::Hub` has three.
 pub(super) type Segments = Vec<String>;
 
-/// A module's place in [`Modules`].
+/// The index of a module in [`Modules`].
 pub(super) type Id = usize;
 
 /// A module, whether it has a file of its own or lies in its parent's.
@@ -31,12 +31,12 @@ pub(super) struct Names {
     pub(super) items: BTreeSet<String>,
     /// The macros that are defined here by `macro_rules!`; `true` for those that are exported.
     pub(super) macro_rules: BTreeMap<String, bool>,
-    /// A macro is called in the place of an item, so there may be items that cannot be seen.
+    /// A macro is called in the place of an item, so there may be items that the syntax does not show.
     pub(super) hidden_items: bool,
     pub(super) imports: Vec<Import>,
-    /// Paths in code, those in the arguments of macros among them.
+    /// The paths in code, including the arguments of macros.
     pub(super) paths: BTreeSet<Segments>,
-    /// Macros that are called by their name alone.
+    /// The macros that are called by their name alone.
     pub(super) macro_calls: BTreeSet<String>,
 }
 
@@ -45,11 +45,11 @@ pub(super) struct Names {
 pub(super) struct Import {
     pub(super) path: Segments,
     pub(super) binding: Binding,
-    /// It has a visibility of its own (`pub use`), and so is offered to others.
+    /// It has a visibility of its own (`pub use`), and so offers the name to others.
     pub(super) reexport: bool,
 }
 
-/// The name by which something imported is known here.
+/// The name in this module of something imported.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Binding {
     Name(String),

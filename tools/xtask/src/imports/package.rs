@@ -13,7 +13,7 @@ struct Metadata {
     packages: Vec<Package>,
 }
 
-/// A package, with what cargo builds of it.
+/// A package, with the targets that cargo builds from it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Package {
     targets: Vec<CargoTarget>,
@@ -26,18 +26,18 @@ struct CargoTarget {
     src_path: PathBuf,
 }
 
-/// The kinds of target that nobody else uses.
+/// The kinds of target that no other crate uses.
 const IGNORED: [&str; 4] = ["test", "bench", "example", "custom-build"];
 
 impl Package {
     /// The members of the workspace in `root`.
     ///
     /// # Errors
-    /// When cargo cannot read it.
+    /// Fails when cargo cannot read it.
     pub(super) fn members(root: &Path) -> anyhow::Result<Vec<Self>> {
         let mut cargo = workspace::cargo(root);
         cargo.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]);
-        // Paths are then printed as they begin here, even where a symbolic link leads to them.
+        // With this argument cargo prints paths that begin with `root`, even where that is a symbolic link.
         let output = cargo.arg("--manifest-path").arg(root.join("Cargo.toml")).output();
         let output = output.context("starting cargo metadata")?;
         ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
@@ -49,7 +49,7 @@ impl Package {
     /// Reads its library and its programs.
     ///
     /// # Errors
-    /// When a file is missing, or cannot be parsed.
+    /// Fails when a file is missing, or cannot be parsed.
     pub(super) fn modules(&self) -> anyhow::Result<Modules> {
         let mut modules = Modules::default();
         for target in &self.targets {

@@ -18,7 +18,7 @@ impl Modules {
     /// Reads a crate from the file of its root, and every module that is declared in it. Returns the root.
     ///
     /// # Errors
-    /// When a file is missing, or cannot be parsed.
+    /// Fails when a file is missing, or cannot be parsed.
     pub(super) fn read_crate(&mut self, root: &Path) -> anyhow::Result<Id> {
         self.read_file(root, None, &Folder::of_root(root))
     }
@@ -68,10 +68,10 @@ impl Modules {
     }
 }
 
-/// Where the files of a module's children are.
+/// The folders in which the files of a module's children lie.
 struct Folder {
     of_children: PathBuf,
-    /// The folder that a `#[path]` starts from.
+    /// The folder from which a `#[path]` starts.
     of_paths: PathBuf,
 }
 

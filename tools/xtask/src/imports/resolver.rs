@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::module::{Binding, Id, Module, Modules};
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
     Module(Id),
@@ -20,7 +20,7 @@ pub(super) enum Target {
 #[derive(Debug)]
 pub(super) struct Resolver<'a> {
     modules: &'a Modules,
-    /// The names that are being looked up, since re-exports may lead back to where they began.
+    /// The names that are being looked up, since re-exports may lead back to their beginning.
     pending: Vec<(Id, String)>,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Resolver<'a> {
         Self { modules, pending: Vec::new() }
     }
 
-    /// Returns what a path in a module leads to: several targets, where a name stands for a type and a function, say.
+    /// Returns the targets of a path in a module: several, if a name stands for both a type and a function, say.
     pub(super) fn resolve(&mut self, from: Id, path: &[String]) -> Vec<Target> {
         let Some((first, rest)) = path.split_first() else { return Vec::new() };
         let module = &self.modules.list[from];
@@ -54,7 +54,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The macro that a name alone stands for: one that is in scope, or that comes earlier in the text of the crate.
+    /// Returns the macro of a name without a path: one that is in scope, or one that comes earlier in the text of the
+    /// crate.
     pub(super) fn resolve_macro(&mut self, from: Id, name: &str) -> Vec<Target> {
         let found = self.lookup(from, name);
         if !found.is_empty() {
@@ -68,7 +69,7 @@ impl<'a> Resolver<'a> {
             .collect()
     }
 
-    /// Follows the rest of a path. What comes after an item is a part of it: a variant, or a function of a type.
+    /// Follows the rest of a path. Anything after an item is a part of it: a variant, or a function of a type.
     fn descend(&mut self, targets: Vec<Target>, rest: &[String]) -> Vec<Target> {
         let Some((name, rest)) = rest.split_first() else { return targets };
         let mut found = Vec::new();
@@ -87,7 +88,7 @@ impl<'a> Resolver<'a> {
         found
     }
 
-    /// Returns what a name means in a module. Nothing, if it is not seen there.
+    /// Returns the meanings of a name in a module; none, if the module does not have it.
     fn lookup(&mut self, id: Id, name: &str) -> Vec<Target> {
         let pending = (id, name.to_owned());
         if self.pending.contains(&pending) {
@@ -118,7 +119,7 @@ impl<'a> Resolver<'a> {
         found
     }
 
-    /// Looks a name up in the modules of which everything is imported.
+    /// Looks a name up in the modules from which everything is imported.
     fn lookup_in_globs(&mut self, id: Id, name: &str) -> Vec<Target> {
         let mut found = Vec::new();
         let mut elsewhere = false;
@@ -140,8 +141,8 @@ impl<'a> Resolver<'a> {
         imports.flat_map(|import| self.resolve(id, &import.path)).collect()
     }
 
-    /// The file in which a macro may have defined a name that a module is said to have: its own, or that of a module
-    /// of which it offers everything.
+    /// The file in which a macro may have defined a name that a path expects in a module: its own, or that of a module
+    /// from which it re-exports everything.
     fn hiding_place(&mut self, id: Id) -> PathBuf {
         let offered = self.globs(id).into_iter().filter_map(|target| match target {
             Target::Module(module) => Some(module),

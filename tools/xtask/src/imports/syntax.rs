@@ -102,7 +102,7 @@ impl<'ast> Visit<'ast> for Reading<'ast> {
         }
     }
 
-    /// Its items are those of another module.
+    /// The items of another module are not among the names of this one.
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
         self.modules.push(module);
     }
@@ -114,7 +114,7 @@ impl<'ast> Visit<'ast> for Reading<'ast> {
         }
     }
 
-    /// The path in `pub(in path)` uses nothing.
+    /// The path in `pub(in path)` is no use of anything.
     fn visit_vis_restricted(&mut self, _: &'ast VisRestricted) {}
 
     fn visit_path(&mut self, path: &'ast Path) {

@@ -15,8 +15,8 @@ into one of the children.";
 
 /// Fails if files of a crate import each other in a circle
 ///
-/// For each circle it prints the files and the names that they import. Modules for tests and the folders `tests`, `examples` and
-/// `benches` are left out.
+/// Prints the files of each circle, and the names that they import. Modules for tests and the folders `tests`, `examples`
+/// and `benches` do not count.
 #[derive(Debug, Args)]
 pub(crate) struct Imports {}
 
@@ -27,10 +27,10 @@ impl Imports {
     }
 }
 
-/// Looks for circles in the workspace whose folder is `root`. Returns a line that says how much was read.
+/// Looks for circles in the workspace whose folder is `root`. Returns a summary.
 ///
 /// # Errors
-/// When there are circles, and when the workspace cannot be read.
+/// Fails when there are circles, and when the workspace cannot be read.
 pub(super) fn check(root: &Path) -> anyhow::Result<String> {
     let packages = Package::members(root)?;
     let mut graph = Graph::default();

@@ -4,7 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 
 use super::module::Segments;
 
-/// Everything that may be a path: names, joined by `::`. Fields, methods and lifetimes are left out.
+/// All tokens that may be a path: names, joined by `::`. Fields, methods and lifetimes are left out.
 pub(super) fn paths(tokens: TokenStream) -> Vec<Segments> {
     let mut paths = Vec::new();
     collect(tokens, &mut paths);
@@ -47,8 +47,8 @@ fn path(tokens: &[TokenTree], start: usize) -> (Segments, usize) {
     (segments, place)
 }
 
-/// Looks at the tokens before a name: after `.` it is a field, after `'` a lifetime, after `::` the rest of something
-/// else, and after `$` a parameter of a macro, unless it is `$crate`.
+/// Checks the tokens before a name: after `.` it is a field, after `'` a lifetime, after `::` the rest of something else,
+/// and after `$` a parameter of a macro, unless it is `$crate`.
 fn begins_a_path(before: &[TokenTree], path: &[String]) -> bool {
     let back = |count: usize| before.len().checked_sub(count).and_then(|place| punct(before, place));
     match back(1) {

@@ -20,9 +20,9 @@ pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     /// The value for `{topic}`.
     pub(crate) topic: String,
-    /// How long a poll asks to be held.
+    /// The time for which a poll asks to be held.
     pub(crate) wait: Duration,
-    /// A connection without a byte for this long is dead.
+    /// The time without a byte after which a connection is dead.
     pub(crate) idle: Duration,
 }
 

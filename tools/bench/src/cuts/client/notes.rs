@@ -1,4 +1,4 @@
-//! What a client remembers between two connections.
+//! The memory of a client between two connections.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ pub(crate) struct Notes {
     run: u32,
     pub(super) cursor: Option<String>,
     pub(super) validators: Option<(String, String)>,
-    /// Whether the server gives a client its position before the first message.
+    /// The server gives a client its position before the first message.
     positions: bool,
 }
 

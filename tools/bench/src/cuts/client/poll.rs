@@ -13,7 +13,7 @@ use crate::cuts::events::Gap;
 use crate::http::{Connection, read_body};
 use crate::target::Form;
 
-/// A page, as far as it concerns a endpoint.
+/// The part of a page that a client needs.
 #[derive(Deserialize)]
 struct Page {
     messages: Vec<Message>,

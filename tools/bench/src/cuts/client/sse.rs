@@ -20,8 +20,8 @@ pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) 
     notes.joined(began);
     let mut body = response.into_body();
     let mut parser = Parser::default();
-    // Comments, which mean nothing else, end the wait too.
-    while let Some(frame) = timeout(endpoint.idle, body.frame()).await.context("no sign of life")? {
+    // Comments end the wait too.
+    while let Some(frame) = timeout(endpoint.idle, body.frame()).await.context("no byte in time")? {
         let Ok(data) = frame?.into_data() else { continue };
         parser.feed(&data);
         while let Some(Dispatch { id, event, data }) = parser.next() {

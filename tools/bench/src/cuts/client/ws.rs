@@ -16,7 +16,7 @@ use super::notes::Notes;
 use crate::cuts::events::Gap;
 use crate::target::Form;
 
-/// Many clients in one process read, so each reads little at a time.
+/// Small, because one process has many clients.
 const READ_BUFFER: usize = 4 * 1024;
 
 /// A message of the feed.
@@ -47,7 +47,7 @@ pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) 
     let (mut websocket, _) = timeout(endpoint.idle, handshake).await??;
     notes.joined(began);
     // Pings, which the library answers, end the wait too.
-    while let Some(message) = timeout(endpoint.idle, websocket.next()).await.context("no sign of life")? {
+    while let Some(message) = timeout(endpoint.idle, websocket.next()).await.context("no byte in time")? {
         match message? {
             Message::Text(text) => take(endpoint, notes, &text)?,
             Message::Close(_) => break,
