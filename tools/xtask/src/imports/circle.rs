@@ -1,7 +1,7 @@
 //! Files that import each other.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     fmt::Write,
     path::{Path, PathBuf},
 };
@@ -13,18 +13,12 @@ use super::graph::Graph;
 pub(super) struct Circle(Vec<PathBuf>);
 
 impl Circle {
-    /// Finds circles, the shortest ones first, until every import that is part of a circle is part of one of these.
+    /// Finds the shortest circle through each import that is part of one. The shortest of these come first.
     pub(super) fn all(graph: &Graph) -> Vec<Self> {
         let mut circles: Vec<_> =
             graph.edges().filter_map(|(file, import)| Self::through(graph, file, import)).collect();
         circles.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.cmp(b)));
         circles.dedup();
-        let mut covered = BTreeSet::new();
-        circles.retain(|circle| {
-            let before = covered.len();
-            covered.extend(circle.edges().map(|(file, import)| (file.to_owned(), import.to_owned())));
-            covered.len() > before
-        });
         circles
     }
 

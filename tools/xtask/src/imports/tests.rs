@@ -109,6 +109,35 @@ fn a_parent_that_only_declares_and_re_exports_is_in_none() {
 }
 
 #[test]
+fn a_re_export_alone_does_not_close_a_circle() {
+    let files = [
+        ("src/lib.rs", "mod hub;"),
+        ("src/hub.rs", "mod slot;\npub(crate) use slot::Slot;\npub(crate) struct Inner;"),
+        ("src/hub/slot.rs", "use super::Inner;\npub(crate) struct Slot(Inner);"),
+    ];
+    assert_eq!(circles(&files), [] as [&str; 0]);
+}
+
+#[test]
+fn every_import_in_a_circle_is_shown() {
+    let files = [
+        ("src/lib.rs", "mod a;\nmod b;\nmod c;\nmod apart;"),
+        ("src/a.rs", "use crate::b::B;\npub(crate) struct A(B);"),
+        ("src/b.rs", "use crate::{a::A, c::C, apart::Apart};\npub(crate) struct B(A, C, Apart);"),
+        ("src/c.rs", "use crate::a::A;\npub(crate) struct C(A);"),
+        ("src/apart.rs", "pub(crate) struct Apart;"),
+    ];
+    let expected = [
+        "src/a.rs -> src/b.rs: B",
+        "src/b.rs -> src/a.rs: A",
+        "src/a.rs -> src/b.rs: B",
+        "src/b.rs -> src/c.rs: C",
+        "src/c.rs -> src/a.rs: A",
+    ];
+    assert_eq!(circles(&files), expected);
+}
+
+#[test]
 fn a_name_is_followed_through_re_exports() {
     let files = [
         ("src/lib.rs", "mod hub;\nmod user;\npub use hub::Slot as Place;"),
