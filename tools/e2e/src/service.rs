@@ -131,7 +131,7 @@ impl Service {
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
                 let listener = serving::http::listen(address)?;
-                // An error means that the test has ended; the same holds below.
+                // An error means that the test has ended, and so does the one below.
                 let _ = tell.send(());
                 let stop = async {
                     let _ = stopped.await;
