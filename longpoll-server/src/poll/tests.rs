@@ -17,8 +17,8 @@ const ROOMY: usize = 1 << 20;
 
 fn app() -> Arc<App> {
     let config = Config::parse_from(["longpoll-server"]);
-    let (backplane, hub) = config.backplanes.open(&config.common, Duration::ZERO).unwrap();
-    App::new(config.common, backplane, hub).unwrap()
+    let (backplane, hub) = config.open_history().unwrap();
+    App::new(config.flags.common, backplane, hub).unwrap()
 }
 
 fn publish(app: &App, text: &str) {

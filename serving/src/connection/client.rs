@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use super::answer::Framing;
 use super::bell::Bell;
+use super::event::Event;
 use super::memory::{self, FarEnd};
 use super::peer::Peer;
-use super::session::Event;
 use super::transport::Transport;
 use super::unwritten::Unwritten;
 use crate::app::App;

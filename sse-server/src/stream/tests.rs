@@ -17,8 +17,8 @@ const ROOMY: usize = 1 << 20;
 /// An application with a history in memory.
 fn app(flags: &[&str]) -> Arc<App> {
     let config = Config::parse_from(["sse-server"].iter().chain(flags));
-    let (backplane, hub) = config.backplanes.open(&config.common, std::time::Duration::ZERO).unwrap();
-    App::new(config.common, backplane, hub).unwrap()
+    let (backplane, hub) = config.open_history().unwrap();
+    App::new(config.flags.common, backplane, hub).unwrap()
 }
 
 fn publish(app: &App, texts: &[&str]) {

@@ -14,8 +14,8 @@ const ROOMY: usize = 1 << 20;
 
 fn app() -> Arc<App> {
     let config = Config::parse_from(["ws-echo"]);
-    let (backplane, hub) = config.backplanes.open(&config.common, Duration::ZERO).unwrap();
-    App::new(config.common, backplane, hub).unwrap()
+    let (backplane, hub) = config.open_history().unwrap();
+    App::new(config.flags.common, backplane, hub).unwrap()
 }
 
 /// A conversation that repeats messages, and can be made busy.
