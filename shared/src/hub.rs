@@ -7,8 +7,8 @@
 //! loads `head` first and takes nothing after it, so it can never see a later message of one topic and miss an earlier
 //! one of another.
 //!
-//! A message is in the history of its topic, for subscribers of topics, and in the ring of all messages, for subscribers of
-//! patterns; the newest messages of a pattern are in a window of its own too. An eviction takes it out of all of them and
+//! A message is in the history of its topic and in the ring of all messages; the newest messages of a pattern are in a
+//! window of its own too. A subscriber of patterns reads their windows, or the ring where it is further behind. An eviction takes it out of all of them and
 //! notes the loss in one step, and checking for a loss and reading are one step too: no loss goes unreported.
 //!
 //! A history can be replaced as a whole, by one of another epoch: the hub then hands out the new one, and the subscribers

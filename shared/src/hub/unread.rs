@@ -13,9 +13,9 @@ use super::ring::Slot;
 pub(crate) enum Unread<'a> {
     /// Of one topic or pattern.
     Window(vec_deque::Iter<'a, Arc<Entry>>),
-    /// Of several topics.
+    /// Of several topics and patterns, from their windows.
     Merged(slice::Iter<'a, Arc<Entry>>),
-    /// Of any topics, as far as the interests match them.
+    /// Of the ring, as far as the interests match them.
     Ring(vec_deque::Iter<'a, Slot>, &'a [Interest]),
 }
 
