@@ -21,7 +21,7 @@ pub(crate) enum Interest {
 }
 
 impl Interest {
-    /// The interest in what a filter names, which the registry keeps.
+    /// The interest in the topic or pattern of a filter, which the registry keeps.
     pub(crate) fn new(registry: &Registry, filter: &TopicFilter) -> Self {
         const KEPT: &str = "the guard keeps what was opened";
         match filter {
@@ -101,7 +101,7 @@ impl Interest {
         }
     }
 
-    /// Gives up the place, and has the registry drop what nobody uses any more.
+    /// Gives up the place. The registry drops the topic or pattern if it is no longer used.
     pub(crate) fn leave(self, registry: &RwLock<Registry>) {
         match self {
             Self::Topic(seat, topic) => {

@@ -70,11 +70,13 @@ impl<T: AtOffset> OffsetQueue<T> {
     /// The number of items up to an offset.
     fn count_through(&self, offset: u64) -> usize {
         // Most readers are near the end, so it is searched first.
-        let len = self.items.len();
-        for count in (len.saturating_sub(4)..=len).rev() {
-            if count == 0 || self.items[count - 1].offset() <= offset {
+        let mut count = self.items.len();
+        let near_end = count.saturating_sub(4);
+        while count > near_end {
+            if self.items[count - 1].offset() <= offset {
                 return count;
             }
+            count -= 1;
         }
         self.items.partition_point(|item| item.offset() <= offset)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::offset_queue::{AtOffset, OffsetQueue};
 
-/// So many slots are searched under one lock, so that the appender is not kept waiting.
+/// The number of slots that are searched under one lock, so that the appender is not kept waiting.
 const SECTION: usize = 4096;
 
 /// All messages that a history holds, of all topics, in order of offset.
@@ -80,7 +80,7 @@ impl Ring {
         self.slots.range(after, through)
     }
 
-    /// The offset up to which a reader goes on at once from another offset: `head`, unless that is too far.
+    /// The offset up to which a reader may search under one lock from another offset: `head`, unless that is too far.
     pub(crate) fn section(&self, after: u64, head: u64) -> u64 {
         self.slots.range(after, head).nth(SECTION).map_or(head, |slot| slot.offset)
     }

@@ -29,13 +29,13 @@ pub struct Subscriber {
     history: Arc<History>,
     interests: Interests,
     progress: Progress,
-    /// Whether what memory does not hold is read from the archive.
+    /// Messages that memory does not hold are read from the archive.
     archived: bool,
     /// Boxed, since it is rare.
     pending: Option<Box<Pending>>,
 }
 
-/// What comes before the messages that memory holds.
+/// The news that comes before the messages that memory holds.
 enum Pending {
     /// Known since the subscription, and reported by the first read.
     Gap(Gap),
@@ -43,7 +43,7 @@ enum Pending {
     Backfill(Backfill),
 }
 
-/// What one read has found.
+/// The result of one read.
 #[derive(Default)]
 struct Reading<B> {
     gap: Option<Gap>,
@@ -125,8 +125,8 @@ impl Subscriber {
         }
     }
 
-    /// The usual case of [`Subscriber::read_encoded`]: one topic or pattern, and nothing to report but messages. `None`
-    /// if it is another.
+    /// The usual case of [`Subscriber::read_encoded`]: one topic or pattern, and nothing to report but messages. Returns
+    /// false if it is another case.
     fn read_burst(&mut self, format: &'static Format, limit: BatchLimit, batch: &mut EncodedBatch) -> bool {
         let [interest] = self.interests.as_slice() else { return false };
         if self.pending.is_some() || self.history.is_replaced() {
@@ -248,7 +248,7 @@ impl Subscriber {
         true
     }
 
-    /// Of what comes after the position, everything up to this offset may be gone, of one topic or another.
+    /// The offset through which messages after the position may be gone, of one topic or another, or `None`.
     fn lost_through(&self) -> Option<u64> {
         self.interests.lost_through(self.progress)
     }

@@ -9,13 +9,13 @@ use super::interest::Interest;
 use super::ring::Slot;
 
 /// The messages that a subscriber has not read, in order of offset. Wherever they come from, it is one type, so that
-/// those who take them need not be compiled for each source or call through a table.
+/// their readers are neither compiled once for each source nor call through a table.
 pub(crate) enum Unread<'a> {
     /// Of one topic or pattern.
     Window(vec_deque::Iter<'a, Arc<Entry>>),
-    /// Of several topics.
+    /// Of several topics and patterns, from their windows.
     Merged(slice::Iter<'a, Arc<Entry>>),
-    /// Of any topics, as far as the interests match them.
+    /// Of the ring, as far as the interests match them.
     Ring(vec_deque::Iter<'a, Slot>, &'a [Interest]),
 }
 

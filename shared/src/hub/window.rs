@@ -10,7 +10,7 @@ use super::progress::Progress;
 
 /// The newest entries of a topic or pattern, and what is lost of it.
 ///
-/// Whoever shares a window puts it behind a lock, so that looking for a loss and reading are one step.
+/// A shared window is behind a lock, so that checking for a loss and reading are one step.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     entries: OffsetQueue<Arc<Entry>>,
@@ -64,7 +64,7 @@ impl Window {
         self.entries.range(offset, u64::MAX).next().map(|entry| entry.offset())
     }
 
-    /// Takes out an entry that is evicted, which is a loss.
+    /// Removes an entry that is evicted, which is a loss.
     pub(crate) fn evict(&mut self, loss: Loss) -> Option<Arc<Entry>> {
         self.losses.add(loss);
         self.entries.remove(loss.through)

@@ -102,7 +102,9 @@ fn step() -> impl Strategy<Value = Step> {
 static LINE: Format = Format::new(|message| format!("{}\n", message.id.offset).into());
 
 /// Formats, and the offsets of messages that are encoded in them.
-const FORMATS: [(&Format, fn(&[u8]) -> Vec<u64>); 2] = [(&JSON, offsets_of_json), (&LINE, offsets_of_lines)];
+type Decode = fn(&[u8]) -> Vec<u64>;
+
+const FORMATS: [(&Format, Decode); 2] = [(&JSON, offsets_of_json), (&LINE, offsets_of_lines)];
 
 fn offsets_of_json(bytes: &[u8]) -> Vec<u64> {
     let offset_of = |message: serde_json::Result<serde_json::Value>| {
@@ -182,7 +184,7 @@ struct World {
     limit: usize,
     /// Up to here, any topic may have lost something.
     lost_through: u64,
-    /// A topic has been dropped. What such topics have lost is not told apart by topic.
+    /// A topic has been dropped. The losses of such topics are not kept apart by topic.
     forgotten: bool,
 }
 
