@@ -17,8 +17,9 @@ use shared::cursor::Cursor;
 use shared::hub::Fetched;
 
 /// The most memory that kept pages and fetches under way occupy, in bytes: a page of the full size for each fetch under way,
-/// so that a page that was just fetched is not evicted by those that are being fetched.
-const MAX_BYTES: usize = 16 << 20;
+/// and half as many for clients that read on in pages that were fetched before. The process needs as much again, since
+/// allocations are rounded up, and each client holds the batch that is being written to it.
+const MAX_BYTES: usize = 12 << 20;
 
 /// The most fetches under way. Those of clients that all come back at once wait for each other, first come, first served.
 const MAX_FETCHES: usize = 16;

@@ -12,7 +12,7 @@ const CLIENTS: usize = 32;
 
 /// The pages that are kept, what fetches under way hold, and what is being written to each client. If each client had a
 /// page of its own, it would be several times as much.
-const BOUND: usize = 56 << 20;
+const BOUND: usize = 48 << 20;
 
 fn resident() -> usize {
     resident_memory(std::process::id()).unwrap_or_default()
