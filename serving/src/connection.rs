@@ -10,7 +10,7 @@
 //! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, with the write time-out
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `handover`: how a session gets its connection from either
 //! - `answer`: the head of an answer
-//! - `transport`: what carries the bytes; `memory`: the transport of tests; `unwritten`: what was not taken yet
+//! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
 //! - `peer`: the address
 
@@ -22,13 +22,14 @@ mod event;
 mod handover;
 mod head;
 mod hyper_io;
-mod memory;
+mod input;
+mod output;
 mod peer;
+mod pipe;
 mod requests;
 mod session;
 mod timers;
 mod transport;
-mod unwritten;
 
 /// The types that `bell` is made of.
 mod sync {
@@ -42,8 +43,8 @@ pub(crate) use driver::Connection;
 pub use event::Event;
 pub use handover::Answer;
 pub(crate) use handover::Handover;
-pub use memory::FarEnd;
 pub use peer::Peer;
+pub use pipe::FarEnd;
 pub use session::{Flow, Session};
 pub(crate) use timers::Timers;
 pub(crate) use transport::Transport;

@@ -116,7 +116,7 @@ impl<C: Conversation> Session for WebSocket<C> {
         client.set_due(self.heartbeat);
         self.conversation.begin(client);
         // The client may have sent frames before it had the answer to its handshake.
-        self.reader.push(&client.take_unread());
+        self.reader.push(&client.take_input());
         self.has_more = !self.reader.is_empty();
     }
 

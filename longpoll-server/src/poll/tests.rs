@@ -87,7 +87,7 @@ async fn the_next_request_of_a_held_client_is_kept_and_its_end_is_noticed() {
     let (mut held, mut client, far) = held_page(&app());
     far.send("GET /poll");
     assert_eq!(held.on(Event::Readable, &mut client), Flow::Continue);
-    assert_eq!(&client.take_unread()[..], b"GET /poll");
+    assert_eq!(&client.take_input()[..], b"GET /poll");
     far.leave();
     assert_eq!(held.on(Event::Readable, &mut client), Flow::Continue);
     assert!(client.is_gone());

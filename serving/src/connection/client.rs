@@ -1,41 +1,32 @@
 //! A client: the other end of a connection, whatever carries its bytes.
 
-use std::cell::RefCell;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, StatusCode};
-use smallvec::SmallVec;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::answer::Framing;
 use super::bell::Bell;
 use super::event::Event;
-use super::memory::{self, FarEnd};
+use super::input::{self, Input};
+use super::output::Output;
 use super::peer::Peer;
+use super::pipe::{self, FarEnd};
 use super::transport::Transport;
-use super::unwritten::Unwritten;
 use crate::app::App;
 use crate::reply::Reply;
-
-/// The most that is kept of what a client sends while its request is held.
-const MAX_UNREAD: usize = 64 * 1024;
-
-/// The number of bytes that are read at once.
-const READ: usize = 16 * 1024;
 
 /// The largest answer that is copied into one buffer with its head. A larger one is written from where its parts are.
 const COPIED: usize = 16 * 1024;
 
-thread_local! {
-    /// Bytes that were read lie here until they are taken, so that no connection needs a buffer while it waits.
-    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
-}
+/// Longer than a connection lasts.
+const NEVER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A client that is connected.
 ///
@@ -47,9 +38,8 @@ pub struct Client {
     peer: Peer,
     app: Arc<App>,
     bell: Arc<Bell>,
-    /// Bytes that were taken off the transport and not read by anybody yet.
-    unread: BytesMut,
-    unwritten: Option<Box<Unwritten>>,
+    input: Input,
+    output: Output,
     due: Instant,
     release: Release,
     framing: Framing,
@@ -75,8 +65,8 @@ impl Client {
             peer,
             app,
             bell: Arc::new(Bell::new()),
-            unread: BytesMut::new(),
-            unwritten: None,
+            input: Input::default(),
+            output: Output::default(),
             due: Instant::now() + NEVER,
             release: Release::Unknown,
             framing: Framing::default(),
@@ -87,7 +77,7 @@ impl Client {
 
     /// Makes a client in memory that takes `room` bytes at first, and its far end: for tests of sessions.
     pub fn in_memory(app: &Arc<App>, room: usize) -> (Self, FarEnd) {
-        let (near, far) = memory::pipe(room);
+        let (near, far) = pipe::pipe(room);
         (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), false), far)
     }
 
@@ -108,7 +98,7 @@ impl Client {
 
     /// Returns whether bytes wait to be taken by the client.
     pub fn has_unwritten(&self) -> bool {
-        self.unwritten.is_some()
+        !self.output.is_empty()
     }
 
     /// Sets the time of the next [`Event::Due`], in place of the last one set.
@@ -157,114 +147,62 @@ impl Client {
 
     /// Writes bytes. What the client does not take at once is copied.
     pub fn write(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        if self.unwritten.is_none() {
-            let waker = Waker::from(Arc::clone(&self.bell));
-            let mut cx = Context::from_waker(&waker);
-            while !rest.is_empty() && !self.is_gone {
-                match self.transport.poll_write_parts(&mut cx, &[IoSlice::new(rest)]) {
-                    Poll::Ready(Ok(0)) => self.lose(&io::ErrorKind::WriteZero.into()),
-                    Poll::Ready(Ok(written)) => rest = &rest[written..],
-                    Poll::Ready(Err(error)) => self.lose(&error),
-                    Poll::Pending => break,
-                }
-            }
-        }
-        if !rest.is_empty() {
-            self.wait_to_write([Bytes::copy_from_slice(rest)]);
-        }
+        self.write_by(|output, transport, cx| output.write(transport, cx, bytes));
     }
 
     /// Writes parts, which follow each other, in as few system calls as the client allows. What the client does not take
     /// at once is kept as it is, shared with whoever else has it.
     pub fn write_shared(&mut self, parts: impl IntoIterator<Item = Bytes>) {
-        let mut parts: SmallVec<[Bytes; 4]> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        let mut done = 0;
-        if self.unwritten.is_none() {
-            let waker = Waker::from(Arc::clone(&self.bell));
-            let mut cx = Context::from_waker(&waker);
-            while done < parts.len() && !self.is_gone {
-                match poll_write(&mut self.transport, &mut cx, &mut parts[done..]) {
-                    Poll::Ready(Ok(count)) => done += count,
-                    Poll::Ready(Err(error)) => self.lose(&error),
-                    Poll::Pending => break,
-                }
-            }
-        }
-        if done < parts.len() {
-            self.wait_to_write(parts.drain(done..));
-        }
+        self.write_by(|output, transport, cx| output.write_shared(transport, cx, parts));
     }
 
-    fn wait_to_write(&mut self, parts: impl IntoIterator<Item = Bytes>) {
+    fn write_by(&mut self, write: impl FnOnce(&mut Output, &mut Transport, &mut Context<'_>) -> io::Result<()>) {
         if self.is_gone {
             return;
         }
-        match &mut self.unwritten {
-            Some(unwritten) => unwritten.push(parts),
-            None => self.unwritten = Some(Box::new(Unwritten::new(parts))),
+        let waker = Waker::from(Arc::clone(&self.bell));
+        match write(&mut self.output, &mut self.transport, &mut Context::from_waker(&waker)) {
+            Ok(()) if self.output.is_empty() => {}
+            Ok(()) => self.set_timer(),
+            Err(error) => self.lose(&error),
         }
-        self.set_timer();
     }
 
     /// Reads what the client has sent, as far as it is here: nothing may be.
     pub fn read(&mut self, take: impl FnOnce(&[u8])) {
-        let waker = Waker::from(Arc::clone(&self.bell));
-        let read = BUFFER.with_borrow_mut(|buffer| {
-            let mut buffer = ReadBuf::new(buffer);
-            match Pin::new(&mut self.transport).poll_read(&mut Context::from_waker(&waker), &mut buffer) {
-                Poll::Pending => Ok(()),
-                Poll::Ready(Ok(())) if buffer.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
-                Poll::Ready(Ok(())) => {
-                    take(buffer.filled());
-                    Ok(())
-                }
-                Poll::Ready(Err(error)) => Err(error),
-            }
-        });
-        if let Err(error) = read {
-            self.lose(&error);
-        }
+        self.read_by(|_, transport, cx| input::read(transport, cx, take));
     }
 
     /// Reads what the client has sent and keeps it for its next request. A client that sends more than is kept is lost.
     pub fn keep_input(&mut self) {
-        let mut kept = std::mem::take(&mut self.unread);
-        let mut fits = true;
-        self.read(|bytes| {
-            fits = kept.len() + bytes.len() <= MAX_UNREAD;
-            if fits {
-                kept.extend_from_slice(bytes);
-            }
-        });
-        self.unread = kept;
-        if !fits {
-            self.lose(&io::Error::new(io::ErrorKind::OutOfMemory, "the client sent too much before its answer"));
-        }
+        self.read_by(Input::keep);
     }
 
     /// Reads what the client has sent and forgets it: no next request will be read.
     pub fn discard_input(&mut self) {
-        self.unread = BytesMut::new();
+        self.input.take();
         self.read(|_| {});
     }
 
-    /// Takes what was kept of the client's input.
-    pub fn take_unread(&mut self) -> BytesMut {
-        std::mem::take(&mut self.unread)
-    }
-
-    /// Puts input back before all that was kept.
-    pub(crate) fn unread(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            let mut bytes = BytesMut::from(bytes);
-            bytes.extend_from_slice(&self.unread);
-            self.unread = bytes;
+    fn read_by(&mut self, read: impl FnOnce(&mut Input, &mut Transport, &mut Context<'_>) -> io::Result<()>) {
+        let waker = Waker::from(Arc::clone(&self.bell));
+        if let Err(error) = read(&mut self.input, &mut self.transport, &mut Context::from_waker(&waker)) {
+            self.lose(&error);
         }
     }
 
-    pub(crate) fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
+    /// Takes what was kept of the client's input.
+    pub fn take_input(&mut self) -> BytesMut {
+        self.input.take()
+    }
+
+    /// Puts input back before all that was kept.
+    pub(crate) fn put_back(&mut self, bytes: Bytes) {
+        self.input.put_back(bytes);
+    }
+
+    pub(crate) fn has_input(&self) -> bool {
+        !self.input.is_empty()
     }
 
     pub(crate) fn is_overflow(&self) -> bool {
@@ -294,30 +232,24 @@ impl Client {
 
     /// Waits until the client has taken everything that was written.
     pub(crate) fn poll_written(&mut self) -> Poll<()> {
-        let Some(unwritten) = &mut self.unwritten else { return Poll::Ready(()) };
+        let Some(since) = self.output.stalled_since() else { return Poll::Ready(()) };
         let waker = Waker::from(Arc::clone(&self.bell));
-        let mut cx = Context::from_waker(&waker);
-        while !unwritten.is_empty() {
-            match poll_write(&mut self.transport, &mut cx, unwritten.parts()) {
-                Poll::Ready(Ok(count)) => unwritten.advance(count),
-                Poll::Ready(Err(error)) => {
-                    self.lose(&error);
-                    return Poll::Ready(());
-                }
-                Poll::Pending if unwritten.since().elapsed() >= self.app.config.connections.write_timeout => {
-                    self.lose(&io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing"));
-                    return Poll::Ready(());
-                }
-                Poll::Pending => {
+        match self.output.poll_written(&mut self.transport, &mut Context::from_waker(&waker)) {
+            Poll::Ready(Ok(())) => {
+                // For the events that had to wait meanwhile.
+                self.bell.keep_rung();
+                self.set_timer();
+            }
+            Poll::Ready(Err(error)) => self.lose(&error),
+            Poll::Pending => {
+                let has_taken_nothing = self.output.stalled_since() == Some(since);
+                if !has_taken_nothing || since.elapsed() < self.app.config.connections.write_timeout {
                     self.set_timer();
                     return Poll::Pending;
                 }
+                self.lose(&io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing"));
             }
         }
-        self.unwritten = None;
-        // The events that had to wait meanwhile.
-        self.bell.keep_rung();
-        self.set_timer();
         Poll::Ready(())
     }
 
@@ -375,8 +307,8 @@ impl Client {
     }
 
     /// Lends the transport to a library that waits on it by itself, with the input that was kept.
-    pub(crate) fn transport(&mut self) -> (&mut Transport, &mut BytesMut) {
-        (&mut self.transport, &mut self.unread)
+    pub(super) fn transport(&mut self) -> (&mut Transport, &mut Input) {
+        (&mut self.transport, &mut self.input)
     }
 
     fn set_timer(&self) {
@@ -384,8 +316,8 @@ impl Client {
         if let Release::At(release) = self.release {
             due = due.min(release);
         }
-        if let Some(unwritten) = &self.unwritten {
-            due = unwritten.since() + self.app.config.connections.write_timeout;
+        if let Some(since) = self.output.stalled_since() {
+            due = since + self.app.config.connections.write_timeout;
         }
         self.app.timers.set(&self.bell, due);
     }
@@ -393,7 +325,7 @@ impl Client {
     fn lose(&mut self, error: &io::Error) {
         tracing::debug!(%error, "connection lost");
         self.is_gone = true;
-        self.unwritten = None;
+        self.output = Output::default();
         self.bell.keep_rung();
     }
 }
@@ -402,36 +334,6 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.bell.release_task();
     }
-}
-
-/// Longer than a connection lasts.
-const NEVER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// Writes from the beginning of the parts, takes what was written off them, and returns how many of them are done.
-fn poll_write(transport: &mut Transport, cx: &mut Context<'_>, parts: &mut [Bytes]) -> Poll<io::Result<usize>> {
-    /// The most parts that one system call takes; Linux allows 1,024.
-    const AT_ONCE: usize = 64;
-    let slices: SmallVec<[IoSlice<'_>; 4]> = parts.iter().take(AT_ONCE).map(|part| IoSlice::new(part)).collect();
-    let mut written = match ready!(transport.poll_write_parts(cx, &slices)) {
-        Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-        Ok(written) => written,
-        Err(error) => return Poll::Ready(Err(error)),
-    };
-    drop(slices);
-    let mut done = 0;
-    for part in parts {
-        let count = part.len().min(written);
-        part.advance(count);
-        written -= count;
-        if !part.is_empty() {
-            break;
-        }
-        done += 1;
-        if written == 0 {
-            break;
-        }
-    }
-    Poll::Ready(Ok(done))
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl Connection {
         match &mut self.phase {
             Phase::Hyper(_) => unreachable!("handled above"),
             // It came together with the request before.
-            Phase::Request if client.has_unread() => Poll::Ready(self.begin_request()),
+            Phase::Request if client.has_input() => Poll::Ready(self.begin_request()),
             Phase::Request => {
                 let event = ready!(client.poll_event(cx, true, |_| Poll::Pending));
                 Poll::Ready(self.on_request_event(event))
@@ -167,7 +167,7 @@ impl Connection {
         if client.is_gone() {
             return Step::End;
         }
-        if client.has_unread() {
+        if client.has_input() {
             return self.begin_request();
         }
         match event {
@@ -184,10 +184,10 @@ impl Connection {
     /// Has the request at the beginning of the input answered, by the short way or by hyper.
     fn begin_request(&mut self) -> Step {
         let Some(mut client) = self.client.take() else { return Step::End };
-        let mut unread = client.take_unread().freeze();
+        let mut unread = client.take_input().freeze();
         let max_bytes = self.app.config.input.max_head_bytes.as_u64() as usize;
         let head = Head::take(&mut unread, self.routes.of_method(), max_bytes);
-        client.unread(unread);
+        client.put_back(unread);
         let Some(Head { route, target, headers, version }) = head else {
             let requests = serve_requests(client, Arc::clone(&self.app), self.routes.all());
             return Step::Next(Phase::Hyper(requests.boxed()));

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -121,16 +120,11 @@ impl Io {
 
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let (transport, unread) = self.client.transport();
-        if unread.is_empty() {
+        let (transport, input) = self.client.transport();
+        if input.is_empty() {
             return Pin::new(transport).poll_read(cx, buf);
         }
-        let count = unread.len().min(buf.remaining());
-        buf.put_slice(&unread[..count]);
-        unread.advance(count);
-        if unread.is_empty() {
-            *unread = bytes::BytesMut::new();
-        }
+        input.copy_to(buf);
         Poll::Ready(Ok(()))
     }
 }

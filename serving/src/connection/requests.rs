@@ -81,7 +81,7 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: BoxedF
     client.look_again();
     let left = match ended {
         Ok(Some(held)) => {
-            client.unread(parts.read_buf);
+            client.put_back(parts.read_buf);
             Left::Held(held)
         }
         Ok(None) => Left::Finished,

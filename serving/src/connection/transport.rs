@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::memory::NearEnd;
+use super::pipe::NearEnd;
 
 /// A connection's bytes, in and out.
 #[derive(Debug)]

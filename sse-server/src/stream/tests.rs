@@ -123,7 +123,7 @@ async fn what_the_client_sends_is_forgotten_and_its_end_is_noticed() {
     let (mut stream, mut client, far) = stream(&app, ROOMY);
     far.send("GET / HTTP/1.1\r\n\r\n");
     assert_eq!(stream.on(Event::Readable, &mut client), Flow::Continue);
-    assert!(client.take_unread().is_empty() && !client.is_gone());
+    assert!(client.take_input().is_empty() && !client.is_gone());
     far.leave();
     assert_eq!(stream.on(Event::Readable, &mut client), Flow::Continue);
     assert!(client.is_gone());

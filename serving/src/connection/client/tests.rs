@@ -6,6 +6,7 @@ use clap::Parser;
 use http::header::CONTENT_TYPE;
 use shared::backplane::Memory;
 
+use super::super::input::{MAX_UNREAD, READ};
 use super::*;
 use crate::config::CommonConfig;
 use crate::reply::Body;
@@ -53,8 +54,7 @@ async fn a_large_answer_shares_its_parts_with_other_answers() {
     let (mut client, far) = Client::in_memory(&app(&[]), 0);
     let part = Bytes::from(vec![b'x'; COPIED + 1]);
     client.answer(Reply::new(StatusCode::OK, Body::from_iter([part.clone()])).with(CONTENT_TYPE, "text/plain"));
-    let parts = client.unwritten.as_mut().unwrap().parts();
-    assert!(std::ptr::eq(parts[1].as_ptr(), part.as_ptr()));
+    assert!(std::ptr::eq(client.output.unwritten()[1].as_ptr(), part.as_ptr()));
     let received = drain(&mut client, &far);
     let head = received.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
     assert_eq!(&received[head + 4..], &part[..]);
@@ -93,10 +93,10 @@ async fn input_before_an_answer_is_kept_up_to_a_limit() {
         far.send(vec![b'x'; READ]);
         client.keep_input();
     }
-    assert_eq!((client.unread.len(), client.is_gone()), (MAX_UNREAD, false));
+    assert!(!client.is_gone());
     far.send("x");
     client.keep_input();
-    assert!(client.is_gone());
+    assert_eq!((client.take_input().len(), client.is_gone()), (MAX_UNREAD, true));
 }
 
 fn event(client: &mut Client, takes_input: bool) -> Poll<Event> {

@@ -7,8 +7,8 @@ use http::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::client::tests::app;
-use super::super::memory::FarEnd;
 use super::super::peer::Peer;
+use super::super::pipe::FarEnd;
 use super::super::transport::Transport;
 use super::*;
 use crate::reply::Body;
