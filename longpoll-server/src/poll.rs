@@ -58,7 +58,7 @@ impl Poll {
         let mut subscriber = self.app.subscribe(&topics, since).await?;
         let batch = self.app.read(&mut subscriber, &page::JSON, limit).await?;
         if !batch.is_empty() || wait.is_zero() {
-            return Ok(Answer::Whole(page_of(&batch, &subscriber)));
+            return Ok(page_of(&batch, &subscriber).into());
         }
         request.hold(HeldPage { subscriber, limit, wait })
     }
@@ -72,8 +72,8 @@ impl Poll {
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
         match self.queues.take(&topic).await? {
-            Taken::Message(message) => Ok(Answer::Whole(json(Body::from_iter([message])))),
-            Taken::Turn(_) if wait.is_zero() => Ok(Answer::Whole(nothing())),
+            Taken::Message(message) => Ok(json(Body::from_iter([message])).into()),
+            Taken::Turn(_) if wait.is_zero() => Ok(nothing().into()),
             Taken::Turn(turn) => request.hold(HeldTurn { turn: Some(turn), message: None, wait }),
         }
     }

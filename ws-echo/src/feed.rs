@@ -36,7 +36,7 @@ pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Answer, ApiE
     session::open(&request, limit, Feed { app, subscriber, publishing: None, is_released: false })
 }
 
-struct Feed {
+pub(crate) struct Feed {
     app: Arc<App>,
     subscriber: Subscriber,
     /// The client's publication that is not confirmed yet. Boxed, since most clients never publish.

@@ -116,3 +116,9 @@ async fn a_message_that_comes_as_the_time_ends_is_answered_after_all() {
     assert_eq!(held.on(Event::Due, &mut client), Flow::Finish);
     assert!(answer(&far).1.contains("just in time"));
 }
+
+/// A waiting session is small: this is a bound for what a change may add without being noticed.
+#[test]
+fn a_session_is_small() {
+    assert!(size_of::<HeldPage>() <= 160, "{}", size_of::<HeldPage>());
+}

@@ -260,12 +260,12 @@ impl Client {
         takes_input: bool,
         news: impl FnOnce(&mut Context<'_>) -> Poll<Event>,
     ) -> Poll<Event> {
-        if self.bell.take() {
-            if let Poll::Ready(event) = self.poll_rare(takes_input) {
-                // The others have not been looked at.
-                self.bell.keep_rung();
-                return Poll::Ready(event);
-            }
+        if self.bell.take()
+            && let Poll::Ready(event) = self.poll_rare(takes_input)
+        {
+            // The others have not been looked at.
+            self.bell.keep_rung();
+            return Poll::Ready(event);
         }
         news(cx)
     }

@@ -215,7 +215,7 @@ impl Connection {
     fn answer(&mut self, answered: Answered) -> Step {
         match answered {
             Ok(Answer::Held(session)) => self.hold(session),
-            Ok(Answer::Whole(reply)) => self.reply(reply),
+            Ok(Answer::Whole(reply)) => self.reply(*reply),
             Err(error) => self.reply(error.reply()),
         }
     }

@@ -18,7 +18,7 @@ use crate::reply::Reply;
 /// The answer of a handler.
 pub enum Answer {
     /// A whole answer.
-    Whole(Reply),
+    Whole(Box<Reply>),
     /// A session that answers by itself.
     Held(Box<dyn Session>),
 }
@@ -42,6 +42,12 @@ impl Handover {
     /// Takes the session, if one was left.
     pub(crate) fn take(&self) -> Option<Held> {
         self.held.lock().take()
+    }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self::Whole(Box::new(reply))
     }
 }
 

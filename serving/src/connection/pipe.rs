@@ -90,7 +90,7 @@ impl FarEnd {
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         let mut pipe = self.pipe.lock();
         pipe.to_server.extend_from_slice(bytes.as_ref());
-        pipe.reader.take().map(Waker::wake);
+        wake(&mut pipe.reader);
     }
 
     /// Takes what the server has written so far.
@@ -110,20 +110,26 @@ impl FarEnd {
     pub fn make_room(&self, bytes: usize) {
         let mut pipe = self.pipe.lock();
         pipe.room += bytes;
-        pipe.writer.take().map(Waker::wake);
+        wake(&mut pipe.writer);
     }
 
     /// Goes away.
     pub fn leave(&self) {
         let mut pipe = self.pipe.lock();
         pipe.client_gone = true;
-        pipe.reader.take().map(Waker::wake);
-        pipe.writer.take().map(Waker::wake);
+        wake(&mut pipe.reader);
+        wake(&mut pipe.writer);
     }
 
     /// Returns whether the server has closed its side.
     pub fn is_closed(&self) -> bool {
         self.pipe.lock().server_gone
+    }
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
     }
 }
 

@@ -64,7 +64,7 @@ impl MethodRoute {
             };
             async move {
                 match answered.await {
-                    Ok(Answer::Whole(reply)) => reply.into(),
+                    Ok(Answer::Whole(reply)) => (*reply).into(),
                     Ok(Answer::Held(session)) => match handover.leave(framing, session).await {},
                     Err(error) => error.reply().into(),
                 }

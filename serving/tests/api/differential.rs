@@ -21,7 +21,7 @@ async fn reflect(request: Request) -> Result<Answer, serving::error::ApiError> {
     // The order of values of one name counts, that of names does not.
     headers.sort_by_key(|(name, _)| *name);
     let found = format!("{} {:?} {:?} {headers:?}", request.method, request.version(), request.query);
-    Ok(Answer::Whole(Reply::new(http::StatusCode::OK, Body::from_iter([Bytes::from(found)]))))
+    Ok(Reply::new(http::StatusCode::OK, Body::from_iter([Bytes::from(found)])).into())
 }
 
 async fn start(flags: &[&str]) -> Service {

@@ -128,3 +128,9 @@ async fn what_the_client_sends_is_forgotten_and_its_end_is_noticed() {
     assert_eq!(stream.on(Event::Readable, &mut client), Flow::Continue);
     assert!(client.is_gone());
 }
+
+/// A waiting session is small: this is a bound for what a change may add without being noticed.
+#[test]
+fn a_session_is_small() {
+    assert!(size_of::<Stream>() <= 128, "{}", size_of::<Stream>());
+}

@@ -181,3 +181,9 @@ async fn frames_that_came_with_the_handshake_are_read() {
     assert_eq!(far.received_text(), "early");
     assert_eq!(poll(&mut socket).map(|_| ()), Poll::Pending);
 }
+
+/// A waiting session is small: this is a bound for what a change may add without being noticed.
+#[test]
+fn a_session_is_small() {
+    assert!(size_of::<WebSocket<crate::feed::Feed>>() <= 256, "{}", size_of::<WebSocket<crate::feed::Feed>>());
+}

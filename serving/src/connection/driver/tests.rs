@@ -17,7 +17,7 @@ use crate::routes::{MethodRoute, Upgrade};
 /// A service with `GET /method`, which answers `method` at once, and `GET /held`, which is held by a session.
 fn routes(app: &Arc<App>, session: impl Fn() -> Box<dyn Session> + Send + Sync + 'static) -> Routes {
     let reply = || Reply::new(StatusCode::OK, Body::from_iter([bytes::Bytes::from_static(b"method")]));
-    let at_once = MethodRoute::new("/method", Upgrade::Refused, move |_| async move { Ok(Answer::Whole(reply())) });
+    let at_once = MethodRoute::new("/method", Upgrade::Refused, move |_| async move { Ok(reply().into()) });
     let held = MethodRoute::new("/held", Upgrade::Refused, move |_| {
         let session = session();
         async move { Ok(Answer::Held(session)) }
@@ -139,4 +139,10 @@ async fn a_client_that_never_stops_sending_keeps_its_session_neither_from_news_n
     }
     assert_eq!(due.load(Ordering::Relaxed), 1);
     assert!(news.load(Ordering::Relaxed) > 0);
+}
+
+/// The future of a connection's task is small: this is a bound for what a change may add without being noticed.
+#[test]
+fn a_connection_is_small() {
+    assert!(size_of::<Connection>() <= 256, "{}", size_of::<Connection>());
 }
