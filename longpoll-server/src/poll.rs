@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use warp::http::StatusCode;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
-use crate::queue::{Queues, Turn};
+use crate::queue::{Queues, Taken, Turn};
 
 /// The longest time that a request may ask to be held.
 const MAX_WAIT: Duration = Duration::from_secs(55);
@@ -72,9 +72,9 @@ impl Poll {
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
         match self.queues.take(&topic).await? {
-            Ok(message) => Ok(Answer::Whole(json(Body::from_iter([message])))),
-            Err(_) if wait.is_zero() => Ok(Answer::Whole(nothing())),
-            Err(turn) => request.hold(HeldTurn { turn: Some(turn), message: None, wait }),
+            Taken::Message(message) => Ok(Answer::Whole(json(Body::from_iter([message])))),
+            Taken::Turn(_) if wait.is_zero() => Ok(Answer::Whole(nothing())),
+            Taken::Turn(turn) => request.hold(HeldTurn { turn: Some(turn), message: None, wait }),
         }
     }
 }
@@ -163,3 +163,6 @@ fn json(body: Body) -> Reply {
 fn nothing() -> Reply {
     Reply::empty(StatusCode::NO_CONTENT).with(CACHE_CONTROL, "no-store")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
-//! The queue that callers without a cursor share, one a topic.
+//! The queue that callers without a cursor share, one per topic.
 //!
-//! A message that is queued goes to the caller who asks first. When none is, callers wait, and the next message goes to
-//! all who wait then. The queue is no list of messages: it is a position in the topic's history, so its length is
-//! bounded as the history is.
+//! A queued message goes to the first caller. When no message is queued, callers wait, and the next message goes to all
+//! that wait then. The queue is no list of messages: it is a position in the topic's history, so its length is bounded as
+//! the history is.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,12 +30,12 @@ pub(crate) struct Queues {
 
 /// The state of one topic's queue.
 struct Queue {
-    /// What has been taken. Callers that wait do so for the first message after it.
+    /// The position of the last message that was taken. Callers wait for the first message after it.
     taken: Position,
     /// Held by each caller that waits for that message.
     waiters: Arc<()>,
-    /// Rings when the message has been taken, and when a waiter leaves.
-    settled: Arc<Notify>,
+    /// Notified when the message has been taken, and when a waiter leaves.
+    changed: Arc<Notify>,
 }
 
 /// A claim to the next message, which can be dropped without harm.
@@ -43,12 +43,25 @@ pub(crate) struct Turn {
     queues: Arc<Queues>,
     topic: Topic,
     waiters: Arc<()>,
-    settled: Arc<Notify>,
+    changed: Arc<Notify>,
     subscriber: Subscriber,
 }
 
-/// A message or a turn; or what to wait for where the first message is somebody else's.
-type Tried = Result<Result<Bytes, Turn>, OwnedNotified>;
+/// The outcome of [`Queues::take`].
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// The first message that was queued.
+    Message(Bytes),
+    /// No message was queued.
+    Turn(Turn),
+}
+
+/// The outcome of one attempt.
+enum Attempt {
+    Taken(Taken),
+    /// The first message is for others that wait, until this resolves.
+    ForOthers(OwnedNotified),
+}
 
 impl Queues {
     pub(crate) fn new(app: Arc<App>) -> Self {
@@ -57,22 +70,22 @@ impl Queues {
 
     /// Takes the first message that is queued, or a turn to wait for the next.
     ///
-    /// A message that came for those who wait is theirs. It is queued again only if all of them have gone, which their
+    /// A message that came for callers that wait is theirs. It is queued again only if all of them have gone, which their
     /// tasks, awake by now, are about to find out: so this waits for them.
     ///
     /// # Errors
-    /// When the history is not known yet.
-    pub(crate) async fn take(self: &Arc<Self>, topic: &Topic) -> Result<Result<Bytes, Turn>, Refusal> {
+    /// [`Refusal::NotReady`] when the history is not known yet.
+    pub(crate) async fn take(self: &Arc<Self>, topic: &Topic) -> Result<Taken, Refusal> {
         loop {
             match self.try_take(topic)? {
-                Ok(result) => return Ok(result),
-                Err(settled) => settled.await,
+                Attempt::Taken(taken) => return Ok(taken),
+                Attempt::ForOthers(changed) => changed.await,
             }
         }
     }
 
-    /// As `take`, without waiting.
-    fn try_take(self: &Arc<Self>, topic: &Topic) -> Result<Tried, Refusal> {
+    /// As [`Queues::take`], without waiting.
+    fn try_take(self: &Arc<Self>, topic: &Topic) -> Result<Attempt, Refusal> {
         let mut by_topic = self.by_topic.lock();
         if !by_topic.contains_key(topic) {
             self.make_room(&mut by_topic);
@@ -81,14 +94,15 @@ impl Queues {
         let mut subscriber = self.app.subscribe_in_memory(&[topic.clone().into()], queue.taken)?;
         if let Some((message, cursor)) = next(&mut subscriber) {
             if queue.has_waiters() {
-                return Ok(Err(Arc::clone(&queue.settled).notified_owned()));
+                return Ok(Attempt::ForOthers(Arc::clone(&queue.changed).notified_owned()));
             }
             queue.advance(cursor);
-            return Ok(Ok(Ok(message)));
+            return Ok(Attempt::Taken(Taken::Message(message)));
         }
         queue.taken = Position::At(subscriber.cursor());
-        let (waiters, settled) = (Arc::clone(&queue.waiters), Arc::clone(&queue.settled));
-        Ok(Ok(Err(Turn { queues: Arc::clone(self), topic: topic.clone(), waiters, settled, subscriber })))
+        let (waiters, changed) = (Arc::clone(&queue.waiters), Arc::clone(&queue.changed));
+        let turn = Turn { queues: Arc::clone(self), topic: topic.clone(), waiters, changed, subscriber };
+        Ok(Attempt::Taken(Taken::Turn(turn)))
     }
 
     /// Before the map grows, drops the queues that have nothing to take and nobody waiting: they would be made anew just
@@ -106,7 +120,7 @@ impl Queues {
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { taken: Position::Earliest, waiters: Arc::default(), settled: Arc::default() }
+        Self { taken: Position::Earliest, waiters: Arc::default(), changed: Arc::default() }
     }
 }
 
@@ -115,16 +129,16 @@ impl Queue {
         Arc::strong_count(&self.waiters) > 1
     }
 
-    /// Moves on to after a message, which all who waited have thereby been given.
+    /// Moves on to after a message, which is thereby given to all that waited.
     fn advance(&mut self, taken: Cursor) {
         self.taken = Position::At(taken);
         self.waiters = Arc::default();
-        self.settled.notify_waiters();
+        self.changed.notify_waiters();
     }
 }
 
 impl Turn {
-    /// Takes the message once it is there.
+    /// Waits for the message and takes it.
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let queues = Arc::clone(&self.queues);
         loop {
@@ -163,9 +177,9 @@ impl fmt::Debug for Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // Left first, told then.
+        // In this order: those that are notified look at the waiters.
         self.waiters = Arc::default();
-        self.settled.notify_waiters();
+        self.changed.notify_waiters();
     }
 }
 
@@ -207,11 +221,17 @@ mod tests {
         queues.app.publish(Publication { topic: Topic::default(), drafts, key: None }).await.unwrap();
     }
 
+    fn turn(taken: Result<Taken, Refusal>) -> Turn {
+        match taken.unwrap() {
+            Taken::Turn(turn) => turn,
+            Taken::Message(message) => panic!("{message:?} was queued"),
+        }
+    }
+
     #[tokio::test]
     async fn a_message_that_came_for_waiters_who_have_all_gone_is_queued() {
         let (queues, topic) = (queues(), Topic::default());
-        let (one, two) =
-            (queues.take(&topic).await.unwrap().unwrap_err(), queues.take(&topic).await.unwrap().unwrap_err());
+        let (one, two) = (turn(queues.take(&topic).await), turn(queues.take(&topic).await));
         publish(&queues, "m").await;
         let newcomer = queues.take(&topic);
         tokio::pin!(newcomer);
@@ -219,21 +239,22 @@ mod tests {
         drop(one);
         assert!(newcomer.as_mut().now_or_never().is_none());
         drop(two);
-        assert_eq!(text(&newcomer.await.unwrap().unwrap()), "m");
+        let Ok(Taken::Message(message)) = newcomer.await else { panic!("it is queued again") };
+        assert_eq!(text(&message), "m");
     }
 
     #[tokio::test]
     async fn a_message_that_came_for_waiters_is_not_queued_once_one_has_it() {
         let (queues, topic) = (queues(), Topic::default());
-        let mut one = queues.take(&topic).await.unwrap().unwrap_err();
-        let two = queues.take(&topic).await.unwrap().unwrap_err();
+        let mut one = turn(queues.take(&topic).await);
+        let two = turn(queues.take(&topic).await);
         publish(&queues, "m").await;
         let newcomer = queues.take(&topic);
         tokio::pin!(newcomer);
         assert!(newcomer.as_mut().now_or_never().is_none());
         assert_eq!(text(&poll_fn(|cx| one.poll_message(cx)).await), "m");
         drop(one);
-        let mut newcomer = newcomer.await.unwrap().unwrap_err();
+        let mut newcomer = turn(newcomer.await);
         publish(&queues, "n").await;
         assert_eq!(text(&two.give_up().unwrap()), "m", "who waited then gets it too");
         assert_eq!(text(&poll_fn(|cx| newcomer.poll_message(cx)).await), "n");

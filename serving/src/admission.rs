@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::headers::is_websocket_upgrade;
 use crate::reply::Reply;
 
-/// Connections after `--max-connections` that are served to be told so, and so that health checks get through.
+/// Connections after `--max-connections` that are served all the same: to be answered 503, and so that health checks get through.
 pub(crate) const OVERFLOW: usize = 128;
 
 /// Decides who is served.
@@ -28,7 +28,7 @@ pub(crate) struct Admission {
 /// The place of a connection, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// `--max-connections` others are served, and this one is told so.
+    /// `--max-connections` others are served, and this one is answered 503.
     pub(crate) is_overflow: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -77,7 +77,7 @@ impl Admission {
         &self.origins
     }
 
-    /// Gives a new connection its place; `None` if it cannot even be told that there is none.
+    /// Gives a new connection its place; `None` if it cannot even be answered.
     pub(crate) fn enter(&self) -> Option<Place> {
         let place = |places: &Arc<Semaphore>, is_overflow| {
             let permit = Arc::clone(places).try_acquire_owned().ok()?;
@@ -97,8 +97,8 @@ impl Admission {
             let refusal = Some(ApiError::OriginNotAllowed.reply());
             return Admitted { open_to: OpenTo::Nobody, refusal, stay };
         };
-        // A health check asks about the process, which is well when it is full. A WebSocket client is told after the
-        // handshake, since a page cannot read the status of one that failed.
+        // A health check asks about the process, which is well when it is full. A WebSocket client is answered by a
+        // close frame after the handshake, since a page cannot read the status of one that failed.
         let served = stay != Stay::Full || matches!(path, "/livez" | "/readyz") || is_websocket_upgrade(headers);
         let refusal = cors::preflight(method, headers).or_else(|| (!served).then(|| ApiError::Full.reply()));
         Admitted { open_to, refusal, stay }

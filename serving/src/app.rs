@@ -1,4 +1,4 @@
-//! What the handlers of a service share.
+//! The application: the state that the handlers of a service share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use shared::cursor::Position;
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::TopicFilter;
 
-/// How long a page waits for messages that memory does not hold.
+/// The time that a page waits for messages that memory does not hold.
 const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Descriptors that are not for connections: standard streams, the listener, the runtime's own.
@@ -74,7 +74,7 @@ impl App {
         Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane }))
     }
 
-    /// Begins to shut down: every connection is told, and released over `--drain`.
+    /// Begins to shut down: every connection is woken, and released over `--drain`.
     pub fn begin_drain(&self) {
         self.admission.drain().begin();
         self.timers.ring_all();
@@ -108,7 +108,7 @@ impl App {
     /// Follows topics from a position on.
     ///
     /// # Errors
-    /// When the history is not known, or it cannot be found out whether the position is in it.
+    /// [`Refusal::NotReady`] when the history is not known, or it cannot be found out whether the position is in it.
     pub async fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
         self.backplane.known().map_err(Refusal::NotReady)?;
         if let Position::At(cursor) = from
@@ -123,7 +123,7 @@ impl App {
     /// As [`Hub::subscribe_in_memory`].
     ///
     /// # Errors
-    /// When the history is not known.
+    /// [`Refusal::NotReady`] when the history is not known.
     pub fn subscribe_in_memory(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
         self.backplane.known().map_err(Refusal::NotReady)?;
         Ok(self.hub.subscribe_in_memory(filters, from))
@@ -132,7 +132,7 @@ impl App {
     /// Reads what comes next, without waiting for more than an archive.
     ///
     /// # Errors
-    /// When the archive is out of reach. The subscriber is where it was.
+    /// [`Refusal::NotReady`] when the archive is out of reach. The subscriber is where it was.
     pub async fn read(
         &self,
         subscriber: &mut Subscriber,

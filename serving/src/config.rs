@@ -34,25 +34,25 @@ pub struct CommonConfig {
 /// The simulated source.
 #[derive(Debug, Clone, Args)]
 pub struct TickConfig {
-    /// How often a message is published on the topic `main`, to have something to see; 0 turns it off
+    /// Publish a message on the topic `main` at this interval, to have something to see; 0 turns it off
     #[arg(long, env = "PUSH_TICK", value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub tick: Duration,
 }
 
-/// What is held for clients that come back.
+/// The messages that are held for clients that come back.
 #[derive(Debug, Clone, Args)]
 pub struct HistoryConfig {
     /// Messages held in each topic
     #[arg(long = "history", env = "PUSH_HISTORY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub history: usize,
-    /// How long a message is held
+    /// The time that a message is held
     #[arg(long, env = "PUSH_HISTORY_AGE", value_name = "DURATION", default_value = "10m", value_parser = period)]
     pub history_age: Duration,
     /// Memory for the messages of all topics together
     #[arg(long, env = "PUSH_HISTORY_BYTES", value_name = "BYTES", default_value = "64 MiB")]
     pub history_bytes: ByteSize,
-    /// How many idempotency keys of the last 2 minutes are remembered; beyond that, publishing with a key is refused. With
-    /// --nats it is the stream that remembers them, all of them
+    /// Idempotency keys of the last 2 minutes that are remembered; with more, publishing under a key is refused. With --nats
+    /// the stream remembers them, without this limit
     #[arg(long, env = "PUSH_IDEMPOTENCY_KEYS", value_name = "N", default_value = "100000", value_parser = at_least_one)]
     pub idempotency_keys: usize,
 }
@@ -71,7 +71,8 @@ impl HistoryConfig {
 /// Limits and times of connections.
 #[derive(Debug, Clone, Args)]
 pub struct ConnectionConfig {
-    /// Connections served at a time; more are told to try again later. Less where the system allows fewer descriptors
+    /// Connections served at a time; further ones are asked to try again later. Fewer where the system allows fewer
+    /// descriptors
     #[arg(
         long,
         env = "PUSH_MAX_CONNECTIONS",
@@ -80,16 +81,16 @@ pub struct ConnectionConfig {
         value_parser = at_least_one
     )]
     pub max_connections: usize,
-    /// How often a quiet connection is given a sign of life
+    /// Send a heartbeat on a quiet connection at this interval
     #[arg(long, env = "PUSH_HEARTBEAT", value_name = "DURATION", default_value = "15s", value_parser = period)]
     pub heartbeat: Duration,
-    /// A client that takes no byte for this long is cut off
+    /// Cut off a client that takes no byte for this long
     #[arg(long, env = "PUSH_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub write_timeout: Duration,
-    /// A client has this long to send the head of a request, and as long again for the body
+    /// The time that a client has to send the head of a request, and again for the body
     #[arg(long, env = "PUSH_READ_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub read_timeout: Duration,
-    /// On SIGTERM or SIGINT, connections are released evenly over this time
+    /// On SIGTERM or SIGINT, release the connections evenly over this time
     #[arg(long, env = "PUSH_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub drain: Duration,
 }
@@ -111,7 +112,7 @@ pub struct InputConfig {
     pub allow_origin: Vec<String>,
 }
 
-/// Where `/compare` finds the three services.
+/// The addresses of the three services for the page `/compare`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PageConfig {
     /// Base URL of ws-echo for the page /compare [default: this host, port 8080]
@@ -125,10 +126,10 @@ pub struct PageConfig {
     pub peer_sse: Option<String>,
 }
 
-/// What is logged, and how.
+/// The log.
 #[derive(Debug, Clone, Args)]
 pub struct LogConfig {
-    /// What is logged: error, warn, info, debug or trace; or by module, such as `info,shared=debug`
+    /// The level of the log: error, warn, info, debug or trace; or one per module, such as `info,serving=debug`
     #[arg(long, env = "PUSH_LOG", value_name = "LEVEL", default_value = "info")]
     pub log: tracing_subscriber::filter::Targets,
     /// The form of the log
@@ -139,40 +140,50 @@ pub struct LogConfig {
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// A line of text an event
+    /// A line of text per event
     Text,
-    /// A JSON object an event
+    /// A JSON object per event
     Json,
 }
 
-/// What a service does instead of serving.
+/// A command that runs instead of the service.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Ask the service that runs at --listen whether it is ready; exit 0 if it is, 1 if not
     Healthcheck,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number >= 1 => Ok(number),
-        _ => Err("write a number, at least 1".to_owned()),
-    }
+/// The reason why a text is not the value that a flag takes.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+enum BadValue {
+    #[error("write a number, at least 1")]
+    Number,
+    #[error("write a size such as 16 KiB")]
+    Size,
+    #[error("must be at least 8 KiB")]
+    HeadTooSmall,
+    #[error("write a base URL such as https://push.example.org")]
+    BaseUrl,
 }
 
-fn head_bytes(text: &str) -> Result<ByteSize, String> {
-    let bytes: ByteSize = text.parse()?;
-    // The HTTP library has no smaller read buffer.
-    if bytes < ByteSize::kib(8) { Err("must be at least 8 KiB".to_owned()) } else { Ok(bytes) }
+fn at_least_one(text: &str) -> Result<usize, BadValue> {
+    text.parse().ok().filter(|number| *number >= 1).ok_or(BadValue::Number)
 }
 
-fn base_url(text: &str) -> Result<String, String> {
+fn head_bytes(text: &str) -> Result<ByteSize, BadValue> {
+    let bytes: ByteSize = text.parse().map_err(|_| BadValue::Size)?;
+    // hyper has no smaller read buffer.
+    if bytes < ByteSize::kib(8) { Err(BadValue::HeadTooSmall) } else { Ok(bytes) }
+}
+
+fn base_url(text: &str) -> Result<String, BadValue> {
     let url = text.trim_end_matches('/');
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     // The URL becomes part of a header, the page's Content-Security-Policy.
     let safe = |b: u8| b.is_ascii_alphanumeric() || b".-:[]/_~".contains(&b);
     match rest {
         Some(host) if !host.is_empty() && host.bytes().all(safe) => Ok(url.to_owned()),
-        _ => Err("write a base URL such as https://push.example.org".to_owned()),
+        _ => Err(BadValue::BaseUrl),
     }
 }
 

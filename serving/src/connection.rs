@@ -3,11 +3,11 @@
 //! A connection's task ([`driver`](self)) waits for a request and has it answered; a request is parsed, admitted, routed
 //! and answered, in this order. A request for the service's own method is read here (`head`), every other by hyper
 //! (`requests`), and both find the same routes. An answer is a whole [`crate::reply::Reply`], or a [`Session`]: a state
-//! machine that is told events and writes to its [`Client`], so that a waiting client costs no buffers and no future.
+//! machine that receives events and writes to its [`Client`], so that a waiting client costs no buffers and no future.
 //!
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
-//! - `session`: what a session is told, and how it goes on; `client`: its other end, with the write time-out
+//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, with the write time-out
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `handover`: how a session gets its connection from either
 //! - `answer`: the head of an answer
 //! - `transport`: what carries the bytes; `memory`: the transport of tests; `unwritten`: what was not taken yet
@@ -18,6 +18,7 @@ mod answer;
 mod bell;
 mod client;
 mod driver;
+mod event;
 mod handover;
 mod head;
 mod hyper_io;
@@ -38,10 +39,11 @@ mod sync {
 pub(crate) use answer::Framing;
 pub use client::Client;
 pub(crate) use driver::Connection;
+pub use event::Event;
 pub use handover::Answer;
 pub(crate) use handover::Handover;
 pub use memory::FarEnd;
 pub use peer::Peer;
-pub use session::{Event, Flow, Session};
+pub use session::{Flow, Session};
 pub(crate) use timers::Timers;
 pub(crate) use transport::Transport;

@@ -9,46 +9,46 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// The part of the window in which connections are released: not at once, so that publications under way reach
-/// everyone, and not at the end, so that the last ones have time to be told.
+/// everyone, and not at the end, so that the last ones have time for their last bytes.
 const RELEASE: std::ops::Range<f64> = 0.05..0.8;
 
-/// Whether the service is shutting down, and each connection's turn to go.
+/// The shutting down of a service: its beginning, and each connection's turn to go.
 #[derive(Debug, Clone)]
 pub struct Drain {
     begun: CancellationToken,
-    /// The same, at the cost of a look: every answer asks.
+    /// The same as one load, since every answer asks.
     draining: Arc<AtomicBool>,
     window: Duration,
 }
 
 impl Drain {
-    /// Connections will be released over `window`.
+    /// Makes a drain that will release connections over `window`.
     pub fn new(window: Duration) -> Self {
         Self { begun: CancellationToken::new(), draining: Arc::default(), window }
     }
 
-    /// Begins to shut down.
-    pub fn begin(&self) {
+    /// Begins to shut down. Connections are woken by [`crate::app::App::begin_drain`].
+    pub(crate) fn begin(&self) {
         self.draining.store(true, Ordering::Release);
         self.begun.cancel();
     }
 
-    /// Whether it has begun.
+    /// Returns whether shutting down has begun.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Waits until it begins.
+    /// Waits until shutting down begins.
     pub fn begun(&self) -> WaitForCancellationFutureOwned {
         self.begun.clone().cancelled_owned()
     }
 
-    /// How long it may last.
+    /// The time that shutting down may take.
     pub fn window(&self) -> Duration {
         self.window
     }
 
-    /// Now that it has begun: the caller's turn to go, at a random point of the window.
+    /// Picks a random point of the window that begins now: one connection's turn to go.
     pub fn release(&self) -> Instant {
         let at = RELEASE.start + fastrand::f64() * (RELEASE.end - RELEASE.start);
         Instant::now() + self.window.mul_f64(at)

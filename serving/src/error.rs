@@ -1,4 +1,4 @@
-//! What a client is told when it cannot have what it asked for.
+//! The errors that clients are answered with.
 
 use http::StatusCode;
 use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
@@ -43,9 +43,9 @@ pub enum ApiError {
     /// A query parameter is wrong.
     #[error("{parameter}: {reason}")]
     BadParameter {
-        /// Which.
+        /// Its name.
         parameter: &'static str,
-        /// What it takes.
+        /// The values that it takes.
         reason: String,
     },
     /// See [`BadTopic`].

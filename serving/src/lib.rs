@@ -1,4 +1,4 @@
-//! What a push server needs beside its method: flags, logging, HTTP, drain, pages.
+//! Serving: the parts of a push server beside its method, such as flags, logging, HTTP, drain and pages.
 //!
 //! In reading order:
 //! - [`config`], [`logging`], [`healthcheck`], [`signals`]: the process

@@ -1,4 +1,4 @@
-//! Where `tracing` events go: standard error, as text or JSON.
+//! The log: `tracing` events on standard error, as text or JSON.
 
 use std::io::{IsTerminal, stderr};
 
@@ -18,8 +18,8 @@ pub fn start(config: &LogConfig) {
     registry().with(layer.with_filter(targets(&config.log))).init();
 }
 
-/// What the configuration asks for, without the NATS library unless it is asked for by name: it logs every attempt to
-/// connect, where this crate logs what has changed.
+/// The targets that the configuration asks for, without those of the NATS library unless it is asked for by name: it logs
+/// every attempt to connect, where the backplane logs each change.
 fn targets(asked: &Targets) -> Targets {
     const LIBRARY: &str = "async_nats";
     if asked.iter().any(|(target, _)| target.starts_with(LIBRARY)) {

@@ -22,7 +22,7 @@ pub struct Request {
     context: Context,
 }
 
-/// What the connection and admission add to a request.
+/// The facts that the connection and admission add to a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context {
     pub(crate) version: Version,
@@ -45,7 +45,8 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns whether the service is full. Only WebSocket handshakes are let in then, to be told so by a close frame.
+    /// Returns whether the service is full. Only WebSocket handshakes are let in then, to be
+    /// answered by a close frame.
     pub fn finds_no_room(&self) -> bool {
         self.context.stay == Stay::Full
     }

@@ -102,7 +102,7 @@ pub async fn serve(
     connections.close();
     let window = app.admission.drain().window();
     info!(connections = connections.len(), ?window, "draining");
-    // Still accepting: clients that come now are told to try elsewhere, and polls get what was published before.
+    // Still accepting: new clients are asked to try elsewhere, and polls get what was published before.
     tokio::select! {
         () = &mut accepting => {}
         () = connections.wait() => {}

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// Which history a cursor belongs to.
+/// The identity of a history.
 ///
 /// A new history has a new epoch, so that a cursor from before a restart is recognised instead of naming other messages.
 /// As text: lower-case base 36.
@@ -43,18 +43,18 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// A position in a history: everything up to the offset, and that message too, has been seen.
+/// A position in a history: everything up to the offset, and that message too, has been received.
 ///
 /// As text `<epoch>-<offset>`, for example `m3k9x2-42`; opaque to clients. One cursor is valid for every topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// The history.
     pub epoch: Epoch,
-    /// The number of the last message seen; 0 is before the first.
+    /// The number of the last message received; 0 is before the first.
     pub offset: u64,
 }
 
-/// Why a text is no cursor.
+/// The error for a text that is no cursor.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a cursor is the `cursor` or `id` of an earlier answer, or one of `now` and `earliest`")]
 pub struct BadCursor;
@@ -87,14 +87,14 @@ impl FromStr for Cursor {
     }
 }
 
-/// Where a subscription begins.
+/// The position at which a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {
     /// After everything published so far.
     Now,
     /// Before the oldest message still held.
     Earliest,
-    /// After what a client has seen.
+    /// After what a client has received.
     At(Cursor),
 }
 

@@ -1,23 +1,24 @@
-//! What a client is told when messages were, or may have been, missed.
+//! Gaps in what a client receives.
 
 use serde::Serialize;
 
 use crate::cursor::Cursor;
 
-/// A gap in what a client receives, told in-band. Delivery goes on from `cursor`.
+/// A gap in what a client receives: messages were, or may have been, missed. Reported in-band; delivery continues from
+/// `cursor`.
 ///
 /// As JSON: `{"reason":"expired","since":"m3k9x2-42","cursor":"m3k9x2-99"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Gap {
-    /// Why messages are missing.
+    /// The reason why messages are missing.
     pub reason: GapReason,
-    /// What the client had.
+    /// The client's position before it.
     pub since: Cursor,
     /// The client's new position, just before the oldest message still held for it.
     pub cursor: Cursor,
 }
 
-/// Why messages are missing.
+/// The reason why messages are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GapReason {

@@ -7,9 +7,9 @@
 //! loads `head` first and takes nothing after it, so it can never see a later message of one topic and miss an earlier
 //! one of another.
 //!
-//! A message is in the history of its topic, for subscribers of topics, and in the ring of all messages, for subscribers of
-//! patterns; the newest messages of a pattern are in a window of its own too. An eviction takes it out of all of them and
-//! notes the loss in one step, and looking for a loss and reading are one step too: no loss goes unreported.
+//! A message is in the history of its topic and in the ring of all messages; the newest messages of a pattern are in a
+//! window of its own too. A subscriber of patterns reads their windows, or the ring where it is further behind. An eviction takes it out of all of them and
+//! notes the loss in one step, and checking for a loss and reading are one step too: no loss goes unreported.
 //!
 //! A history can be replaced as a whole, by one of another epoch: the hub then hands out the new one, and the subscribers
 //! of the old one, which has a link to its successor, move over and report a gap to their clients.
@@ -19,11 +19,11 @@
 //!
 //! In reading order:
 //! - `entry`, `format`: a message and its encodings; `usage`, `account`: the memory that they take
-//! - `window`, `ring`, `offset_queue`: messages in order; `loss`, `progress`: what is gone, and whom it concerns
-//! - `topic_history`, `pattern_group`, `trie`, `forgotten`, `registry`: what is followed
-//! - `history`, `limits`: one epoch; `appender`: its writer; `slots`, `wake`: who waits for news
-//! - `batch`, `budget`, `joined`, `burst`: what is read at once
-//! - `subscriber`, `interests`, `interest`: its readers; `archive`, `backfill`: what memory no longer holds
+//! - `window`, `ring`, `offset_queue`: messages in order; `loss`, `progress`: what is gone, and for which reader
+//! - `topic_history`, `pattern_group`, `trie`, `forgotten`, `registry`: the topics and patterns
+//! - `history`, `limits`: one epoch; `appender`: its writer; `slots`, `wake`: the subscribers that wait for news
+//! - `batch`, `budget`, `joined`, `burst`: the messages that are read at once
+//! - `subscriber`, `interests`, `interest`, `unread`: its readers; `archive`, `backfill`: messages that memory no longer holds
 //! - `handle`: the hub itself
 
 mod account;
@@ -53,6 +53,7 @@ mod subscriber;
 mod sync;
 mod topic_history;
 mod trie;
+mod unread;
 mod usage;
 mod wake;
 mod window;

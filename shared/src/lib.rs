@@ -1,4 +1,4 @@
-//! The core of the push servers: what a message is, who holds it, and who is woken for it.
+//! The core of the push servers: messages, the histories that hold them, and the subscribers that are woken for them.
 //!
 //! A message that is published passes the [`backplane`], which gives it its offset; from there it enters the histories of
 //! the [`hub`], and every subscriber, a cursor into them, is woken to send it on. The bytes that are sent are the business

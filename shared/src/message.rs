@@ -1,4 +1,4 @@
-//! The unit of delivery, and what a publisher hands in to make one.
+//! Messages, and the drafts that publishers hand in.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,14 @@ use crate::cursor::Cursor;
 use crate::timestamp::Timestamp;
 use crate::topic::Topic;
 
-/// Event names that a client would mistake for something else: `gap` is how a gap is told over SSE, and an
+/// Event names that a client would mistake for something else: `gap` reports a gap over SSE, and an
 /// `EventSource` fires `open` and `error` itself.
 const RESERVED_EVENTS: [&str; 3] = ["gap", "open", "error"];
 
 /// The longest event name, in bytes.
 pub const MAX_EVENT_BYTES: usize = 128;
 
-/// A message as it is held in a history and told to clients.
+/// A message as it is held in a history and sent to clients.
 ///
 /// As JSON: `{"id":"m3k9x2-42","topic":"main","text":"…","at":"2026-11-22T07:25:08.123Z"}`, with `"event"` where the
 /// publisher gave one.
@@ -21,14 +21,14 @@ pub const MAX_EVENT_BYTES: usize = 128;
 pub struct Message {
     /// The cursor of a client that has received everything up to this message and this message too.
     pub id: Cursor,
-    /// Where it was published.
+    /// The topic that it was published on.
     pub topic: Topic,
-    /// What was published, as given.
+    /// The text that was published, unchanged.
     pub text: Box<str>,
     /// The name that the publisher gave to this kind of message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventName>,
-    /// When the backplane took it.
+    /// The time at which the backplane took it.
     pub at: Timestamp,
 }
 
@@ -40,7 +40,7 @@ impl Message {
     }
 }
 
-/// What a publisher hands in: a message that has no place in a history yet.
+/// A message as a publisher hands it in, without a place in a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     /// Any UTF-8 string.
@@ -55,7 +55,7 @@ impl Draft {
         Self { text: text.into(), event: None }
     }
 
-    /// What `--max-message-bytes` limits: the bytes of the text and of the event name.
+    /// The bytes of the text and of the event name, which `--max-message-bytes` limits.
     pub fn bytes(&self) -> usize {
         self.text.len() + self.event.as_ref().map_or(0, |event| event.as_str().len())
     }
@@ -74,7 +74,7 @@ impl EventName {
     }
 }
 
-/// Why a text is no event name.
+/// The error for a text that is no event name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
     "an event name has 1 to {MAX_EVENT_BYTES} bytes, no control characters, and is none of {}",

@@ -10,7 +10,7 @@ use crate::backplane::{Backplane, IdempotencyKey, Publication};
 use crate::message::Draft;
 use crate::topic::Topic;
 
-/// In a ticker's text, what stands for the local time.
+/// The placeholder for the local time in a ticker's text.
 pub const TIME: &str = "{time}";
 
 /// Publishes `text` on the topic `main` every `period`, for as long as it is polled. In the text, `{time}` is replaced
@@ -47,7 +47,7 @@ pub async fn run(backplane: Arc<dyn Backplane>, period: Duration, text: String) 
     }
 }
 
-/// The number of the next tick, and how long it is until then.
+/// The number of the next tick, and the time until then.
 fn next_tick(period: Duration, now: Duration) -> (u128, Duration) {
     let number = now.as_nanos() / period.as_nanos() + 1;
     let wait = number * period.as_nanos() - now.as_nanos();

@@ -29,7 +29,7 @@ impl Default for Topic {
     }
 }
 
-/// Why a text is no topic or filter.
+/// The error for a text that is no topic or filter.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadTopic {
     /// A token is empty, too long, or has a character that no token has.
@@ -79,7 +79,7 @@ impl Serialize for Topic {
     }
 }
 
-/// What a subscription asks for: one topic, or by NATS wildcards every topic that matches.
+/// The topics that a subscription asks for: one topic, or by NATS wildcards every topic that matches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TopicFilter {
     /// One topic.
@@ -98,7 +98,7 @@ impl Pattern {
         &self.0
     }
 
-    /// Whether a topic is asked for by this pattern.
+    /// Returns whether a topic matches.
     pub fn matches(&self, topic: &Topic) -> bool {
         let mut tokens = topic.as_str().split('.');
         for wanted in self.0.split('.') {
@@ -136,7 +136,7 @@ impl FromStr for TopicFilter {
 }
 
 impl TopicFilter {
-    /// Whether a topic is asked for by this filter.
+    /// Returns whether a topic matches.
     pub fn matches(&self, topic: &Topic) -> bool {
         match self {
             Self::Exact(exact) => exact == topic,

@@ -7,7 +7,7 @@
 #[path = "../src/hub/slots.rs"]
 mod slots;
 
-/// What `slots` is made of, here.
+/// The primitives of `slots`, here.
 mod sync {
     use std::task::Waker;
 
@@ -48,7 +48,7 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 use slots::{Slots, poll_news};
 
-/// What a hub shares with its subscribers, as far as waking goes.
+/// The part of a hub that wakes subscribers.
 #[derive(Clone)]
 struct Hub {
     slots: Arc<Slots>,
@@ -60,7 +60,7 @@ impl Hub {
         Self { slots: Arc::new(Slots::default()), head: Arc::new(AtomicU64::new(0)) }
     }
 
-    /// As a feed appends: visible first, then woken.
+    /// Appends as the hub does: visible first, then woken.
     fn publish(&self) {
         self.head.fetch_add(1, Ordering::AcqRel);
         if self.slots.claim() {

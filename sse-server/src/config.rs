@@ -2,17 +2,12 @@
 
 use std::net::SocketAddr;
 
-use crate::Backplanes;
-use clap::Parser;
+use clap::Args;
 use serving::config::{Command, CommonConfig};
 
-/// Pushes messages to its clients as Server-Sent Events
-///
-/// Clients follow a stream by GET /events and publish by POST /messages. Every flag has an environment variable.
-/// Durations are written as 5s, 250ms or 1m30s, sizes as 64 KiB or 1 MiB.
-#[derive(Debug, Clone, Parser)]
-#[command(version)]
-pub struct Config {
+/// The flags of the service, but for those of its backplanes.
+#[derive(Debug, Clone, Args)]
+pub struct Flags {
     #[command(subcommand)]
     #[allow(missing_docs)]
     pub command: Option<Command>,
@@ -25,7 +20,4 @@ pub struct Config {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: CommonConfig,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub backplanes: Backplanes,
 }

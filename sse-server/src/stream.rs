@@ -106,3 +106,6 @@ impl Session for Stream {
         self.subscriber.poll_changed(cx).map(|()| Event::News)
     }
 }
+
+#[cfg(test)]
+mod tests;

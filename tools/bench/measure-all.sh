@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that docs/performance.md shows: `tools/bench/measure-all.sh DIR` writes the tables and JSON files to DIR and
+# All measurements of docs/performance.md: `tools/bench/measure-all.sh DIR` writes the tables and JSON files to DIR and
 # draws the plots. Takes about half an hour; nothing else should run on the machine meanwhile. The other servers have to be installed: see the
 # descriptions in tools/bench/targets.
 set -euo pipefail
@@ -49,6 +49,6 @@ plot() { # name, title, then the plot's options and files
     (cd "$out" && "$OLDPWD/target/release/bench" plot --title "$title" --svg "$OLDPWD/docs/$name.svg" "$@")
 }
 
-plot cpu 'Server CPU a delivery, µs' --figure cpu_us_per_delivery \
+plot cpu 'Server CPU per delivery, µs' --figure cpu_us_per_delivery \
     sse-1000.json sse-10000.json ws-1000.json ws-10000.json poll-1000.json poll-10000.json
-plot memory 'Memory a waiting connection, KiB' --figure kib_per_connection idle-ws.json idle-sse.json idle-poll.json
+plot memory 'Memory per waiting connection, KiB' --figure kib_per_connection idle-ws.json idle-sse.json idle-poll.json

@@ -2,24 +2,19 @@
 
 use std::net::SocketAddr;
 
-use crate::Backplanes;
-use clap::Parser;
+use clap::Args;
 use serving::config::{Command, CommonConfig};
 
-/// Pushes messages to its clients over WebSocket, and echoes
-///
-/// Clients follow the feed by a WebSocket at /feed, and publish over it or by POST /messages. A WebSocket at / echoes.
-/// Every flag has an environment variable. Durations are written as 5s, 250ms or 1m30s, sizes as 64 KiB or 1 MiB.
-#[derive(Debug, Clone, Parser)]
-#[command(version)]
-pub struct Config {
+/// The flags of the service, but for those of its backplanes.
+#[derive(Debug, Clone, Args)]
+pub struct Flags {
     #[command(subcommand)]
     #[allow(missing_docs)]
     pub command: Option<Command>,
     /// The address to listen on
     #[arg(long, global = true, env = "PUSH_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
-    /// What the echo puts before a text; may be empty
+    /// The text that the echo puts before each text; may be empty
     #[arg(long, env = "PUSH_REPLY_PREFIX", value_name = "TEXT", default_value = "服务器回应：")]
     pub reply_prefix: String,
     /// The text that --tick publishes; {time} is the local time
@@ -28,7 +23,4 @@ pub struct Config {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: CommonConfig,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub backplanes: Backplanes,
 }

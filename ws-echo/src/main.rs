@@ -15,8 +15,8 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let config = Config::parse();
-    let result = match config.command {
-        Some(Command::Healthcheck) => healthcheck::ask(config.listen).await.map_err(Into::into),
+    let result = match config.flags.command {
+        Some(Command::Healthcheck) => healthcheck::ask(config.flags.listen).await.map_err(Into::into),
         None => run(config).await,
     };
     match result {
@@ -29,9 +29,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    logging::start(&config.common.log);
+    logging::start(&config.flags.common.log);
     let stop = signals::stop_signal()?;
-    let listener = server::listen(config.listen)?;
+    let listener = server::listen(config.flags.listen)?;
     ws_echo::run(listener, config, stop).await?;
     Ok(())
 }

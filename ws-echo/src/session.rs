@@ -31,7 +31,7 @@ pub(crate) enum Message {
     Binary(Vec<u8>),
 }
 
-/// The subject of a WebSocket: what its messages are for. It is told events as a session is.
+/// The subject of a WebSocket: what its messages are for. It receives events as a session does.
 pub(crate) trait Conversation: Send + 'static {
     /// Begins, after the handshake.
     fn begin(&mut self, client: &mut Client);
@@ -240,3 +240,6 @@ impl<C: Conversation> WebSocket<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

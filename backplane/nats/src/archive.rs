@@ -8,12 +8,14 @@
 //! - `cache`: the pages that are kept
 //! - `charge`: what a fetch under way holds
 //! - `fetch`: reading a page, and the proof that it is whole
-//! - `stream_archive`: the archive, in which clients share fetches and pages
+//! - `page_store`: the pages that are kept or being fetched, which clients share
+//! - `stream_archive`: the archive, as the hub knows it
 
 mod cache;
 mod charge;
 mod fetch;
 mod page;
+mod page_store;
 mod stream_archive;
 
 pub(crate) use stream_archive::StreamArchive;

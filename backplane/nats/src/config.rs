@@ -37,7 +37,7 @@ pub struct NatsConfig {
         hide_env_values = true
     )]
     pub password: Option<Secret>,
-    /// Certificates (PEM) to trust, in place of the system's. With this, the connection is by TLS, whatever the URL says
+    /// Certificates (PEM) to trust, in place of the system's. With this, the connection uses TLS, whatever the URL says
     #[arg(long = "nats-ca", env = "PUSH_NATS_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// The stream. It is created if it is missing, with the limits of --history, --history-age and --history-bytes
@@ -49,7 +49,7 @@ pub struct NatsConfig {
         value_parser = stream_name
     )]
     pub stream: String,
-    /// On how many NATS servers the stream is kept, if it is created: 1, 3 or 5
+    /// The number of NATS servers that keep the stream, if it is created: 1, 3 or 5
     #[arg(
         long = "nats-replicas",
         env = "PUSH_NATS_REPLICAS",
@@ -58,8 +58,8 @@ pub struct NatsConfig {
         value_parser = replicas
     )]
     pub replicas: usize,
-    /// How long a message waits for NATS to confirm it before its publisher is answered that it is in doubt; shorter than 2
-    /// minutes and than --history-age
+    /// The time that a message waits for NATS to confirm it before its publisher is answered that it is in doubt; shorter
+    /// than 2 minutes and than --history-age
     #[arg(
         long = "publish-timeout",
         env = "PUSH_PUBLISH_TIMEOUT",

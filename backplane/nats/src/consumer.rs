@@ -24,7 +24,7 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     /// Creates a consumer of what comes after an offset, and checks that it is one of the stream of the snapshot `before`.
-    /// Returns also the snapshot taken for that.
+    /// Returns the snapshot of that check too.
     pub(crate) async fn create(
         replica: &Replica,
         after: u64,

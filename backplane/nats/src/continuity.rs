@@ -11,8 +11,8 @@ use crate::history::LocalHistory;
 use crate::interruption::Interruption;
 use crate::stream::{HistoryStream, StreamSnapshot};
 
-/// How long a stream may end before the position of the history until it counts as shortened: a server that has just become
-/// the leader may not have caught up.
+/// The time for which a stream may end before the position of the history until it counts as shortened: a server that has
+/// just become the leader may not have caught up.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The pause between two snapshots.
@@ -47,7 +47,7 @@ pub(crate) async fn check(
 }
 
 async fn renew_epoch(stream: &HistoryStream, snapshot: &StreamSnapshot) -> Result<(), Interruption> {
-    tracing::error!("the stream has lost messages that it had confirmed; its history begins anew");
+    tracing::error!("the stream has lost messages that it had confirmed; it begins a new history");
     stream.renew_epoch(snapshot).await?;
     Err(Interruption::Restart)
 }

@@ -15,7 +15,7 @@ use crate::stored_message::StoredMessage;
 use crate::stream::StreamSnapshot;
 use shared::hub::Appender;
 
-/// How long no message may come before another snapshot is taken: the stream may have given up what was still to come.
+/// The time without a message after which another snapshot is taken: the stream may have given up what was still to come.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Reads what the stream holds. Messages that may be missing count as lost, by the rules of `losses`.

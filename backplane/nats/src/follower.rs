@@ -41,7 +41,7 @@ const CATCHING_UP: &str = "catching up with the stream";
 pub(crate) struct Follower {
     replica: Arc<Replica>,
     hub: Hub,
-    /// How long subscribers are left asleep for more messages to come.
+    /// The time for which subscribers are left asleep, so that they are woken once for several messages.
     gather: Duration,
     /// The appender with which the hub began. It makes those of the histories that the stream holds.
     initial: Appender,
@@ -139,7 +139,7 @@ impl Follower {
                     quiet_since = Instant::now();
                     self.take(&mut consumer, delivery)?;
                 }
-                () = until_due(&mut inspection, &replica.inspect), if inspecting.is_none() => {
+                () = until_due(&mut inspection, &replica.inspection_wanted), if inspecting.is_none() => {
                     position_then = self.position();
                     inspecting = Some(replica.stream.inspect().boxed());
                 }

@@ -5,7 +5,7 @@
 //!
 //! - A publication that is confirmed is in the stream. One that is repeated under its idempotency key is stored once.
 //! - Every process has the messages in the same order. A message that the stream gave up before a process read it is
-//!   reported as a gap, and so is a stream that was made anew or has lost messages that it had confirmed.
+//!   reported as a gap, and so is a stream that was created again or has lost messages that it had confirmed.
 //! - Messages that memory no longer holds are read from the stream, in pages whose total size is bounded.
 //!
 //! In reading order:

@@ -15,14 +15,14 @@ use tokio::time::sleep;
 use crate::config::NatsConfig;
 use crate::url::{BadNatsUrl, NatsUrl};
 
-/// How long NATS may take to answer a request.
+/// The time that NATS may take to answer a request.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The interval between pings. The library gives the connection up when two are unanswered and a third is due; nothing else
 /// notices a network that silently drops everything.
 const PING: Duration = Duration::from_secs(1);
 
-/// How long connecting to one server may take.
+/// The time that connecting to one server may take.
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// The longest pause between two attempts to connect.

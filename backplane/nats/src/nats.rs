@@ -22,7 +22,7 @@ use shared::backplane::{Backplane, Fatal, IDEMPOTENCY_WINDOW, NotReady, Publicat
 use shared::cursor::{Cursor, Epoch};
 use shared::hub::{HistoryLimits, Hub};
 
-/// How long a client that has come further on another process may wait for this one.
+/// The time that a client which has come further on another process may wait for this one.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// The history that a NATS stream holds for many processes.
@@ -49,7 +49,7 @@ pub enum ConfigError {
     PublishTimeout {
         /// The flag's value.
         timeout: Duration,
-        /// How long the stream recognises a repeated message.
+        /// The time for which the stream recognises a repeated message.
         window: Duration,
     },
 }
@@ -97,13 +97,13 @@ impl Nats {
         let snapshot = snapshot.map_err(|error| format!("it is not known how far the history goes: {error}"))?;
         if snapshot.epoch() != self.hub.head().epoch {
             // The history here has ended, and the cursor may be of the next one, which this process does not have yet.
-            self.replica.inspect.notify_one();
+            self.replica.inspection_wanted.notify_one();
             let _ = timeout(CATCH_UP, progress.until_other_than(here)).await;
             if snapshot.epoch() != self.hub.head().epoch {
                 return Err("the stream holds another history, which is not known yet".into());
             }
         }
-        // A cursor of another history, or beyond the end of this one, stays unknown to the hub, which sends a gap.
+        // A cursor of another history, or after the end of this one, stays unknown to the hub, which sends a gap.
         self.hub.extend_horizon(Cursor { epoch: snapshot.epoch(), offset: snapshot.last });
         Ok(())
     }

@@ -24,22 +24,22 @@ use shared::message::Draft;
 use shared::timestamp::Timestamp;
 use shared::topic::Topic;
 
-/// How long one attempt waits for its answer.
+/// The time that one attempt waits for its answer.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
 /// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long an answer waits for its messages to reach the hub.
+/// The time that an answer waits for its messages to reach the hub.
 const VISIBLE: Duration = Duration::from_secs(2);
 
-/// How many earlier messages are looked up at a time.
+/// The most earlier messages that are looked up at a time.
 const LOOKUPS: usize = 16;
 
 /// Sends publications to the stream.
 pub(crate) struct Publisher {
     replica: Arc<Replica>,
-    /// How long a message may take to be confirmed.
+    /// The time that a message may take to be confirmed.
     timeout: Duration,
 }
 
@@ -170,7 +170,7 @@ impl Publisher {
             Err(error) => Err(match error.kind() {
                 RequestErrorKind::MaxPayloadExceeded => Unconfirmed::TooLarge,
                 RequestErrorKind::NoResponders => {
-                    self.replica.inspect.notify_one();
+                    self.replica.inspection_wanted.notify_one();
                     Unconfirmed::NoResponders { stream: self.replica.stream.name().to_owned() }
                 }
                 RequestErrorKind::TimedOut => Unconfirmed::TimedOut,
@@ -187,7 +187,7 @@ impl Publisher {
         let went_back = stored.iter().any(|stored| stored.earlier.is_none() && stored.sequence <= before.offset);
         if went_back && progress.reached().epoch == before.epoch {
             // Another message had this sequence before, so this one is in a history that this process does not have yet.
-            self.replica.inspect.notify_one();
+            self.replica.inspection_wanted.notify_one();
             if timeout(self.timeout, progress.until_other_than(before.epoch)).await.is_err() {
                 return Err(in_doubt(&Unconfirmed::UnknownHistory));
             }
@@ -225,7 +225,7 @@ mod tests {
 
         let stored = [stored(11)];
         let (known, ()) = tokio::join!(publisher.until_visible(at(1, 20), &stored), async {
-            replica.inspect.notified().await;
+            replica.inspection_wanted.notified().await;
             replica.progress.reach(at(2, 10));
             replica.progress.reach(at(2, 11));
         });

@@ -17,7 +17,7 @@ pub(crate) struct Replica {
     pub(crate) stream: HistoryStream,
     pub(crate) progress: Progress,
     /// Has the follower inspect the stream now.
-    pub(crate) inspect: Notify,
+    pub(crate) inspection_wanted: Notify,
     status: Mutex<Status>,
 }
 
@@ -28,7 +28,7 @@ impl Replica {
             stream: HistoryStream::new(Arc::clone(&link), settings),
             link,
             progress: Progress::default(),
-            inspect: Notify::new(),
+            inspection_wanted: Notify::new(),
             status: Mutex::new(Status::Unknown("not connected to NATS yet".into())),
         }
     }

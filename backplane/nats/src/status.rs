@@ -2,7 +2,7 @@
 
 use shared::backplane::NotReady;
 
-/// How much of the stream a replica has.
+/// The part of the stream that a replica has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Status {
     /// The replica has no history yet, so that nobody can be given a position in it.

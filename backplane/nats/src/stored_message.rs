@@ -20,7 +20,8 @@ const EVENT_JSON: &str = "Push-Event-Json";
 /// The time of publication in milliseconds since the Unix epoch, by the clock of the process that published.
 const AT: &str = "Push-At";
 
-/// How far ahead of the stream's clock a publisher's clock may be to count, in milliseconds: memory evicts messages by age.
+/// The most by which a publisher's clock may be ahead of the stream's to count, in milliseconds: memory evicts messages by
+/// age.
 const MAX_AHEAD: u64 = 60_000;
 
 /// The subject of a topic or a pattern. Wildcards are those of NATS.

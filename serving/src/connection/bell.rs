@@ -54,7 +54,8 @@ impl Bell {
 
     /// Leaves word and wakes the task.
     pub(crate) fn ring(&self) {
-        self.rung.store(true, Ordering::Release);
+        // A swap as in `take`, so that the two are in one order: whichever comes second knows of the first.
+        self.rung.swap(true, Ordering::AcqRel);
         self.task.wake();
     }
 

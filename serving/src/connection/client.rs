@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use super::answer::Framing;
 use super::bell::Bell;
+use super::event::Event;
 use super::memory::{self, FarEnd};
 use super::peer::Peer;
-use super::session::Event;
 use super::transport::Transport;
 use super::unwritten::Unwritten;
 use crate::app::App;
@@ -62,7 +62,7 @@ pub struct Client {
 /// The time at which it is the connection's turn to go.
 #[derive(Debug, Clone, Copy)]
 enum Release {
-    /// The service is not shutting down, as far as this client was told.
+    /// The session has not heard that the service is shutting down.
     Unknown,
     At(Instant),
     Reported,
@@ -433,3 +433,6 @@ fn poll_write(transport: &mut Transport, cx: &mut Context<'_>, parts: &mut [Byte
     }
     Poll::Ready(Ok(done))
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -14,10 +14,11 @@ use tracing::Span;
 
 use super::answer::Framing;
 use super::client::Client;
+use super::event::Event;
 use super::handover::Answer;
 use super::head::Head;
 use super::requests::{Left, serve_requests};
-use super::session::{Event, Flow, Session};
+use super::session::{Flow, Session};
 use crate::admission::Place;
 use crate::app::App;
 use crate::error::ApiError;
@@ -278,3 +279,6 @@ impl Future for Connection {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,9 @@
 use std::task::{Context, Poll};
 
 use super::client::Client;
+use super::event::Event;
 
-/// A state machine that is told events and answers by writing to its client.
+/// A state machine that receives events and answers by writing to its client.
 ///
 /// It never waits: a session that has nothing to do returns, and is called again with the next event. Bytes that the
 /// client does not take at once wait in the client, and no event comes until they are gone, so a session has at most one
@@ -24,23 +25,6 @@ pub trait Session: Send {
     fn takes_input(&self) -> bool {
         true
     }
-}
-
-/// Something that has happened on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// There is something to deliver: messages, a gap, or the rest of something.
-    News,
-    /// The one thing that the session asked to be done, such as a confirmation, is done.
-    Done,
-    /// The client has sent something, or has gone.
-    Readable,
-    /// The time that the session has set is here.
-    Due,
-    /// The service has begun to shut down. Comes once per connection.
-    Draining,
-    /// The service is shutting down and it is this connection's turn to go. Comes once per connection.
-    Released,
 }
 
 /// The outcome of an event.

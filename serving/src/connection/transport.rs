@@ -1,4 +1,4 @@
-//! What carries the bytes of a connection.
+//! The transport: the carrier of a connection's bytes.
 //!
 //! Everything above this file is the same whatever the transport is. A transport is polled as tokio's streams are:
 //! `Pending` means that the waker is woken once it is worth trying again.

@@ -19,7 +19,7 @@ use crate::request::Request;
 /// A file that is served as it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Asset {
-    /// Where.
+    /// The path at which it is served.
     pub path: &'static str,
     /// Its content.
     pub content: &'static str,

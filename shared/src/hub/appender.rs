@@ -58,7 +58,7 @@ impl Appender {
         self.history.usage.bytes()
     }
 
-    /// Appends messages whose offsets ascend from after the last one, all visible at once, and evicts what the limits no
+    /// Appends messages, whose offsets ascend and are greater than the last one, all visible at once, and evicts what the limits no
     /// longer allow.
     ///
     /// The caller wakes the subscribers by the returned [`Wake`], after it has given up its own locks.
@@ -74,9 +74,9 @@ impl Appender {
             }
         }
         self.history.advance_head(last);
-        // After the messages are visible, so that whoever subscribed before it is woken.
+        // After the messages are visible, so that all that subscribed before are woken.
         let wake = Wake::of(&self.history.registry.read(), &topics);
-        // After the messages are visible: a loss can only be reported to those who could have read the message.
+        // After the messages are visible: a loss can only be reported to subscribers that could have read the message.
         for topic in &topics {
             while topic.len() > self.history.limits.messages {
                 self.evict_from(topic);
@@ -165,7 +165,7 @@ impl Appender {
     fn evict_from(&mut self, topic: &TopicHistory) {
         let eviction = self.history.evictions() + 1;
         let registry = self.history.registry.read();
-        // The loss of the topic, that of the patterns, and the hole in the ring are one step for all who read the ring.
+        // The loss of the topic, that of the patterns, and the hole in the ring are one step for the readers of the ring.
         let mut ring = self.history.ring.write();
         let Some(entry) = topic.evict_oldest(eviction) else { return };
         let loss = Loss { through: entry.offset(), eviction };

@@ -1,4 +1,4 @@
-//! What holds messages for longer than memory does.
+//! The trait of archives.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::entry::Entry;
 use crate::cursor::Cursor;
 use crate::topic::TopicFilter;
 
-/// What holds messages for longer than memory does.
+/// An archive: it holds messages for longer than memory does.
 pub trait Archive: fmt::Debug + Send + Sync + 'static {
     /// Reads what comes after a cursor, of the topics that the filters name. Takes as long as it has to: where the archive
     /// is out of reach or cannot be read, until it can.
@@ -19,16 +19,16 @@ pub trait Archive: fmt::Debug + Send + Sync + 'static {
     fn fetch(&self, filters: &[TopicFilter], after: Cursor) -> BoxFuture<'static, Fetched>;
 }
 
-/// What an archive has after a cursor.
+/// The answer of an archive.
 #[derive(Debug, Clone)]
 pub enum Fetched {
-    /// Everything after the cursor up to an offset beyond it.
+    /// Everything after the cursor up to a greater offset.
     Page {
         /// The messages, in order.
         entries: Arc<[Arc<Entry>]>,
         /// The offset that they reach to, even if it is that of no message.
         through: u64,
     },
-    /// Something after the cursor may be gone.
+    /// Some message after the cursor may be gone.
     Gone,
 }

@@ -1,4 +1,4 @@
-//! What a subscriber reads at once.
+//! The messages that a subscriber reads at once.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use smallvec::SmallVec;
 use super::entry::Entry;
 use crate::gap::Gap;
 
-/// What is read at once. The few messages that most reads find take no allocation.
+/// The messages of one read. The few that most reads find take no allocation.
 pub type Entries = SmallVec<[Arc<Entry>; 4]>;
 
-/// How much is read at once; always at least one message.
+/// The limit of one read, which always takes at least one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimit {
     /// Messages.
@@ -20,7 +20,7 @@ pub struct BatchLimit {
     pub bytes: usize,
 }
 
-/// What a subscriber has to report to its client: the gap first, then the messages.
+/// The result of one read, to be sent in this order: the gap first, then the messages.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Messages are missing before those that follow.
@@ -36,14 +36,14 @@ pub struct Batch {
 pub struct EncodedBatch {
     /// Messages are missing before those that follow.
     pub gap: Option<Gap>,
-    /// The next messages, in order. The same memory for all subscribers who read the same.
+    /// The next messages, in order. The same memory for all subscribers that read the same.
     pub bytes: Bytes,
     /// As in [`Batch`].
     pub more: bool,
 }
 
 impl Batch {
-    /// Whether there is nothing to report.
+    /// Returns whether there is neither a gap nor a message.
     pub fn is_empty(&self) -> bool {
         self.gap.is_none() && self.entries.is_empty()
     }

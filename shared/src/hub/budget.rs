@@ -1,4 +1,4 @@
-//! What may still be added to a batch.
+//! The limit of one read as it is used up.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::batch::{BatchLimit, Entries};
 use super::entry::Entry;
 use super::format::Format;
 
-/// What may still be added to a batch: the one rule by which messages are counted against a limit.
+/// The messages and bytes that may still be added to a batch: the one rule by which messages are counted against a limit.
 pub(crate) struct Budget {
     format: &'static Format,
     left: BatchLimit,
@@ -32,8 +32,8 @@ impl Budget {
         self.last
     }
 
-    /// Adds messages as long as they fit. Returns whether all did.
-    pub(crate) fn fill<'a>(&mut self, body: &mut impl Body, entries: &mut dyn Iterator<Item = &'a Arc<Entry>>) -> bool {
+    /// Adds messages as long as they fit. Returns whether all of them fitted.
+    pub(crate) fn fill<'a>(&mut self, body: &mut impl Body, entries: impl Iterator<Item = &'a Arc<Entry>>) -> bool {
         for entry in entries {
             let Some(encoded) = self.admit(entry) else { return false };
             body.add(entry, encoded);

@@ -26,12 +26,12 @@ pub(crate) struct Burst {
     pub(crate) more: bool,
 }
 
-/// What one burst has in common with another that is the same: messages neither change nor move.
+/// The identity of a burst. Messages neither change nor move, so two bursts with the same key are the same.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BurstKey {
     pub(crate) format: &'static Format,
     pub(crate) limit: BatchLimit,
-    /// The number of the pattern's group. 0 for a topic: the first offset tells which.
+    /// The number of the pattern's group. 0 for a topic, which the first offset identifies.
     pub(crate) group: u64,
     /// The offset of the first message.
     pub(crate) first: u64,
@@ -39,8 +39,8 @@ pub(crate) struct BurstKey {
     pub(crate) through: u64,
 }
 
-/// The latest bursts that somebody read, for those who are about to read the same: all who are woken together. They are
-/// few, so they take no more memory than a few reads.
+/// The latest bursts, for the other subscribers that were woken for the same messages. They are few, so they take no more
+/// memory than a few reads.
 #[derive(Default)]
 pub(crate) struct Bursts {
     oldest_first: Mutex<Vec<(BurstKey, Burst)>>,
@@ -55,11 +55,11 @@ impl BurstKey {
 }
 
 impl Bursts {
-    /// Joins entries, unless somebody has just read the same. `None` if there are no entries. `key` is called with the
+    /// Joins entries, unless another subscriber has just read the same. `None` if there are no entries. `key` is called with the
     /// offset of the first one.
     pub(crate) fn read<'a>(
         &self,
-        entries: &mut dyn Iterator<Item = &'a Arc<Entry>>,
+        mut entries: impl Iterator<Item = &'a Arc<Entry>>,
         key: impl FnOnce(u64) -> BurstKey,
     ) -> Option<Burst> {
         let first = entries.next()?;
@@ -72,7 +72,7 @@ impl Bursts {
         }
         let mut budget = Budget::new(key.format, key.limit);
         let mut joined = Joined::default();
-        let all = budget.fill(&mut joined, &mut once(first).chain(once(second)).chain(entries));
+        let all = budget.fill(&mut joined, once(first).chain(once(second)).chain(entries));
         let last = budget.last().unwrap_or(first.offset());
         let burst = Burst { bytes: joined.into(), last, more: !all };
         self.keep(key, burst.clone());

@@ -1,6 +1,5 @@
 //! A message as a history holds it.
 
-use std::iter::successors;
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
@@ -51,9 +50,12 @@ impl Entry {
     /// Where the history has used up its memory, the encoding of a message that is not recent is for the caller alone:
     /// reading old messages must not push out others.
     pub fn encoded(&self, format: &'static Format) -> Bytes {
-        let encodings = successors(self.encoding.get(), |encoding| encoding.next.get().map(Box::as_ref));
-        if let Some(encoding) = encodings.into_iter().find(|encoding| ptr::eq(encoding.format, format)) {
-            return encoding.bytes.clone();
+        let mut kept = self.encoding.get();
+        while let Some(encoding) = kept {
+            if ptr::eq(encoding.format, format) {
+                return encoding.bytes.clone();
+            }
+            kept = encoding.next.get().map(Box::as_ref);
         }
         match &self.account {
             Some(account) if !account.usage().is_recent(self.offset()) => self.encoded_if_room(format, account),

@@ -1,18 +1,18 @@
-//! What the topics have lost that are no longer kept.
+//! The losses of topics that are no longer kept.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::loss::Loss;
 use crate::topic::Topic;
 
-/// What the topics have lost that are no longer kept.
+/// The losses of topics that are no longer kept.
 ///
 /// A gap must still be reported to a cursor from before, but a topic that nobody uses may cost nothing; so all of them share
 /// a fixed number of buckets. Two topics in one bucket can make a gap be reported where nothing was missed, never the
 /// reverse.
 pub(crate) struct Forgotten {
     buckets: Box<[Loss; Self::BUCKETS]>,
-    /// What every topic has lost, those that have never been kept too.
+    /// The loss of every topic, those that have never been kept included.
     everywhere: Loss,
 }
 
@@ -36,12 +36,12 @@ impl Forgotten {
         self.everywhere = self.everywhere.or(loss);
     }
 
-    /// What a topic has lost.
+    /// The losses of a topic.
     pub(crate) fn losses(&self, topic: &Topic) -> [Loss; 2] {
         [self.buckets[Self::index(topic)], self.everywhere]
     }
 
-    /// What any topic has lost.
+    /// The losses of all topics.
     pub(crate) fn all(&self) -> impl Iterator<Item = Loss> {
         self.buckets.iter().copied().chain([self.everywhere])
     }

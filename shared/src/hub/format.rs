@@ -1,4 +1,4 @@
-//! Wire formats: how a message becomes the bytes that a client is sent.
+//! Wire formats.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::message::Message;
 
-/// A wire format. It is declared as a `static`, since formats are told apart by their address:
+/// A wire format: it turns a message into the bytes that a client is sent. It is declared as a `static`, since formats are distinguished by their address:
 ///
 /// ```
 /// use shared::hub::Format;

@@ -49,7 +49,7 @@ impl Hub {
         history.cursor(history.head())
     }
 
-    /// Whether a cursor is of this history and, as far as is known, no further than it goes.
+    /// Returns whether a cursor is of this history and, as far as is known, not after its end.
     pub fn knows(&self, cursor: Cursor) -> bool {
         self.history().knows(cursor)
     }

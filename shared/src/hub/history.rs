@@ -25,11 +25,11 @@ pub(crate) struct History {
     pub(crate) ring: RwLock<Ring>,
     pub(crate) bursts: Bursts,
     pub(crate) usage: Arc<Usage>,
-    /// The history that has taken the place of this one. Set before anyone is woken for it.
+    /// The history that has taken the place of this one. Set before any subscriber is woken for it.
     pub(crate) successor: OnceLock<Arc<History>>,
-    /// The offset of the last visible message. Stored after the messages are in their histories, before anyone is woken.
+    /// The offset of the last visible message. Stored after the messages are in their histories, before any subscriber is woken.
     head: AtomicU64,
-    /// The number of the last eviction. Stored after its message is gone, so that whoever loads it misses none.
+    /// The number of the last eviction. Stored after its message is gone, so that a reader which loads it misses none.
     evictions: AtomicU64,
     /// An offset that is known to be in this history, though it need not be visible here yet.
     horizon: AtomicU64,
@@ -74,7 +74,7 @@ impl History {
         Cursor { epoch: self.epoch, offset }
     }
 
-    /// Whether a cursor is of this history and, as far as is known, no further than it goes.
+    /// Returns whether a cursor is of this history and, as far as is known, not after its end.
     pub(crate) fn knows(&self, cursor: Cursor) -> bool {
         cursor.epoch == self.epoch && cursor.offset <= self.head().max(self.horizon.load(Ordering::Acquire))
     }

@@ -1,5 +1,6 @@
 //! One topic or pattern that a subscriber follows.
 
+use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -20,7 +21,7 @@ pub(crate) enum Interest {
 }
 
 impl Interest {
-    /// The interest in what a filter names, which the registry keeps.
+    /// The interest in the topic or pattern of a filter, which the registry keeps.
     pub(crate) fn new(registry: &Registry, filter: &TopicFilter) -> Self {
         const KEPT: &str = "the guard keeps what was opened";
         match filter {
@@ -92,7 +93,7 @@ impl Interest {
         &self,
         progress: Progress,
         head: u64,
-        read: impl FnOnce(&mut dyn Iterator<Item = &Arc<Entry>>) -> R,
+        read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
     ) -> Result<R, Unreadable> {
         match self {
             Self::Topic(_, topic) => topic.read(progress, head, read),
@@ -100,7 +101,7 @@ impl Interest {
         }
     }
 
-    /// Gives up the place, and has the registry drop what nobody uses any more.
+    /// Gives up the place. The registry drops the topic or pattern if it is no longer used.
     pub(crate) fn leave(self, registry: &RwLock<Registry>) {
         match self {
             Self::Topic(seat, topic) => {

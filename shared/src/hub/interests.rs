@@ -1,20 +1,19 @@
-//! All that one subscriber follows.
+//! The topics and patterns that one subscriber follows.
 
 use std::slice;
-use std::sync::Arc;
 
 use parking_lot::RwLock;
 
 use super::batch::{BatchLimit, Entries};
-use super::entry::Entry;
 use super::interest::Interest;
 use super::progress::Progress;
 use super::registry::Registry;
 use super::ring::Ring;
+use super::unread::Unread;
 use super::window::Unreadable;
-use crate::topic::{Topic, TopicFilter};
+use crate::topic::TopicFilter;
 
-/// All that one subscriber follows. Most follow one topic or pattern, and it takes no allocation.
+/// The topics and patterns that one subscriber follows. Most subscribers follow one, which takes no allocation.
 pub(crate) enum Interests {
     One(Interest),
     Many(Box<[Interest]>),
@@ -25,7 +24,7 @@ pub(crate) enum Interests {
 pub(crate) struct Lost;
 
 impl Interests {
-    /// The interests in what the filters name, which the registry keeps.
+    /// The interests in the topics and patterns of the filters, which the registry keeps.
     pub(crate) fn new(registry: &Registry, filters: &[TopicFilter]) -> Self {
         match filters {
             [filter] => Self::One(Interest::new(registry, filter)),
@@ -65,38 +64,38 @@ impl Interests {
                 .min();
         }
         let ring = ring.read();
-        let oldest = ring.range(offset, u64::MAX).find(|entry| self.matches(&entry.message.topic));
-        oldest.map(|entry| entry.offset())
+        self.unread(&ring, offset, u64::MAX).next().map(|entry| entry.offset())
     }
 
     /// Returns the result of `read`. It is called with the entries that a reader has not read, in order and at least one
-    /// more than the limit allows if there are so many, and with the offset that they reach up to: `head`, or an earlier one where reading on would keep the appender waiting.
+    /// more than the limit allows if there are so many, and with the offset that they reach up to: `head`, or an earlier one
+    /// where a longer search would keep the appender waiting.
     ///
-    /// Looking for a loss and reading are one step under one lock for each topic, so that no eviction can go in between.
+    /// Checking for a loss and reading are one step under one lock, so that no eviction can come in between: the lock of the
+    /// window, for each topic and pattern, or that of the ring where a window does not reach back far enough.
     pub(crate) fn read<R>(
         &self,
         progress: Progress,
         head: u64,
         limit: BatchLimit,
         ring: &RwLock<Ring>,
-        mut read: impl FnMut(&mut dyn Iterator<Item = &Arc<Entry>>, u64) -> R,
+        mut read: impl FnMut(Unread<'_>, u64) -> R,
     ) -> Result<R, Lost> {
-        if let [interest] = self.as_slice() {
-            match interest.read(progress, head, |entries| read(entries, head)) {
-                Ok(result) => return Ok(result),
-                Err(Unreadable::Lost) => return Err(Lost),
-                Err(Unreadable::Incomplete) => {}
-            }
-        } else if self.are_topics() {
-            return Ok(read(&mut self.merged(progress, head, limit)?.iter(), head));
+        let from_windows = match self.as_slice() {
+            [interest] => interest.read(progress, head, |entries| read(Unread::Window(entries), head)),
+            _ => self.merged(progress, head, limit).map(|entries| read(Unread::Merged(entries.iter()), head)),
+        };
+        match from_windows {
+            Ok(result) => return Ok(result),
+            Err(Unreadable::Lost) => return Err(Lost),
+            Err(Unreadable::Incomplete) => {}
         }
         let ring = ring.read();
         if self.lost_through(progress).is_some() {
             return Err(Lost);
         }
         let through = ring.section(progress.position, head);
-        let entries = ring.range(progress.position, through);
-        Ok(read(&mut entries.filter(|entry| self.matches(&entry.message.topic)), through))
+        Ok(read(self.unread(&ring, progress.position, through), through))
     }
 
     /// Gives up the places among those to be woken.
@@ -107,24 +106,24 @@ impl Interests {
         }
     }
 
-    /// Whether they are topics alone, no patterns.
+    /// Returns whether all of them are topics, not patterns.
     fn are_topics(&self) -> bool {
         self.as_slice().iter().all(|interest| interest.topic().is_some())
     }
 
-    fn matches(&self, topic: &Topic) -> bool {
-        self.as_slice().iter().any(|interest| interest.matches(topic))
+    fn unread<'a>(&'a self, ring: &'a Ring, after: u64, through: u64) -> Unread<'a> {
+        Unread::Ring(ring.range(after, through), self.as_slice())
     }
 
-    /// What the topics hold, in order; of each topic one message more than the limit, which shows that there are more.
-    fn merged(&self, progress: Progress, head: u64, limit: BatchLimit) -> Result<Entries, Lost> {
+    /// The messages of all windows, in order; of each window one more than the limit, which shows that there are more.
+    fn merged(&self, progress: Progress, head: u64, limit: BatchLimit) -> Result<Entries, Unreadable> {
         let most = limit.messages.max(1).saturating_add(1);
         let mut merged = Entries::new();
         for interest in self.as_slice() {
-            interest.read(progress, head, |entries| merged.extend(entries.take(most).cloned())).map_err(|_| Lost)?;
+            interest.read(progress, head, |entries| merged.extend(entries.take(most).cloned()))?;
         }
         merged.sort_unstable_by_key(|entry| entry.offset());
-        // A topic can be named twice.
+        // A message can be of several interests.
         merged.dedup_by_key(|entry| entry.offset());
         Ok(merged)
     }

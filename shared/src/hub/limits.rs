@@ -1,8 +1,8 @@
-//! How much history is held.
+//! The limits of a history.
 
 use std::time::Duration;
 
-/// How much history is held.
+/// The limits of a history. What exceeds them is evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryLimits {
     /// Messages in each topic, at least 1.

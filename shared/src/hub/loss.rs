@@ -1,10 +1,10 @@
-//! What may be gone of the messages that somebody follows.
+//! Messages that may be gone.
 
 use smallvec::SmallVec;
 
 use super::progress::Progress;
 
-/// The most steps that are told apart.
+/// The most losses that are kept apart.
 const MAX_STEPS: usize = 1024;
 
 /// Messages that may be gone.
@@ -12,7 +12,7 @@ const MAX_STEPS: usize = 1024;
 pub(crate) struct Loss {
     /// Every message up to this offset.
     pub(crate) through: u64,
-    /// The number of the eviction that they were lost by, the last one if there were several.
+    /// The number of the eviction by which they were lost, the last one if there were several.
     pub(crate) eviction: u64,
 }
 
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_beyond_number_are_still_reported() {
+    fn of_very_many_losses_all_are_reported() {
         let mut losses = Losses::default();
         let all: Vec<Loss> = (1..5000).map(|eviction| Loss { through: 10_000 - eviction, eviction }).collect();
         all.iter().for_each(|loss| losses.add(*loss));

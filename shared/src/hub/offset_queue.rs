@@ -61,14 +61,24 @@ impl<T: AtOffset> OffsetQueue<T> {
         item
     }
 
-    /// The items after an offset.
-    pub(crate) fn after(&self, offset: u64) -> Iter<'_, T> {
+    /// The items after an offset, up to another.
+    pub(crate) fn range(&self, after: u64, through: u64) -> Iter<'_, T> {
+        let (first, end) = (self.count_through(after), self.count_through(through));
+        self.items.range(first.min(end)..end)
+    }
+
+    /// The number of items up to an offset.
+    fn count_through(&self, offset: u64) -> usize {
         // Most readers are near the end, so it is searched first.
-        let first = match self.items.iter().rev().take(4).position(|item| item.offset() <= offset) {
-            Some(newer) => self.items.len() - newer,
-            None => self.items.partition_point(|item| item.offset() <= offset),
-        };
-        self.items.range(first..)
+        let mut count = self.items.len();
+        let near_end = count.saturating_sub(4);
+        while count > near_end {
+            if self.items[count - 1].offset() <= offset {
+                return count;
+            }
+            count -= 1;
+        }
+        self.items.partition_point(|item| item.offset() <= offset)
     }
 
     fn shrink(&mut self) {

@@ -1,5 +1,6 @@
-//! What the subscribers of one pattern share.
+//! The subscribers of one pattern.
 
+use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,10 +13,10 @@ use super::slots::Slots;
 use super::window::{Unreadable, Window};
 use crate::topic::Pattern;
 
-/// So many of the newest messages are found without a search.
+/// The number of the newest messages that are found without searching the ring.
 const RECENT: usize = 64;
 
-/// What the subscribers of one pattern share. It holds no topics: the registry finds the groups of a topic.
+/// The subscribers of one pattern, and all that they share. It holds no topics: the registry finds the groups of a topic.
 pub(crate) struct PatternGroup {
     pub(crate) pattern: Pattern,
     /// No other group of the same history has this number, and it is not 0.
@@ -51,12 +52,12 @@ impl PatternGroup {
         self.last.fetch_max(entry.offset(), Ordering::AcqRel);
     }
 
-    /// Notes that a message of a matching topic is evicted, and no longer holds it.
+    /// Drops a message of a matching topic, which is evicted.
     pub(crate) fn evict(&self, loss: Loss) {
         self.window.write().evict(loss);
     }
 
-    /// Notes that everything up to an offset may be gone. Those who wait have a gap to report.
+    /// Notes that everything up to an offset may be gone, which is news for the subscribers.
     pub(crate) fn lose(&self, loss: Loss) {
         self.window.write().lose(loss);
         self.last.fetch_max(loss.through, Ordering::AcqRel);
@@ -67,7 +68,7 @@ impl PatternGroup {
         &self,
         progress: Progress,
         head: u64,
-        read: impl FnOnce(&mut dyn Iterator<Item = &Arc<Entry>>) -> R,
+        read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
     ) -> Result<R, Unreadable> {
         self.window.read().read(progress, head, read)
     }

@@ -1,6 +1,6 @@
-//! How far a reader is with a history.
+//! The progress of a reader.
 
-/// How far a reader is with a history.
+/// The progress of a reader through a history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Progress {
     /// Everything up to this offset has been read, or reported as missing.

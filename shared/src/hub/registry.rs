@@ -47,7 +47,7 @@ impl Registry {
         }
     }
 
-    /// Keeps what a filter names. `newest` is the offset of the newest message of any topic.
+    /// Keeps the topic or pattern of a filter. `newest` is the offset of the newest message of any topic.
     pub(crate) fn open(&mut self, filter: &TopicFilter, newest: u64) {
         if self.has(filter) {
             return;
@@ -72,7 +72,7 @@ impl Registry {
         PatternGroup::new(pattern.clone(), self.groups, last, newest, losses)
     }
 
-    /// The slots of all subscribers, whatever they follow.
+    /// The slots of all subscribers.
     pub(crate) fn slots(&self) -> Vec<Arc<Slots>> {
         let mut slots: Vec<_> = self.topics.values().map(|topic| Arc::clone(&topic.slots)).collect();
         self.patterns.for_each(&mut |group| slots.push(Arc::clone(&group.slots)));

@@ -1,11 +1,12 @@
 //! All messages that a history holds.
 
+use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 
 use super::entry::Entry;
 use super::offset_queue::{AtOffset, OffsetQueue};
 
-/// So many slots are searched under one lock, so that the appender is not kept waiting.
+/// The number of slots that are searched under one lock, so that the appender is not kept waiting.
 const SECTION: usize = 4096;
 
 /// All messages that a history holds, of all topics, in order of offset.
@@ -19,10 +20,18 @@ pub(crate) struct Ring {
     last: u64,
 }
 
+/// A place in the ring: a message, or a hole.
 #[derive(Debug)]
-struct Slot {
+pub(crate) struct Slot {
     offset: u64,
     entry: Option<Arc<Entry>>,
+}
+
+impl Slot {
+    /// The message, unless it is a hole.
+    pub(crate) fn entry(&self) -> Option<&Arc<Entry>> {
+        self.entry.as_ref()
+    }
 }
 
 impl AtOffset for Slot {
@@ -66,15 +75,14 @@ impl Ring {
         }
     }
 
-    /// The messages after an offset up to another.
-    pub(crate) fn range(&self, after: u64, through: u64) -> impl Iterator<Item = &Arc<Entry>> {
-        let slots = self.slots.after(after).take_while(move |slot| slot.offset <= through);
-        slots.filter_map(|slot| slot.entry.as_ref())
+    /// The slots after an offset, up to another.
+    pub(crate) fn range(&self, after: u64, through: u64) -> Iter<'_, Slot> {
+        self.slots.range(after, through)
     }
 
-    /// The offset up to which a reader goes on at once from another offset: `head`, unless that is too far.
+    /// The offset up to which a reader may search under one lock from another offset: `head`, unless that is too far.
     pub(crate) fn section(&self, after: u64, head: u64) -> u64 {
-        self.slots.after(after).nth(SECTION).map_or(head, |slot| head.min(slot.offset))
+        self.slots.range(after, head).nth(SECTION).map_or(head, |slot| slot.offset)
     }
 }
 
@@ -93,7 +101,7 @@ mod tests {
     }
 
     fn offsets(ring: &Ring, after: u64, through: u64) -> Vec<u64> {
-        ring.range(after, through).map(|entry| entry.offset()).collect()
+        ring.range(after, through).filter_map(Slot::entry).map(|entry| entry.offset()).collect()
     }
 
     #[test]

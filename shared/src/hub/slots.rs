@@ -4,23 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-// Named this way because a test puts a model checker's types in their place.
+// Imported from `super`, because a test puts a model checker's types in their place.
 use super::sync::{AtomicBool, AtomicWaker, Mutex};
 
-/// One slot a subscriber, each with a place for its waker.
+/// The slots of all subscribers of a topic or pattern, each with a place for a waker.
 ///
-/// The list is shared copy-on-write: waking walks a snapshot without a lock, and who comes or goes meanwhile copies it.
+/// The list is copy-on-write: waking walks a snapshot without a lock, and a subscriber that joins or leaves meanwhile copies
+/// the list.
 #[derive(Default)]
 pub(crate) struct Slots {
     list: Mutex<Arc<Vec<Arc<Slot>>>>,
-    /// Somebody is about to wake them.
+    /// A caller is about to wake the subscribers.
     claimed: AtomicBool,
 }
 
 #[derive(Default)]
 struct Slot {
     waker: AtomicWaker,
-    /// Where the slot is in the list. Written and read under the list's lock.
+    /// The index of the slot in the list. Written and read under the list's lock.
     index: AtomicUsize,
 }
 
@@ -43,21 +44,21 @@ impl Slots {
         Seat { slots: Arc::clone(self), slot }
     }
 
-    /// Whether the caller is the one to wake them. If not, who is about to has not begun: it will wake them for the
-    /// caller's news too.
+    /// Returns whether the caller is to wake the subscribers. If not, another caller is about to and has not begun: it
+    /// wakes them for this caller's news too.
     pub(crate) fn claim(&self) -> bool {
         !self.claimed.swap(true, Ordering::AcqRel)
     }
 
-    /// How many there are.
+    /// The number of subscribers.
     pub(crate) fn len(&self) -> usize {
         self.list.lock().len()
     }
 
     /// Wakes every subscriber that has a waker registered, after a claim. No lock is held while waking.
     pub(crate) fn wake_all(&self) {
-        // Before the first is woken: news that come from now on need a claim of their own. A swap and not a store, since what
-        // those have made visible who found it claimed has to be seen by those who are woken here.
+        // Before the first is woken: news that comes from now on needs a claim of its own. A swap and not a store: the news
+        // of the callers whose claim failed has to happen before the wake-ups.
         self.claimed.swap(false, Ordering::AcqRel);
         let snapshot = Arc::clone(&self.list.lock());
         for slot in snapshot.iter() {
@@ -66,9 +67,9 @@ impl Slots {
     }
 }
 
-/// Is ready once there is news; else has the task woken when one of the seats' slots is.
+/// Is ready once there is news. Otherwise the task is woken when the slots of one of the seats are.
 ///
-/// Who brings news makes it visible first and wakes the slots then.
+/// Callers that bring news make it visible first and wake the slots then.
 pub(crate) fn poll_news<'a>(
     seats: impl IntoIterator<Item = &'a Seat>,
     cx: &mut Context<'_>,
@@ -78,7 +79,7 @@ pub(crate) fn poll_news<'a>(
         return Poll::Ready(());
     }
     seats.into_iter().for_each(|seat| seat.slot.waker.register(cx.waker()));
-    // Looked for again, because it may have come before the waker was in place.
+    // Checked again, because news may have come before the waker was in place.
     if has_news() { Poll::Ready(()) } else { Poll::Pending }
 }
 

@@ -12,7 +12,7 @@ use super::archive::Fetched;
 use super::backfill::Backfill;
 use super::batch::{Batch, BatchLimit, EncodedBatch, Entries};
 use super::budget::{Body, Budget};
-use super::burst::BurstKey;
+use super::burst::{Burst, BurstKey};
 use super::format::Format;
 use super::history::History;
 use super::interest::Interest;
@@ -29,13 +29,13 @@ pub struct Subscriber {
     history: Arc<History>,
     interests: Interests,
     progress: Progress,
-    /// Whether what memory does not hold is read from the archive.
+    /// Messages that memory does not hold are read from the archive.
     archived: bool,
     /// Boxed, since it is rare.
     pending: Option<Box<Pending>>,
 }
 
-/// What comes before the messages that memory holds.
+/// The news that comes before the messages that memory holds.
 enum Pending {
     /// Known since the subscription, and reported by the first read.
     Gap(Gap),
@@ -43,7 +43,7 @@ enum Pending {
     Backfill(Backfill),
 }
 
-/// What one read has found.
+/// The result of one read.
 #[derive(Default)]
 struct Reading<B> {
     gap: Option<Gap>,
@@ -99,7 +99,8 @@ impl Subscriber {
 
     /// As [`Subscriber::read`], with the encoded messages joined.
     pub fn read_encoded(&mut self, format: &'static Format, limit: BatchLimit) -> EncodedBatch {
-        if let Some(batch) = self.read_burst(format, limit) {
+        let mut batch = EncodedBatch::default();
+        if self.read_burst(format, limit, &mut batch) {
             return batch;
         }
         let Reading { gap, body, more } = self.read_into::<Joined>(format, limit);
@@ -124,34 +125,31 @@ impl Subscriber {
         }
     }
 
-    /// The usual case of [`Subscriber::read_encoded`]: one topic or pattern, and nothing to report but messages. `None`
-    /// if it is another.
-    fn read_burst(&mut self, format: &'static Format, limit: BatchLimit) -> Option<EncodedBatch> {
-        let [interest] = self.interests.as_slice() else { return None };
+    /// The usual case of [`Subscriber::read_encoded`]: one topic or pattern, and nothing to report but messages. Returns
+    /// false if it is another case.
+    fn read_burst(&mut self, format: &'static Format, limit: BatchLimit, batch: &mut EncodedBatch) -> bool {
+        let [interest] = self.interests.as_slice() else { return false };
         if self.pending.is_some() || self.history.is_replaced() {
-            return None;
+            return false;
         }
         let (head, group) = (self.history.head(), interest.group());
         if head <= self.progress.position {
-            return Some(EncodedBatch::default());
+            return true;
         }
-        let Self { history, interests, progress, .. } = self;
-        let read = interests.read(*progress, head, limit, &history.ring, |entries, through| {
-            let burst = history.bursts.read(entries, |first| BurstKey { format, limit, group, first, through });
-            (burst, through)
+        let read = self.interests.read(self.progress, head, limit, &self.history.ring, |unread, through| {
+            let key = |first| BurstKey { format, limit, group, first, through };
+            match self.history.bursts.read(unread, key) {
+                Some(Burst { bytes, last, more }) => {
+                    (batch.bytes, batch.more) = (bytes, more || through < head);
+                    if more { last } else { through }
+                }
+                None => through,
+            }
         });
-        match read {
-            Ok((Some(burst), through)) => {
-                progress.position = if burst.more { burst.last } else { through };
-                let more = burst.more || through < head;
-                Some(EncodedBatch { gap: None, bytes: burst.bytes, more })
-            }
-            Ok((None, through)) => {
-                progress.position = through;
-                (through == head).then(EncodedBatch::default)
-            }
-            Err(Lost) => None,
-        }
+        let Ok(position) = read else { return false };
+        self.progress.position = position;
+        // Where nothing has been found so far, the search continues.
+        !batch.bytes.is_empty() || position == head
     }
 
     fn read_into<B: Body>(&mut self, format: &'static Format, limit: BatchLimit) -> Reading<B> {
@@ -220,7 +218,7 @@ impl Subscriber {
         };
         let (mut body, mut budget) = (B::default(), Budget::new(format, limit));
         let first = entries.partition_point(|entry| entry.offset() <= self.progress.position);
-        let all = budget.fill(&mut body, &mut entries[first..].iter());
+        let all = budget.fill(&mut body, entries[first..].iter());
         self.progress.position = budget.last().filter(|_| !all).unwrap_or(through);
         let more = (self.lost_through().is_some() && self.begin_backfill(reason)) || self.has_news();
         Reading { gap: None, body, more }
@@ -250,7 +248,7 @@ impl Subscriber {
         true
     }
 
-    /// Of what comes after the position, everything up to this offset may be gone, of one topic or another.
+    /// The offset through which messages after the position may be gone, of one topic or another, or `None`.
     fn lost_through(&self) -> Option<u64> {
         self.interests.lost_through(self.progress)
     }

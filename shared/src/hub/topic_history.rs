@@ -1,5 +1,6 @@
-//! What is held of one topic, and who waits for more.
+//! The messages of one topic.
 
+use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,11 +13,11 @@ use super::slots::Slots;
 use super::window::{Unreadable, Window};
 use crate::topic::Topic;
 
-/// What is held of one topic, and who waits for more.
+/// The messages of one topic, and its subscribers.
 pub(crate) struct TopicHistory {
     pub(crate) topic: Topic,
     pub(crate) slots: Arc<Slots>,
-    /// The offset of the newest message there has been, so that looking for news takes no lock.
+    /// The offset of the newest message there has been, so that checking for news takes no lock.
     last: AtomicU64,
     /// All that is held.
     window: RwLock<Window>,
@@ -36,7 +37,7 @@ impl TopicHistory {
         self.window.read().len()
     }
 
-    /// Whether the topic neither holds a message nor has a subscriber.
+    /// Returns whether the topic neither holds a message nor has a subscriber.
     pub(crate) fn is_unused(&self) -> bool {
         self.len() == 0 && self.slots.is_empty()
     }
@@ -68,7 +69,7 @@ impl TopicHistory {
         window.evict(Loss { through, eviction })
     }
 
-    /// Notes that everything up to an offset may be gone. Those who wait have a gap to report.
+    /// Notes that everything up to an offset may be gone, which is news for the subscribers.
     pub(crate) fn lose(&self, loss: Loss) {
         self.window.write().lose(loss);
         self.last.fetch_max(loss.through, Ordering::AcqRel);
@@ -79,7 +80,7 @@ impl TopicHistory {
         &self,
         progress: Progress,
         head: u64,
-        read: impl FnOnce(&mut dyn Iterator<Item = &Arc<Entry>>) -> R,
+        read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
     ) -> Result<R, Unreadable> {
         self.window.read().read(progress, head, read)
     }

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::sync::{AtomicU64, AtomicUsize};
 
-/// Encodings of so many offsets before the head are kept even where the limit is reached, since many are about to read them.
+/// A message is recent as long as its offset is less than this before the head. Encodings of recent messages are kept even
+/// where the limit is reached, since many subscribers are about to read them.
 const RECENT: u64 = 1024;
 
 /// The memory that a history uses, in bytes. Its appender and its entries count in it.
@@ -45,7 +46,7 @@ impl Usage {
 
     /// Notes the offset of the newest message, which decides which messages are recent.
     pub(crate) fn advance(&self, head: u64) {
-        self.recent_after.store(head.saturating_sub(RECENT), Ordering::Release);
+        self.recent_after.fetch_max(head.saturating_sub(RECENT), Ordering::AcqRel);
     }
 
     pub(crate) fn is_recent(&self, offset: u64) -> bool {

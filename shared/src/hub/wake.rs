@@ -12,7 +12,7 @@ use super::registry::Registry;
 use super::slots::Slots;
 use super::topic_history::TopicHistory;
 
-/// So many subscribers are woken by the caller itself; more, by a task of their own.
+/// Up to this many subscribers are woken by the caller itself, more of them by a task of its own.
 const FEW: usize = 16;
 
 /// Subscribers that have something to read and have not been woken for it yet.
@@ -22,7 +22,7 @@ pub struct Wake {
 }
 
 impl Wake {
-    /// Those who follow some topics, by name or by pattern. Called once the news is visible.
+    /// The subscribers of some topics, by name or by pattern. Called once the news is visible.
     pub(crate) fn of(registry: &Registry, topics: &[Arc<TopicHistory>]) -> Self {
         let mut waiting = Vec::new();
         for topic in topics {
@@ -32,7 +32,7 @@ impl Wake {
         Self { waiting }
     }
 
-    /// Everyone, whatever they follow.
+    /// All subscribers.
     pub(crate) fn all(registry: &Registry) -> Self {
         Self { waiting: registry.slots() }
     }
@@ -42,9 +42,9 @@ impl Wake {
         self.wake_after(Duration::ZERO);
     }
 
-    /// Wakes them once more news had `gather` to come, so that one waking serves all of it.
+    /// Wakes them after a delay, so that one wake-up serves the news that comes meanwhile too.
     pub fn wake_after(mut self, gather: Duration) {
-        // Those who join from now on find what is visible already.
+        // Subscribers that join from now on find what is visible already.
         self.waiting.retain(|slots| !slots.is_empty() && slots.claim());
         let few = || self.waiting.iter().map(|slots| slots.len()).sum::<usize>() <= FEW;
         match Handle::try_current() {
@@ -65,7 +65,7 @@ impl Wake {
     }
 }
 
-/// Slots that somebody has promised to wake. The promise is kept even if the task that is to do it never runs.
+/// Slots that were claimed. They are woken on drop, so even if the task that is to wake them never runs.
 struct Claimed(Vec<Arc<Slots>>);
 
 impl Drop for Claimed {

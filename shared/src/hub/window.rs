@@ -1,5 +1,6 @@
 //! The newest entries of a topic or pattern, and what is lost of it.
 
+use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 
 use super::entry::Entry;
@@ -9,7 +10,7 @@ use super::progress::Progress;
 
 /// The newest entries of a topic or pattern, and what is lost of it.
 ///
-/// Whoever shares a window puts it behind a lock, so that looking for a loss and reading are one step.
+/// A shared window is behind a lock, so that checking for a loss and reading are one step.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     entries: OffsetQueue<Arc<Entry>>,
@@ -60,10 +61,10 @@ impl Window {
 
     /// The offset of the oldest entry after an offset.
     pub(crate) fn oldest_after(&self, offset: u64) -> Option<u64> {
-        self.entries.after(offset).next().map(|entry| entry.offset())
+        self.entries.range(offset, u64::MAX).next().map(|entry| entry.offset())
     }
 
-    /// Takes out an entry that is evicted, which is a loss.
+    /// Removes an entry that is evicted, which is a loss.
     pub(crate) fn evict(&mut self, loss: Loss) -> Option<Arc<Entry>> {
         self.losses.add(loss);
         self.entries.remove(loss.through)
@@ -79,7 +80,7 @@ impl Window {
         &self,
         progress: Progress,
         head: u64,
-        read: impl FnOnce(&mut dyn Iterator<Item = &Arc<Entry>>) -> R,
+        read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
     ) -> Result<R, Unreadable> {
         if self.losses.concerning(progress).is_some() {
             return Err(Unreadable::Lost);
@@ -87,6 +88,6 @@ impl Window {
         if progress.position < self.complete_after {
             return Err(Unreadable::Incomplete);
         }
-        Ok(read(&mut self.entries.after(progress.position).take_while(|entry| entry.offset() <= head)))
+        Ok(read(self.entries.range(progress.position, head)))
     }
 }

@@ -45,7 +45,7 @@ async fn a_key_is_free_again_after_two_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_beyond_the_limit_are_refused_and_nothing_is_appended() {
+async fn keys_over_the_limit_are_refused_and_nothing_is_appended() {
     let (memory, hub) = Memory::new(LIMITS, 2);
     for key in ["one", "two"] {
         publish(&memory, Some(key), &[key]).await.unwrap();

@@ -1,4 +1,4 @@
-//! The hub without a network: what a subscriber is told, through `Memory` and through the appender itself.
+//! The hub without a network: what a subscriber reads, through `Memory` and through the appender itself.
 
 mod archive;
 mod encoding;
@@ -24,12 +24,13 @@ use shared::topic::TopicFilter;
 const ROOMY: HistoryLimits = HistoryLimits { messages: 100_000, age: Duration::from_secs(3600), bytes: 1 << 30 };
 const ALL: BatchLimit = BatchLimit { messages: usize::MAX, bytes: usize::MAX };
 
-/// History is held, at most so many messages a topic.
+/// The limits for so many messages per topic.
 const fn at_most(messages: usize) -> HistoryLimits {
     HistoryLimits { messages, ..ROOMY }
 }
 
 static JSON: Format = Format::new(|message| message.to_json().into());
+static TEXT: Format = Format::new(|message| message.text.to_string().into());
 
 fn filters(filters: &[&str]) -> Vec<TopicFilter> {
     filters.iter().map(|filter| filter.parse().unwrap()).collect()
@@ -39,7 +40,7 @@ fn texts(batch: &Batch) -> Vec<&str> {
     batch.entries.iter().map(|entry| &*entry.message.text).collect()
 }
 
-/// Everything that a subscriber has to be told, without a gap.
+/// The texts of all messages that a subscriber has not read, which are without a gap.
 #[track_caller]
 fn read_whole(subscriber: &mut Subscriber) -> Vec<String> {
     let batch = subscriber.read(&JSON, ALL);

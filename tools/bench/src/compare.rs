@@ -5,12 +5,12 @@ use std::fmt::Write;
 use clap::Args;
 
 use crate::fanout::{self, WorkArgs};
-use crate::measure::{Comparison, Report, Rounds, Speech};
+use crate::measure::{Comparison, Protocol, Report, Rounds};
 use crate::target::Method;
 
-/// The three methods one after the other on the same work, in one table
+/// Measure the three methods one after the other on the same work, in one table
 ///
-/// What is measured is what `fanout` measures; see there.
+/// The measurement of each method is that of `fanout`; see there.
 #[derive(Debug, Args)]
 pub struct Compare {
     #[command(flatten)]
@@ -19,7 +19,7 @@ pub struct Compare {
     rounds: Rounds,
 }
 
-/// The columns, by the figures' names.
+/// The columns, with the keys of their figures.
 const COLUMNS: [(&str, &str); 8] = [
     ("deliveries/s", "deliveries_per_second"),
     ("p50, us", "delay_p50_us"),
@@ -35,10 +35,10 @@ const COLUMNS: [(&str, &str); 8] = [
 const RATIO: &str = "cpu_s_per_million";
 
 impl Compare {
-    /// Runs the command. Returns whether everybody got everything.
+    /// Runs the command. Returns whether every subscriber received every message.
     ///
     /// # Errors
-    /// When the run could not be made.
+    /// Fails when the measurement cannot be made.
     pub async fn run(self) -> anyhow::Result<bool> {
         let work = self.work.work();
         let report = self
@@ -46,12 +46,12 @@ impl Compare {
             .run(&Comparison {
                 command: "compare",
                 work: work.words(),
-                speeches: [Method::Ws, Method::Sse, Method::Poll].map(Speech::Follow).to_vec(),
+                protocols: [Method::Ws, Method::Sse, Method::Poll].map(Protocol::Follow).to_vec(),
                 clients: work.subscribers,
                 descriptors: work.descriptors(),
-                round: &|subject, speech| match speech {
-                    Speech::Follow(method) => fanout::round(&work, subject, method),
-                    Speech::Echo => anyhow::bail!("the echo has no subscribers"),
+                round: &|subject, protocol| match protocol {
+                    Protocol::Follow(method) => fanout::round(&work, subject, method),
+                    Protocol::Echo => anyhow::bail!("an echo has no subscribers"),
                 },
             })
             .await?;
@@ -59,7 +59,7 @@ impl Compare {
     }
 }
 
-/// A line for each server and method, with medians, and below each the least and the most.
+/// A line for each server and method with medians, and below it the minimum and maximum.
 fn table(report: &Report) -> String {
     let mut text = String::new();
     let name = |row: &crate::measure::Row| format!("{} {}", row.target, row.method);

@@ -1,4 +1,4 @@
-//! `bench cuts`: what clients get when their connections are cut.
+//! `bench cuts`: what clients receive when their connections are cut.
 //!
 //! ```text
 //! publisher ────────────────────────────────▶ server
@@ -8,8 +8,8 @@
 //!     └──────▶ score ◀──┘ events
 //! ```
 //!
-//! In reading order: `args` (the command line), `run` (one run), `crowd` and `client` (who follows), `publisher`, `proxy` and
-//! `injury` (the bad network), `events` and `ledger` (what is written down), [`score`] (the judge), `report`. `storm`,
+//! In reading order: `args` (the command line), `run` (one run), `crowd` and `client` (the clients), `publisher`, `proxy`
+//! and `injury` (the bad network), `events` and `ledger` (the records), [`score`] (the judge), `report`. `storm`,
 //! `stalled` and `replicas` are runs of another kind; `balancer` leads clients from replica to replica.
 
 mod args;
@@ -30,7 +30,6 @@ mod stalled;
 mod storm;
 
 pub use args::Cuts;
-pub(crate) use args::{positive, version};
 pub use proxy::Injuries;
 pub use publisher::Trouble;
 pub use replicas::{Replica, Shared, Upheaval, measure_replicas};

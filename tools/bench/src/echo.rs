@@ -11,31 +11,31 @@ use mio::{Events, Poll, Token};
 use crate::histogram::Histogram;
 use crate::load::{Frames, Head, Link, MASK, PATIENCE, Piece, Wire, frame, handshake};
 use crate::measure::figure::*;
-use crate::measure::{Comparison, Rounds, Sample, Speech, Subject};
+use crate::measure::{Comparison, Protocol, Rounds, Sample, Subject};
 use crate::process::Process;
 
-/// The digits of a message's number, with which it begins.
+/// The number of digits of a message's number, with which it begins.
 const DIGITS: usize = 8;
 
-/// How long before the measurement begins.
+/// The warm-up before the measurement begins.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// Send messages over WebSockets and wait for them to come back: messages a second, delay, CPU a message
+/// Send messages over WebSockets and wait for their echo: messages per second, delay, CPU per message
 ///
-/// Every message begins with its number, and what comes back has to begin with the number that is due.
+/// Every message begins with its number, and every echo has to begin with the number that is expected next.
 #[derive(Debug, Args)]
 pub struct Echo {
-    /// How many connections there are
+    /// The number of connections
     #[arg(long, value_name = "C", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
     /// The length of a message
     #[arg(long, value_name = "B", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..))]
     bytes: u32,
-    /// How many messages are under way on a connection
+    /// The number of messages in flight on each connection
     #[arg(long, value_name = "W", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     in_flight: u32,
-    /// For how long, in each round
-    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = crate::cuts::positive)]
+    /// The length of each round
+    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = crate::arguments::positive)]
     seconds: f64,
     /// Send binary messages instead of texts
     #[arg(long)]
@@ -44,26 +44,26 @@ pub struct Echo {
     rounds: Rounds,
 }
 
-/// How much is to do.
+/// The work of a round.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// How many connections there are.
+    /// The number of connections.
     pub connections: usize,
     /// The length of a message.
     pub bytes: usize,
-    /// How many messages are under way on a connection.
+    /// The number of messages in flight on each connection.
     pub in_flight: u32,
-    /// For how long.
+    /// The length of the measurement.
     pub length: Duration,
-    /// Whether messages are binary.
+    /// Send binary messages instead of texts.
     pub binary: bool,
 }
 
 impl Echo {
-    /// Runs the command. Returns whether everything came back.
+    /// Runs the command. Returns whether every message came back.
     ///
     /// # Errors
-    /// When the run could not be made.
+    /// Fails when the measurement cannot be made.
     pub async fn run(self) -> anyhow::Result<bool> {
         let work = Work {
             connections: self.connections as usize,
@@ -81,7 +81,7 @@ impl Echo {
                     "{} connections, {} in flight on each, {} bytes of {kind}, {} s",
                     self.connections, self.in_flight, self.bytes, self.seconds
                 ),
-                speeches: vec![Speech::Echo],
+                protocols: vec![Protocol::Echo],
                 clients: work.connections,
                 descriptors: work.connections,
                 round: &|subject, _| round(&work, subject),
@@ -94,7 +94,7 @@ impl Echo {
 /// One round.
 ///
 /// # Errors
-/// When it cannot be made, and when something comes back that is not due.
+/// Fails when it cannot be made, or an echo comes that is not expected.
 pub fn round(work: &Work, subject: &Subject<'_>) -> anyhow::Result<Sample> {
     let route = subject.target.echo.as_ref().context("no [echo]")?;
     let mut callers = Callers::new(work, &handshake(&route.path, &subject.address.to_string()), subject)?;
@@ -126,9 +126,9 @@ struct Callers {
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
-    /// A frame, but for its number.
+    /// A frame without its number.
     frame: Vec<u8>,
-    /// Where the payload begins in it.
+    /// The offset of the payload in the frame.
     payload: usize,
     callers: Vec<Caller>,
     clock: Instant,
@@ -138,17 +138,17 @@ struct Callers {
 
 struct Caller {
     link: Link,
-    state: State,
-    /// When each message under way was sent, the oldest at `received`.
+    phase: Phase,
+    /// The times at which the messages in flight were sent, the oldest at `received`.
     sent_at: Vec<u64>,
     sent: u32,
     received: u32,
-    /// The beginning of the message that comes.
+    /// The beginning of the echo that is being received.
     begin: [u8; DIGITS],
     length: usize,
 }
 
-enum State {
+enum Phase {
     Connecting,
     Head(Vec<u8>),
     Open(Frames),
@@ -173,7 +173,7 @@ impl Callers {
                 Link::connect(subject.address, index, callers.poll.registry(), Token(index)).context("connecting")?;
             callers.callers.push(Caller {
                 link,
-                state: State::Connecting,
+                phase: Phase::Connecting,
                 sent_at: vec![0; work.in_flight as usize],
                 sent: 0,
                 received: 0,
@@ -181,15 +181,15 @@ impl Callers {
                 length: 0,
             });
         }
-        let open = |caller: &Caller| matches!(caller.state, State::Open(_));
+        let open = |caller: &Caller| matches!(caller.phase, Phase::Open(_));
         while !callers.callers.iter().all(open) {
-            ensure!(callers.clock.elapsed() < PATIENCE, "a WebSocket does not open");
+            ensure!(callers.clock.elapsed() < PATIENCE, "a WebSocket was not opened in time");
             callers.turn(handshake, false)?;
         }
         Ok(callers)
     }
 
-    /// Sends and receives for some time, and then until everything is back.
+    /// Sends and receives for some time, and then until every echo has come.
     fn run(&mut self, length: Duration) -> anyhow::Result<()> {
         self.delays = Histogram::default();
         self.wire = Wire::default();
@@ -203,7 +203,7 @@ impl Callers {
             self.turn(&[], true)?;
         }
         while self.callers.iter().any(|caller| caller.sent > caller.received) {
-            ensure!(Instant::now() < end + PATIENCE, "a message does not come back");
+            ensure!(Instant::now() < end + PATIENCE, "an echo did not come in time");
             self.turn(&[], false)?;
         }
         Ok(())
@@ -222,7 +222,7 @@ impl Callers {
         caller.link.send(&self.frame, &mut self.wire).context("sending")
     }
 
-    /// Takes what there is, and with `again` answers everything by another message.
+    /// Reads what there is, and if `again`, sends another message for each echo.
     fn turn(&mut self, handshake: &[u8], again: bool) -> anyhow::Result<()> {
         match self.poll.poll(&mut self.events, Some(Duration::from_millis(100))) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -239,14 +239,14 @@ impl Callers {
         Ok(())
     }
 
-    /// Returns how many messages came.
+    /// Returns the number of echoes that came.
     fn event(&mut self, event: &Event, handshake: &[u8]) -> anyhow::Result<u32> {
         let caller = &mut self.callers[event.token().0];
         if event.is_writable() {
-            if matches!(caller.state, State::Connecting) {
+            if matches!(caller.phase, Phase::Connecting) {
                 caller.link.connected().context("connecting")?;
                 caller.link.send(handshake, &mut self.wire)?;
-                caller.state = State::Head(Vec::new());
+                caller.phase = Phase::Head(Vec::new());
             }
             caller.link.flush()?;
         }
@@ -267,17 +267,17 @@ impl Callers {
 impl Caller {
     fn take(&mut self, bytes: &[u8], now: u64, delays: &mut Histogram, wire: &mut Wire) -> anyhow::Result<u32> {
         let before = self.received;
-        let Self { link, state, sent_at, sent, received, begin, length } = self;
-        match state {
-            State::Connecting => bail!("the server speaks first"),
-            State::Head(partial) => {
+        let Self { link, phase, sent_at, sent, received, begin, length } = self;
+        match phase {
+            Phase::Connecting => bail!("the server sent bytes before the request"),
+            Phase::Head(partial) => {
                 partial.extend_from_slice(bytes);
                 let Some(head) = Head::parse(partial)? else { return Ok(0) };
                 ensure!(head.status == 101, "answered {}", head.status);
-                ensure!(head.length == partial.len(), "an echo speaks first");
-                *state = State::Open(Frames::default());
+                ensure!(head.length == partial.len(), "the server sent a frame before the first message");
+                *phase = Phase::Open(Frames::default());
             }
-            State::Open(frames) => frames.feed(bytes, |piece| {
+            Phase::Open(frames) => frames.feed(bytes, |piece| {
                 match piece {
                     Piece::Data(data, end) => {
                         let more = data.len().min(DIGITS - (*length).min(DIGITS));

@@ -4,30 +4,30 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::load::{Crowd, Faults, Manner, Pace, Setup, Tally};
+use crate::load::{Crowd, Faults, Pace, Setup, Subscription, Tally};
 use crate::measure::figure::*;
-use crate::measure::{Comparison, Rounds, Sample, Speech, Subject};
+use crate::measure::{Comparison, Protocol, Rounds, Sample, Subject};
 use crate::process::Process;
 use crate::target::Method;
 
-/// How many subscribers connect at the same time: fewer than any server's listen queue holds.
+/// The number of subscribers that connect at the same time: fewer than any server's listen queue holds.
 pub(crate) const AT_A_TIME: usize = 64;
 
-/// How many publish where the rate decides, so that one slow answer does not hold up the next message.
+/// The number of publishers where the rate is given, so that one slow answer does not hold up the next message.
 const LANES: usize = 8;
 
-/// Messages to everybody before the measurement begins.
+/// The number of messages to every subscriber before the measurement begins.
 const WARM_UP: u64 = 3;
 
-/// Publish to many subscribers of one topic: deliveries a second, delay, CPU a delivery
+/// Publish to many subscribers of one topic: deliveries per second, delay, CPU per delivery
 ///
-/// The delay of a delivery is from the moment at which its publication begins until the subscriber has read it. Every message
-/// has a number, and every subscriber has to get every number once and in order.
+/// The delay of a delivery is the time from the beginning of its publication until the subscriber has read it. Every
+/// message has a number, and every subscriber has to receive every number once and in order.
 ///
-/// Exit code 0: so it was. 1: it was not. 2: the run could not be made.
+/// Exit code 0: they did. 1: they did not. 2: it could not be measured.
 #[derive(Debug, Args)]
 pub struct Fanout {
-    /// How messages reach subscribers
+    /// The method by which messages reach subscribers
     #[arg(long, value_name = "METHOD")]
     method: Method,
     #[command(flatten)]
@@ -36,33 +36,33 @@ pub struct Fanout {
     rounds: Rounds,
 }
 
-/// How much is to do.
+/// The work of a round, as given on the command line.
 #[derive(Debug, Args)]
 pub(crate) struct WorkArgs {
-    /// How many subscribers there are
+    /// The number of subscribers
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     subscribers: u32,
-    /// Messages published a second, whatever the server does [default: 20]
-    #[arg(long, value_name = "MSG/S", conflicts_with = "in_flight", value_parser = crate::cuts::positive)]
+    /// Messages published per second, whatever the server does [default: 20]
+    #[arg(long, value_name = "MSG/S", conflicts_with = "in_flight", value_parser = crate::arguments::positive)]
     rate: Option<f64>,
-    /// Instead: so many publications under way
+    /// Instead of --rate: how many publications are in flight
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u16).range(1..1000))]
     in_flight: Option<u16>,
-    /// With --in-flight: until when a publication is under way
+    /// With --in-flight: until when a publication is in flight
     #[arg(long, value_name = "WHEN", default_value = "delivered", requires = "in_flight")]
     until: Until,
-    /// How many messages are published [default: 100]
+    /// The number of messages [default: 100]
     #[arg(long, value_name = "M", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     messages: Option<u64>,
-    /// Instead: for how long messages are published
-    #[arg(long, value_name = "S", value_parser = crate::cuts::positive)]
+    /// Instead of --messages: how long messages are published
+    #[arg(long, value_name = "S", value_parser = crate::arguments::positive)]
     seconds: Option<f64>,
     /// The length of a message
     #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..))]
     bytes: u32,
 }
 
-/// Until when a publication is under way.
+/// The event until which a publication is in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Until {
     /// It is answered, and every subscriber has it
@@ -71,20 +71,20 @@ enum Until {
     Answered,
 }
 
-/// How much is to do, filled in.
+/// The work of a round.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// How many subscribers there are.
+    /// The number of subscribers.
     pub subscribers: usize,
-    /// When messages are published.
+    /// The rule by which messages are published.
     pub pace: Pace,
-    /// At most how many.
+    /// The largest number of messages.
     pub messages: u64,
-    /// At most for how long.
+    /// The longest time.
     pub length: Option<Duration>,
     /// The length of a message.
     pub bytes: usize,
-    /// How long nothing may come before what is missing is given up.
+    /// The time without progress after which missing messages are given up.
     pub patience: Duration,
 }
 
@@ -133,10 +133,10 @@ impl Work {
 }
 
 impl Fanout {
-    /// Runs the command. Returns whether everybody got everything.
+    /// Runs the command. Returns whether every subscriber received every message.
     ///
     /// # Errors
-    /// When the run could not be made.
+    /// Fails when the measurement cannot be made.
     pub async fn run(self) -> anyhow::Result<bool> {
         let work = self.work.work();
         let report = self
@@ -144,7 +144,7 @@ impl Fanout {
             .run(&Comparison {
                 command: "fanout",
                 work: format!("{}, {}", self.method.name(), work.words()),
-                speeches: vec![Speech::Follow(self.method)],
+                protocols: vec![Protocol::Follow(self.method)],
                 clients: work.subscribers,
                 descriptors: work.descriptors(),
                 round: &|subject, _| round(&work, subject, self.method),
@@ -154,16 +154,16 @@ impl Fanout {
     }
 }
 
-/// A crowd for a server.
+/// Builds a crowd for a server.
 pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method, once: bool) -> anyhow::Result<Crowd> {
     let route = subject.target.route(method)?;
     let topic = format!("bench-{:08x}", fastrand::u32(..));
     let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
-    let manner = Manner::new(method, route, fill, subject.address.to_string());
+    let subscription = Subscription::new(method, route, fill, subject.address.to_string());
     Crowd::new(Setup {
         follow: vec![subject.address],
         publish: vec![subject.address],
-        manner: if once { manner.once() } else { manner },
+        subscription: if once { subscription.once() } else { subscription },
         clients: work.subscribers,
         lanes: work.lanes(),
         path: fill(&subject.target.publish.path),
@@ -175,7 +175,7 @@ pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method, once: bo
 /// One round: connect, warm up, publish.
 ///
 /// # Errors
-/// When it cannot be made. Messages that are lost are no error.
+/// Fails when it cannot be made. Messages that are lost are no error.
 pub fn round(work: &Work, subject: &Subject<'_>, method: Method) -> anyhow::Result<Sample> {
     let before = subject.process.memory()?;
     let mut crowd = crowd(work, subject, method, false)?;
@@ -196,7 +196,7 @@ pub fn round(work: &Work, subject: &Subject<'_>, method: Method) -> anyhow::Resu
     let server = subject.process.cpu()?.saturating_sub(cpu.0);
     let generator = this.cpu()?.saturating_sub(cpu.1);
     let used = subject.process.memory()?;
-    // What comes although it has come already comes now.
+    // Repeated deliveries, if there are any, come now.
     subject.settle(&mut crowd)?;
 
     let mut sample = Sample::default();
@@ -227,7 +227,7 @@ fn delivered(sample: &mut Sample, tally: &Tally, server: Duration) {
     sample.add(&REQUESTS, tally.wire.requests as f64 / deliveries);
 }
 
-/// Counts what went wrong.
+/// Adds the faults to the sample.
 pub(crate) fn judge(sample: &mut Sample, crowd: &Crowd) {
     let faults = crowd.faults();
     sample.add(&MISSING, faults.missing as f64);
@@ -242,7 +242,7 @@ pub(crate) fn judge(sample: &mut Sample, crowd: &Crowd) {
     }
 }
 
-/// A round that ended with the first messages.
+/// The sample of a round that ended with its first messages.
 pub(crate) fn lost(crowd: &Crowd, messages: u64, deliveries: u64) -> Sample {
     let mut sample = Sample::default();
     judge(&mut sample, crowd);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// Each power of two is divided into so many buckets, so a value is known to one part in them.
+/// The number of buckets for each power of two, and so the relative precision of a value.
 const PARTS: u64 = 128;
 
-/// Counts durations by their length, to better than 1 %.
+/// Counts durations by their length, with an error below 1 %.
 #[derive(Debug, Clone)]
 pub(crate) struct Histogram {
     counts: Vec<u64>,
@@ -20,16 +20,16 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Counts one, in nanoseconds.
+    /// Counts a duration in nanoseconds.
     pub(crate) fn add(&mut self, nanos: u64) {
         self.counts[bucket(nanos)] += 1;
         self.total += 1;
         self.max = self.max.max(nanos);
     }
 
-    /// The shortest that so many hundredths do not exceed. Zero if there were none.
-    pub(crate) fn percentile(&self, hundredths: u64) -> Duration {
-        let rank = (self.total * hundredths).div_ceil(100).max(1);
+    /// The shortest duration that this percentage of durations does not exceed. Zero if there are none.
+    pub(crate) fn percentile(&self, percentage: u64) -> Duration {
+        let rank = (self.total * percentage).div_ceil(100).max(1);
         let mut seen = 0;
         for (index, count) in self.counts.iter().enumerate() {
             seen += count;
@@ -40,12 +40,12 @@ impl Histogram {
         Duration::ZERO
     }
 
-    /// The longest.
+    /// The longest duration.
     pub(crate) fn max(&self) -> Duration {
         Duration::from_nanos(self.max)
     }
 
-    /// How many there were.
+    /// The number of durations.
     pub(crate) fn count(&self) -> u64 {
         self.total
     }
@@ -75,9 +75,9 @@ mod tests {
         for micros in 1..=100_000 {
             histogram.add(micros * 1000);
         }
-        for (hundredths, expected) in [(1, 1.0), (50, 50.0), (99, 99.0)] {
-            let found = histogram.percentile(hundredths).as_secs_f64() * 1e3;
-            assert!(found >= expected && found <= expected * 1.01, "{hundredths}: {found}");
+        for (percentage, expected) in [(1, 1.0), (50, 50.0), (99, 99.0)] {
+            let found = histogram.percentile(percentage).as_secs_f64() * 1e3;
+            assert!(found >= expected && found <= expected * 1.01, "{percentage}: {found}");
         }
         assert_eq!(histogram.max(), Duration::from_millis(100));
         assert_eq!(histogram.percentile(100), histogram.max());

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over one connection, so that a cut is seen for what it is: no pool, no repeats.
+//! HTTP/1.1 over one connection, without a pool and without repeats, so that a cut connection is seen at once.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// A connection to a server. Dropped, it is closed.
+/// A connection to a server. When dropped, it is closed.
 #[derive(Debug)]
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -31,7 +31,7 @@ impl Connection {
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
-            // What went wrong reaches whoever waits for the answer.
+            // An error reaches whoever waits for the answer.
             let _ = connection.await;
         });
         Ok(Self { sender, host: address.to_string(), _driver: driver })

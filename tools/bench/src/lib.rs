@@ -1,16 +1,17 @@
 //! Measures push servers.
 //!
-//! A command is a module of its own, and what several need lies beside them:
+//! Each command is a module, and the modules that several need lie beside them:
 //!
-//! - [`cuts`]: what clients get when their connections are cut
-//! - [`fanout`], [`echo`], [`idle`], [`storm`], [`compare`]: speed and memory; [`measure`] is what they have in common, `load`
+//! - [`cuts`]: what clients receive when their connections are cut
+//! - [`fanout`], [`echo`], [`idle`], [`storm`], [`compare`]: speed and memory; [`measure`] is their common part, `load`
 //!   the connections
-//! - [`replicas`]: what a shared history costs
-//! - [`limit`]: a server to compare with, as fast as one thread can be; [`plot`]: drawings of what was measured
-//! - [`target`]: how a server is spoken to, from a description; `service`, [`process`]: a server's process; `nats`: what
+//! - [`replicas`]: the cost of a shared history
+//! - [`limit`]: a server to compare with, as fast as one thread can be; [`plot`]: drawings of measurements
+//! - [`target`]: the description of a server; `service`, [`process`]: a server's process; `nats`: the server that
 //!   replicas share
-//! - `http`: requests over one connection; `stats`, `histogram`: percentiles
+//! - `http`: requests over one connection; `stats`, `histogram`: percentiles; `arguments`: values of the command line
 
+mod arguments;
 pub mod compare;
 pub mod cuts;
 pub mod echo;

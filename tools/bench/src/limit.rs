@@ -1,6 +1,6 @@
-//! `bench limit`: a server to compare with. One thread, epoll, every message encoded once and written once to each client, and
-//! nothing else: no history to speak of, no heartbeats, no time-outs, no limits, no TLS. What a push server costs beyond this
-//! it costs for what it does beyond this.
+//! `bench limit`: a server to compare with. It has one thread and epoll, encodes every message once, writes it once to
+//! each client, and does nothing else: it has a short history and no heartbeats, time-outs, limits or TLS. The costs of a
+//! push server above this are the costs of its features.
 //!
 //! | route | |
 //! | --- | --- |
@@ -22,21 +22,21 @@ use clap::Args;
 
 pub use server::LimitServer;
 
-/// Run the server to compare with: one thread, epoll, one write a message and client, nothing else
+/// Run the server to compare with: one thread, epoll, one write per message and client, nothing else
 ///
-/// `--target limit` starts it by itself.
+/// `--target limit` starts it.
 #[derive(Debug, Args)]
 pub struct Limit {
-    /// Where it listens
+    /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3002")]
     listen: SocketAddr,
 }
 
 impl Limit {
-    /// Runs the command, until the process is ended.
+    /// Runs the command until the process is ended.
     ///
     /// # Errors
-    /// When it cannot listen.
+    /// Fails when it cannot listen.
     pub fn run(self) -> anyhow::Result<bool> {
         rlimit::increase_nofile_limit(u64::MAX).context("cannot read the descriptor limit")?;
         LimitServer::bind(self.listen)?.run()?;

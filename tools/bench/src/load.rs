@@ -1,4 +1,4 @@
-//! The load: thousands of connections in one thread, as cheap as they can be, so that the server is what is measured.
+//! The load: thousands of connections in one thread, as cheap as they can be, so that it is the server that is measured.
 //!
 //! ```text
 //!  lane (publishes) ──▶ server ──▶ follower ──▶ ledger
@@ -6,8 +6,8 @@
 //!        └───────── crowd ◀───────────┘  one epoll for all of them
 //! ```
 //!
-//! A `mark` in every message says which one it is and when it was sent. `answer` and `frames` take HTTP and WebSocket off
-//! the bytes, `link` is the socket.
+//! A `stamp` in every message has its number and the time at which it was sent. `answer` and `frames` read HTTP and
+//! WebSocket, `link` is the socket.
 
 mod answer;
 mod crowd;
@@ -16,12 +16,12 @@ mod frames;
 mod lane;
 mod ledger;
 mod link;
-mod mark;
+mod stamp;
 
 pub(crate) use answer::Head;
 pub use crowd::Pace;
 pub(crate) use crowd::{Crowd, PATIENCE, Setup, Tally};
-pub(crate) use follower::Manner;
+pub(crate) use follower::Subscription;
 pub(crate) use frames::{Frames, MASK, Piece, frame, handshake};
 pub use ledger::Faults;
 pub(crate) use link::{Link, Wire};

@@ -13,7 +13,7 @@ use bench::replicas::Replicas;
 use bench::storm::Storm;
 use clap::{Parser, Subcommand};
 
-/// Measures push servers: these ones, and others by a description
+/// Measures push servers: those of this repository, and others by a description
 #[derive(Debug, Parser)]
 #[command(name = "bench", version, disable_help_subcommand = true)]
 struct Cli {

@@ -1,14 +1,16 @@
-//! What the measurements of speed and memory have in common.
+//! The measurements of speed and memory.
 //!
-//! `peer` is a server to be measured, `rounds` measures several of them in turn, `figure` is what is found, `report` shows
-//! it and writes it down. A command fills in one round.
+//! `comparison` is the work of a command, `peer` a server to be measured, `rounds` measures several of them in turn,
+//! `figure` is one kind of number, `report` the results, for people and as JSON. A command fills in one round.
 
+mod comparison;
 pub(crate) mod figure;
 mod peer;
 mod report;
 mod rounds;
 
+pub(crate) use comparison::Comparison;
 pub use figure::{Figure, Sample};
-pub use peer::{Peer, Speech, Subject};
+pub use peer::{Peer, Protocol, Subject};
 pub use report::{Machine, Report, Row, Spread};
-pub(crate) use rounds::{Comparison, Rounds};
+pub(crate) use rounds::Rounds;

@@ -1,4 +1,4 @@
-//! A NATS server that services share a history by, started for a run.
+//! A NATS server that is started for a measurement, with a history that services share.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use anyhow::Context;
 use testkit::NatsProcess;
 use tokio::time::sleep;
 
-/// A NATS server with JetStream and a store of its own. Dropped, it is killed and its store removed.
+/// A NATS server with JetStream and a store of its own. When dropped, it is killed and its store removed.
 #[derive(Debug)]
 pub struct Nats {
-    /// `None` while it is away.
+    /// `None` while it is down.
     process: Option<NatsProcess>,
     port: u16,
     store: PathBuf,
@@ -21,7 +21,7 @@ impl Nats {
     /// Starts it with an empty store.
     ///
     /// # Errors
-    /// When nats-server is not installed or does not start.
+    /// Fails when nats-server is not installed or does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let store = std::env::temp_dir().join(format!("bench-nats-{}-{:08x}", std::process::id(), fastrand::u32(..)));
         let process = NatsProcess::start(&store, None, &[]).await?;
@@ -33,10 +33,10 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Kills it, as by `kill -9`, and starts it again at the same port, with what it had stored.
+    /// Kills it, as `kill -9` does, and starts it again on the same port, with what it had stored.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails when it does not start.
     pub async fn kill_and_start(&mut self, away: Duration) -> anyhow::Result<()> {
         self.process = None;
         sleep(away).await;
@@ -49,7 +49,7 @@ impl Nats {
 impl Drop for Nats {
     fn drop(&mut self) {
         self.process = None;
-        // A folder that stays is untidy, not wrong.
+        // A folder that remains is untidy, not wrong.
         let _ = fs::remove_dir_all(&self.store);
     }
 }

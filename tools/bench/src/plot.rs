@@ -1,4 +1,4 @@
-//! `bench plot`: what was measured, drawn.
+//! `bench plot`: drawings of measurements.
 
 mod bars;
 
@@ -13,23 +13,23 @@ use bars::{Bar, Chart, Group};
 
 /// Draw figures of one or more JSON files as bars, as SVG
 ///
-/// A group of bars for each method and number of clients, a bar for each server; a line shows the least and the most of the
-/// rounds. `bench plot cpu.json --figure cpu_us_per_delivery --svg cpu.svg`
+/// A group of bars for each method and number of clients, a bar for each server; a line shows the minimum and maximum of
+/// the rounds. `bench plot cpu.json --figure cpu_us_per_delivery --svg cpu.svg`
 #[derive(Debug, Args)]
 pub struct Plot {
-    /// What --json wrote
+    /// Files that --json wrote
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Which figure, by its name in JSON, such as cpu_us_per_delivery, delay_p99_us or kib_per_connection; may be repeated
+    /// The name of a figure in JSON, such as cpu_us_per_delivery, delay_p99_us or kib_per_connection; may be repeated
     #[arg(long = "figure", value_name = "NAME", required = true)]
     figures: Vec<String>,
-    /// What stands above [default: the figure]
+    /// The title [default: the figure]
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
     /// A logarithmic scale
     #[arg(long)]
     log: bool,
-    /// Where to draw
+    /// The file to draw into
     #[arg(long, value_name = "FILE")]
     svg: PathBuf,
 }
@@ -38,7 +38,7 @@ impl Plot {
     /// Runs the command.
     ///
     /// # Errors
-    /// When a file cannot be read or written, or has no such figure.
+    /// Fails when a file cannot be read or written, or has no such figure.
     pub fn run(self) -> anyhow::Result<bool> {
         let mut reports = Vec::new();
         for path in &self.files {
@@ -75,7 +75,7 @@ impl Plot {
         Ok(chart)
     }
 
-    /// What stands under a group of bars.
+    /// The label below a group of bars.
     fn group(&self, report: &Report, row: &Row, spread: &Spread) -> String {
         let clients = thousands(report.clients);
         match self.figures.len() {
@@ -95,7 +95,7 @@ impl Chart {
     }
 }
 
-/// With commas, as in 10,000.
+/// A number with commas, as in 10,000.
 fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -1,27 +1,27 @@
-//! What a process has used, as the kernel accounts for it.
+//! The CPU time and memory of a process, as Linux accounts for them.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-/// The ticks of `/proc/PID/stat` a second, on every Linux.
+/// The ticks per second of `/proc/PID/stat`, on every Linux.
 const TICKS: u64 = 100;
 
-/// A process and those that it started, if they are not left out.
+/// A process and its descendants, or a process alone.
 #[derive(Debug, Clone)]
 pub struct Process {
     id: u32,
-    /// Whether those that it started are left out.
+    /// Descendants do not count.
     alone: bool,
 }
 
 /// Memory in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
-    /// What is resident.
+    /// The resident memory.
     pub rss: u64,
-    /// The same, where pages that are shared count in part.
+    /// The resident memory, where a page that is shared counts in proportion (Pss).
     pub pss: u64,
 }
 
@@ -31,16 +31,16 @@ impl Process {
         Self { id, alone: false }
     }
 
-    /// This process alone: those that it started are what is measured.
+    /// This process alone: its descendants are the servers that are measured.
     pub fn this() -> Self {
         Self { id: std::process::id(), alone: true }
     }
 
-    /// The time on a processor since it began: in nanoseconds from the `schedstat` of its threads, or where the kernel
-    /// keeps none, in ticks from `stat`. Of threads that ended only the latter knows.
+    /// The CPU time since the process began: in nanoseconds from the `schedstat` of its threads, or where the kernel
+    /// keeps none, in ticks from `stat`. Only the latter includes threads that have ended.
     ///
     /// # Errors
-    /// When there is no such process.
+    /// Fails when there is no such process.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         self.family()?.into_iter().map(cpu).sum()
     }
@@ -48,7 +48,7 @@ impl Process {
     /// Its memory.
     ///
     /// # Errors
-    /// When there is no such process, or it is another user's.
+    /// Fails when there is no such process, or it is another user's.
     pub fn memory(&self) -> anyhow::Result<Memory> {
         let mut memory = Memory { rss: 0, pss: 0 };
         for id in self.family()? {
@@ -60,7 +60,7 @@ impl Process {
         Ok(memory)
     }
 
-    /// Its id and those of its descendants.
+    /// The ids of the process and its descendants.
     fn family(&self) -> anyhow::Result<Vec<u32>> {
         if !fs::exists(format!("/proc/{}", self.id))? {
             bail!("the server's process has ended");
@@ -71,7 +71,7 @@ impl Process {
         let mut parents = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            // One that ended meanwhile is nobody's child.
+            // A process that ended meanwhile has no parent to be found.
             if let Ok(stat) = fs::read_to_string(format!("/proc/{id}/stat"))
                 && let Some(parent) = field(&stat, 4).and_then(|parent| u32::try_from(parent).ok())
             {
@@ -88,7 +88,7 @@ impl Process {
     }
 }
 
-/// Where the figures of CPU come from on this system.
+/// The source of CPU times on this system.
 pub fn cpu_source() -> &'static str {
     if fs::exists("/proc/self/schedstat").unwrap_or(false) {
         "/proc/PID/task/*/schedstat (ns)"
@@ -102,11 +102,11 @@ fn cpu(id: u32) -> anyhow::Result<Duration> {
     let stat = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     let ticks = field(&stat, 14).context("no utime")? + field(&stat, 15).context("no stime")?;
     let coarse = Duration::from_millis(ticks * 1000 / TICKS);
-    // Threads that have ended are missing in the sum; then the ticks say more.
+    // Threads that have ended are missing from the sum; then the ticks are more accurate.
     Ok(schedstat(id).map_or(coarse, |fine| if fine + Duration::from_millis(20) < coarse { coarse } else { fine }))
 }
 
-/// The time on a processor of all threads that live.
+/// The CPU time of all threads that are alive.
 fn schedstat(id: u32) -> Option<Duration> {
     let mut nanos = 0;
     for task in fs::read_dir(format!("/proc/{id}/task")).ok()? {
@@ -116,7 +116,7 @@ fn schedstat(id: u32) -> Option<Duration> {
     Some(Duration::from_nanos(nanos))
 }
 
-/// A field of `stat` by its number in proc(5). The second is a name that may hold anything.
+/// A field of `stat` by its number in proc(5). The second field is a name that may contain anything.
 fn field(stat: &str, number: usize) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(") ")?;
     rest.split(' ').nth(number - 3)?.parse().ok()
@@ -143,7 +143,7 @@ mod tests {
             assert!(began.elapsed() < Duration::from_secs(20), "work is not seen");
         }
         let grown = this.memory().unwrap().rss - before.1.rss;
-        // Other tests in this process take and give back some.
+        // Other tests in this process allocate and free memory meanwhile.
         assert!(grown > 48 << 20, "{grown}");
     }
 

@@ -1,4 +1,4 @@
-//! `bench replicas`: what a history that is shared by NATS costs.
+//! `bench replicas`: the cost of a history that replicas share through NATS.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::task::block_in_place;
 
 use crate::fanout::{AT_A_TIME, judge};
-use crate::load::{Crowd, Manner, PATIENCE, Pace, Setup, Tally};
+use crate::load::{Crowd, PATIENCE, Pace, Setup, Subscription, Tally};
 use crate::measure::figure::*;
 use crate::measure::{Machine, Report, Row, Sample};
 use crate::nats::Nats;
@@ -17,59 +17,59 @@ use crate::process::Process;
 use crate::service::{QUIET, Service, beside, with_defaults};
 use crate::target::{Method, Target};
 
-/// How many subscribers the delay is measured with: so few that what is measured is the way of the message.
+/// The number of subscribers for the delay: so few that their number does not matter.
 const FEW: usize = 10;
 
-/// How many publish where the rate decides.
+/// The number of publishers where the rate is given.
 const LANES: usize = 4;
 
-/// Messages before a measurement begins.
+/// The number of messages before a measurement begins.
 const WARM_UP: u64 = 20;
 
 /// Descriptors beside those of subscribers.
 const OTHER_DESCRIPTORS: u64 = 200;
 
-/// Replicas that share a history by NATS beside one process without: delay from one to another, deliveries a second,
-/// confirmed publications a second, the time until a new replica is ready
+/// Replicas that share a history through NATS beside one process without it: delay from one replica to another,
+/// deliveries per second, confirmed publications per second, the time until a new replica is ready
 ///
-/// A nats-server is started for the run, found by NATS_SERVER, on the path, or where `cargo xtask test` installs it. In each
-/// round, one process without NATS is measured, then one replica with NATS, two, and so on, on the same machine:
+/// A nats-server is started, found by NATS_SERVER, on the path, or where `cargo xtask test` installs it. In each round,
+/// one process without NATS is measured, then one replica with NATS, two, and so on, on the same machine:
 ///
-/// NATS itself is not counted in the server CPU.
+/// The server CPU does not include NATS.
 ///
-/// Ready: from starting one more process until its /readyz says yes, while the history holds --stored messages (one process's
-/// own history is empty then). Delay: published on the first replica at a rate, delivered on the last. Deliveries: subscribers are
-/// spread over the replicas, publishers too, and a publication is under way until every subscriber has it. Publications: under
-/// way until confirmed, nobody subscribes.
+/// Ready: from starting one more process until its /readyz answers 200, while the history holds --stored messages (a
+/// process without NATS begins with an empty history). Delay: published on the first replica at a rate, delivered by the
+/// last one. Deliveries: subscribers and publishers are spread over the replicas, and a publication is in flight until
+/// every subscriber has it. Publications: in flight until confirmed, without subscribers.
 ///
-/// Exit code 0: everybody got everything once and in order. 1: not so. 2: the run could not be made.
+/// Exit code 0: every subscriber received every message once and in order. 1: not so. 2: it could not be measured.
 #[derive(Debug, Args)]
 pub struct Replicas {
-    /// How messages reach subscribers
+    /// The method by which messages reach subscribers
     #[arg(long, value_name = "METHOD", default_value = "sse")]
     method: Method,
-    /// The most replicas
+    /// The largest number of replicas
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     replicas: u16,
-    /// How many subscribers the deliveries are measured with
+    /// The number of subscribers for the deliveries
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     subscribers: u32,
-    /// How many publications are under way where throughput is measured
+    /// The number of publications in flight where throughput is measured
     #[arg(long, value_name = "W", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..1000))]
     in_flight: u16,
-    /// Messages published a second where delay is measured
-    #[arg(long, value_name = "MSG/S", default_value_t = 50.0, value_parser = crate::cuts::positive)]
+    /// Messages published per second where delay is measured
+    #[arg(long, value_name = "MSG/S", default_value_t = 50.0, value_parser = crate::arguments::positive)]
     rate: f64,
-    /// How long each of these is measured
-    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = crate::cuts::positive)]
+    /// The length of each measurement
+    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = crate::arguments::positive)]
     seconds: f64,
-    /// How many messages the history holds when one more replica is started
+    /// The number of messages in the history when one more replica is started
     #[arg(long, value_name = "M", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     stored: u64,
     /// The length of a message
     #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(30..))]
     bytes: u32,
-    /// How often everything is measured; medians are shown, and the least and the most
+    /// The number of rounds; medians are shown, with minimum and maximum
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Write all numbers as JSON
@@ -81,10 +81,10 @@ pub struct Replicas {
 }
 
 impl Replicas {
-    /// Runs the command. Returns whether everybody got everything.
+    /// Runs the command. Returns whether every subscriber received every message.
     ///
     /// # Errors
-    /// When the run could not be made.
+    /// Fails when the measurement cannot be made.
     pub async fn run(self) -> anyhow::Result<bool> {
         rlimit::increase_nofile_limit(u64::from(self.subscribers) + OTHER_DESCRIPTORS)
             .context("the descriptor limit")?;
@@ -185,7 +185,7 @@ impl Replicas {
         Ok(service)
     }
 
-    /// Publishes what is measured, to those who are connected first, and takes note of faults.
+    /// Publishes to the subscribers, which are connected first, and records faults.
     fn measured(
         &self,
         crowd: &mut Crowd,
@@ -203,7 +203,7 @@ impl Replicas {
         Ok(tally)
     }
 
-    /// Publishes without subscribers. Returns how many messages in what time.
+    /// Publishes without subscribers. Returns the number of messages and the time that they took.
     fn publish(
         &self,
         target: &Target,
@@ -229,11 +229,11 @@ impl Replicas {
     ) -> anyhow::Result<Crowd> {
         let topic = format!("bench-{:08x}", fastrand::u32(..));
         let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
-        let host = follow.first().context("somewhere to follow")?.to_string();
+        let host = follow.first().context("an address to follow")?.to_string();
         Crowd::new(Setup {
             follow: follow.to_vec(),
             publish: publish.to_vec(),
-            manner: Manner::new(self.method, target.route(self.method)?, fill, host),
+            subscription: Subscription::new(self.method, target.route(self.method)?, fill, host),
             clients,
             lanes,
             path: fill(&target.publish.path),

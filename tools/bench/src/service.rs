@@ -24,48 +24,48 @@ use crate::http::Connection;
 use crate::process::Process;
 use crate::target::{Method, Target};
 
-/// How long a server may take to start.
+/// The longest time for a server to start.
 const START: Duration = Duration::from_secs(20);
 
-/// How long it may take to stop, beyond its drain window.
+/// The longest time for it to stop after its drain window.
 const STOP: Duration = Duration::from_secs(30);
 
-/// Between two looks at something that is no event.
-const LOOK: Duration = Duration::from_millis(5);
+/// The interval at which readiness is checked.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How many lines of its output are kept, to be shown if it ends by itself.
-const KEPT: usize = 20;
+/// The number of lines of its output that are kept, to be shown if it ends by itself.
+const KEPT_LINES: usize = 20;
 
-/// A running server. Dropped before it is stopped, it is killed.
+/// A running server. If it is dropped before it is stopped, it is killed.
 #[derive(Debug)]
 pub struct Service {
     start: Start,
     child: Child,
     address: SocketAddr,
-    said: Lines,
+    output: Lines,
 }
 
-/// What a server is told of time, where its description has a place for it. In whole seconds.
+/// Times for a server, where its description has a placeholder for them. In whole seconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Between signs of life.
+    /// The interval of heartbeats.
     pub heartbeat: Duration,
-    /// For which a poll is held.
+    /// The time for which a poll is held.
     pub hold: Duration,
 }
 
 type Lines = Arc<Mutex<VecDeque<String>>>;
 
-/// How it is started, and started again.
+/// The way to start it, and to start it again.
 #[derive(Debug, Clone)]
 enum Start {
-    /// One of this repository's, which says itself where it listens.
+    /// A service of this repository, which logs the address on which it listens.
     Own { program: PathBuf, flags: Vec<String> },
-    /// Another, which is told the port.
+    /// Another server, which is given a port.
     Foreign { command: Vec<String>, work: PathBuf },
 }
 
-/// The line of the log that says where a service listens.
+/// The line of the log with the address on which a service listens.
 #[derive(Deserialize)]
 struct Listening {
     message: String,
@@ -76,7 +76,7 @@ impl Service {
     /// Starts this repository's service for a method, on a port that the system chooses.
     ///
     /// # Errors
-    /// When it is not built or does not start.
+    /// Fails when it is not built or does not start.
     pub async fn own(folder: &Path, method: Method, flags: &[String]) -> anyhow::Result<Self> {
         let program = folder.join(method.service());
         ensure!(
@@ -88,17 +88,17 @@ impl Service {
         Self::begin(Start::Own { program, flags: flags.to_vec() }, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
 
-    /// Starts a server as its description says. `own` is the command for the method, if it has one of its own.
+    /// Starts a server by its description. `own` is the command for the method, if there is one.
     ///
     /// # Errors
-    /// When it has no command to start it, or does not start.
+    /// Fails when it has no command to start it, or does not start.
     pub async fn foreign(target: &Target, own: &[String], pace: Pace) -> anyhow::Result<Self> {
         let command = if own.is_empty() { &target.start[..] } else { own };
-        ensure!(!command.is_empty(), "{} says not how it is started: name its --url", target.name);
+        ensure!(!command.is_empty(), "the description of {} has no command to start it: give its --url", target.name);
         for needed in &target.needs {
             ensure!(target.here().join(needed).exists(), "{} needs {needed}: {}", target.name, target.hint);
         }
-        // Another program could take the port before the server does, and it would say so.
+        // Another program could take the port before the server does, which would then report it.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?;
         let work = std::env::temp_dir().join(format!("bench-{}-{:08x}", std::process::id(), fastrand::u32(..)));
         fs::create_dir_all(&work).context("a folder for the server")?;
@@ -139,15 +139,15 @@ impl Service {
         };
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("starting {start}"))?;
-        let said = Lines::default();
+        let output = Lines::default();
         let mut lines = BufReader::new(child.stderr.take().context("a pipe for its output")?).lines();
         let ready = async {
             match &start {
-                Start::Own { .. } => listening(&mut lines, &said).await,
+                Start::Own { .. } => listening(&mut lines, &output).await,
                 Start::Foreign { .. } => {
                     while !answers(address).await {
                         if let Some(status) = child.try_wait()? {
-                            bail!("it ended with {}", said_of(status));
+                            bail!("it ended with {}", describe(status));
                         }
                         sleep(Duration::from_millis(20)).await;
                     }
@@ -155,41 +155,41 @@ impl Service {
                 }
             }
         };
-        let address = timeout(START, ready).await.unwrap_or_else(|_| bail!("it is not ready after {START:?}"));
-        let address = address.with_context(|| format!("starting {start}: {}", last(&said)))?;
-        let keep = Arc::clone(&said);
+        let address = timeout(START, ready).await.unwrap_or_else(|_| bail!("it was not ready after {START:?}"));
+        let address = address.with_context(|| format!("starting {start}: {}", last(&output)))?;
+        let kept = Arc::clone(&output);
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                keep_line(&keep, line);
+                keep(&kept, line);
             }
         });
-        Ok(Self { start, child, address, said })
+        Ok(Self { start, child, address, output })
     }
 
     /// Its process.
     ///
     /// # Errors
-    /// When it has ended.
+    /// Fails when it has ended.
     pub fn process(&self) -> anyhow::Result<Process> {
         Ok(Process::new(self.child.id().context("the server has ended")?))
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits until it says that it can be sent clients.
+    /// Waits until `/readyz` answers 200.
     ///
     /// # Errors
-    /// When it does not in time.
+    /// Fails when it does not within the time.
     pub async fn ready(&self) -> anyhow::Result<()> {
         let ready = async {
             while !self.says_that_it_is_ready().await {
-                sleep(LOOK).await;
+                sleep(CHECK_INTERVAL).await;
             }
         };
-        timeout(START, ready).await.with_context(|| format!("{} is not ready: {}", self.start, last(&self.said)))
+        timeout(START, ready).await.with_context(|| format!("{} is not ready: {}", self.start, last(&self.output)))
     }
 
     async fn says_that_it_is_ready(&self) -> bool {
@@ -200,34 +200,34 @@ impl Service {
         asked.await.is_ok_and(|answer: Response<Incoming>| answer.status() == StatusCode::OK)
     }
 
-    /// Has it stop in good order and starts it again at the same address.
+    /// Stops it in good order and starts it again at the same address.
     ///
     /// # Errors
-    /// When it does not end well or does not start.
+    /// Fails when it fails to stop or to start.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.terminate().await?;
         *self = Self::begin(self.start.clone(), self.address).await?;
         Ok(())
     }
 
-    /// Has it stop in good order and starts it again at another address, as replicas are.
+    /// Stops it in good order and starts it again at another address, as replicas are.
     ///
     /// # Errors
-    /// When it does not end well or does not start.
+    /// Fails when it fails to stop or to start.
     pub async fn replace(&mut self) -> anyhow::Result<()> {
         self.terminate().await?;
         *self = Self::begin(self.start.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         Ok(())
     }
 
-    /// Has it stop in good order.
+    /// Stops it in good order.
     ///
     /// # Errors
-    /// When it had ended already, or does not end well.
+    /// Fails when it had ended already, or fails to stop.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let ended = self.terminate().await;
         if let Start::Foreign { work, .. } = &self.start {
-            // A folder that stays is untidy, not wrong.
+            // A folder that remains is untidy, not wrong.
             let _ = fs::remove_dir_all(work);
         }
         ended
@@ -235,28 +235,29 @@ impl Service {
 
     async fn terminate(&mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {
-            bail!("{} ended by itself ({status}): {}", self.start, last(&self.said));
+            bail!("{} ended by itself ({status}): {}", self.start, last(&self.output));
         }
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).context("its process id")?;
         kill(Pid::from_raw(id), Signal::SIGTERM).context("sending SIGTERM")?;
-        let status = timeout(STOP, self.child.wait()).await.context("it does not stop")??;
+        let status = timeout(STOP, self.child.wait()).await.context("it did not stop in time")??;
         let foreign = matches!(self.start, Start::Foreign { .. });
-        ensure!(foreign || status.success(), "{} ended with {}: {}", self.start, said_of(status), last(&self.said));
+        ensure!(foreign || status.success(), "{} ended with {}: {}", self.start, describe(status), last(&self.output));
         Ok(())
     }
 }
 
-/// A service that does nothing but what is measured, and still says where it listens.
+/// The flags of a service that does nothing but what is measured. It still has to log the address on which it listens, in
+/// whatever module of whatever version that is. The echo would log every message.
 pub(crate) const QUIET: &[(&str, &str)] =
-    &[("--tick", "0"), ("--heartbeat", "120s"), ("--log", "warn,serving=info,shared=info"), ("--drain", "1s")];
+    &[("--tick", "0"), ("--heartbeat", "120s"), ("--log", "info,ws_echo=warn"), ("--drain", "1s")];
 
-/// The folder of this program, where the services are when all were built together.
+/// The folder of this program, which is that of the services if all were built together.
 pub(crate) fn beside() -> anyhow::Result<PathBuf> {
     let this = std::env::current_exe().context("the path of this program")?;
     Ok(this.parent().context("this program lies in no folder")?.to_owned())
 }
 
-/// What a flag is set to.
+/// The value of a flag.
 pub(crate) fn value<'a>(flags: &'a [String], name: &str) -> Option<&'a str> {
     let place = flags
         .iter()
@@ -265,7 +266,7 @@ pub(crate) fn value<'a>(flags: &'a [String], name: &str) -> Option<&'a str> {
     value.or_else(|| flags.get(place + 1).map(String::as_str))
 }
 
-/// Flags for a service: what a command needs, unless the user says otherwise, and what the user says.
+/// Flags for a service: those that a command needs, unless the user sets them, and those of the user.
 pub(crate) fn with_defaults(flags: &[String], defaults: &[(&str, &str)]) -> Vec<String> {
     let missing = defaults.iter().filter(|(name, _)| value(flags, name).is_none());
     missing.map(|(name, value)| format!("{name}={value}")).chain(flags.iter().cloned()).collect()
@@ -280,21 +281,21 @@ impl std::fmt::Display for Start {
     }
 }
 
-/// Reads the log until it says where the service listens.
+/// Reads the log up to the address on which the service listens.
 async fn listening(
     lines: &mut tokio::io::Lines<impl AsyncBufRead + Unpin>,
-    said: &Lines,
+    output: &Lines,
 ) -> anyhow::Result<SocketAddr> {
     while let Some(line) = lines.next_line().await? {
         match serde_json::from_str::<Listening>(&line) {
             Ok(Listening { message, address }) if message == "listening" => return Ok(address),
-            _ => keep_line(said, line),
+            _ => keep(output, line),
         }
     }
-    bail!("it ended before it listened")
+    bail!("it ended before it logged its address")
 }
 
-/// Whether somebody else listens there: on a port that nobody has, a connection can meet itself.
+/// Returns whether another process listens there: on a free port, a connection can connect to itself.
 async fn answers(address: SocketAddr) -> bool {
     match TcpStream::connect(address).await {
         Ok(stream) => stream.local_addr().is_ok_and(|own| own != address),
@@ -302,19 +303,19 @@ async fn answers(address: SocketAddr) -> bool {
     }
 }
 
-fn keep_line(said: &Lines, line: String) {
-    let mut said = said.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if said.len() == KEPT {
-        said.pop_front();
+fn keep(output: &Lines, line: String) {
+    let mut output = output.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if output.len() == KEPT_LINES {
+        output.pop_front();
     }
-    said.push_back(line);
+    output.push_back(line);
 }
 
-fn last(said: &Lines) -> String {
-    let said = said.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    said.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+fn last(output: &Lines) -> String {
+    let output = output.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    output.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
 }
 
-fn said_of(status: ExitStatus) -> String {
+fn describe(status: ExitStatus) -> String {
     status.code().map_or_else(|| status.to_string(), |code| format!("code {code}"))
 }

@@ -1,27 +1,27 @@
-//! Many durations in three numbers.
+//! Durations, summarised in three numbers.
 
 use serde::Serialize;
 
-/// Durations, summed up. In microseconds.
+/// The percentiles of many durations, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Percentiles {
-    /// How many there were.
+    /// The number of durations.
     pub count: u64,
-    /// Half of them were not longer.
+    /// The median.
     pub p50: u64,
-    /// 99 of 100 were not longer.
+    /// The 99th percentile.
     pub p99: u64,
-    /// The longest.
+    /// The longest duration.
     pub max: u64,
 }
 
 impl Percentiles {
-    /// Sums up durations in microseconds.
+    /// Summarises durations in microseconds.
     pub(crate) fn of(mut micros: Vec<u64>) -> Self {
         micros.sort_unstable();
         let Some(&max) = micros.last() else { return Self::default() };
-        // The nearest rank: the smallest value that so many hundredths do not exceed.
-        let rank = |hundredths: usize| micros[(micros.len() * hundredths).div_ceil(100).max(1) - 1];
+        // The nearest rank: the smallest value that this percentage of the values does not exceed.
+        let rank = |percentage: usize| micros[(micros.len() * percentage).div_ceil(100).max(1) - 1];
         Self { count: micros.len() as u64, p50: rank(50), p99: rank(99), max }
     }
 }

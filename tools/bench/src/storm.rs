@@ -8,23 +8,23 @@ use clap::Args;
 use crate::fanout::{Work, crowd};
 use crate::load::{PATIENCE, Pace};
 use crate::measure::figure::*;
-use crate::measure::{Comparison, Rounds, Sample, Speech, Subject};
+use crate::measure::{Comparison, Protocol, Rounds, Sample, Subject};
 use crate::process::Process;
 use crate::target::Method;
 
-/// Connect as fast as the server lets one: connections a second, the time until each is answered, CPU a connection
+/// Connect as fast as the server allows: connections per second, the time until each is answered, CPU per connection
 ///
-/// A connection is answered when the head of its answer is there; a poll, which asks for what is answered at once, when its
-/// answer is.
+/// A connection is answered when the head of its answer has come. A poll, which here is one that the server answers at
+/// once, is answered when its whole answer has come.
 #[derive(Debug, Args)]
 pub struct Storm {
-    /// How clients connect
+    /// The method by which clients connect
     #[arg(long, value_name = "METHOD")]
     method: Method,
-    /// How many connect
+    /// The number of connections
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
-    /// How many are under way at the same time
+    /// The number of connections in progress at the same time
     #[arg(long, value_name = "W", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     at_a_time: u32,
     #[command(flatten)]
@@ -35,7 +35,7 @@ impl Storm {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the run could not be made.
+    /// Fails when the measurement cannot be made.
     pub async fn run(self) -> anyhow::Result<bool> {
         let connections = self.connections as usize;
         let at_a_time = self.at_a_time as usize;
@@ -44,7 +44,7 @@ impl Storm {
             .run(&Comparison {
                 command: "storm",
                 work: format!("{}, {connections} connections, {at_a_time} at a time", self.method.name()),
-                speeches: vec![Speech::Follow(self.method)],
+                protocols: vec![Protocol::Follow(self.method)],
                 clients: connections,
                 descriptors: connections,
                 round: &|subject, _| round(connections, at_a_time, subject, self.method),
@@ -57,7 +57,7 @@ impl Storm {
 /// One round.
 ///
 /// # Errors
-/// When somebody does not get in.
+/// Fails when a client cannot connect.
 pub fn round(connections: usize, at_a_time: usize, subject: &Subject<'_>, method: Method) -> anyhow::Result<Sample> {
     ensure!(
         method != Method::Poll || subject.target.route(method)?.at_once.is_some(),

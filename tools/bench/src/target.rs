@@ -1,8 +1,9 @@
-//! How a server is spoken to: its paths, how a client resumes, how one publishes. Read from a description in TOML, these
-//! services' own included, so that all are measured by the same clients.
+//! The description of a server: its paths, how a client resumes, how messages are published. It is read from a TOML file,
+//! those of this repository included, so that the same clients measure all servers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -14,7 +15,7 @@ const PUSH: &str = include_str!("../targets/push.toml");
 /// The description of the yardstick, which is a command of this program.
 const LIMIT: &str = include_str!("../targets/limit.toml");
 
-/// How messages reach a client.
+/// The method by which messages reach a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
@@ -30,7 +31,7 @@ impl Method {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Ws, Self::Poll, Self::Sse];
 
-    /// As on the command line.
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ws => "ws",
@@ -39,7 +40,7 @@ impl Method {
         }
     }
 
-    /// This repository's service for it.
+    /// The service of this repository that has this method.
     pub fn service(self) -> &'static str {
         match self {
             Self::Ws => "ws-echo",
@@ -49,13 +50,13 @@ impl Method {
     }
 }
 
-/// A description of a server. `{topic}` and `{wait}` are filled in in paths; `{port}`, `{here}` (the description's folder),
-/// `{work}` (an empty folder for the run), `{bench}` (this program), `{heartbeat}` and `{hold}` (in seconds) in commands and
-/// files.
+/// A description of a server. Placeholders are filled in: `{topic}` and `{wait}` in paths; `{port}`, `{here}` (the
+/// description's folder), `{work}` (an empty folder for the measurement), `{bench}` (this program), `{heartbeat}` and
+/// `{hold}` (in seconds) in commands and files.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// What it is called in the results.
+    /// Its name in the results.
     pub name: String,
     /// A command that prints its version.
     #[serde(default)]
@@ -63,18 +64,19 @@ pub struct Target {
     /// The command that starts it, for every method that has none of its own. It has to stay in the foreground.
     #[serde(default)]
     pub start: Vec<String>,
-    /// Files beside the description that are copied to `{work}` before, with `{port}` and the like filled in.
+    /// Files beside the description that are copied to `{work}` before the start, with the placeholders filled in.
     #[serde(default)]
     pub files: Vec<String>,
-    /// What has to lie beside the description, such as packages.
+    /// Files that have to be beside the description, such as packages.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// What one does about it if it does not.
+    /// The instructions if they are not.
     #[serde(default)]
     pub hint: String,
-    /// What stands for all topics of a run in `{topic}`; `{run}` is their common beginning. None: clients follow one.
+    /// The value of `{topic}` for all topics of a run; `{run}` is their common beginning. None: a client follows one
+    /// topic.
     pub wildcard: Option<String>,
-    /// How one publishes.
+    /// The way to publish.
     pub publish: Publish,
     /// WebSocket.
     pub ws: Option<Route>,
@@ -82,36 +84,36 @@ pub struct Target {
     pub poll: Option<Route>,
     /// Server-Sent Events.
     pub sse: Option<Route>,
-    /// A WebSocket that sends back what it is sent.
+    /// A WebSocket that sends back what it receives.
     pub echo: Option<Route>,
     /// The folder of the description.
     #[serde(skip)]
     here: PathBuf,
 }
 
-/// How one publishes: by a `POST` whose body is the text.
+/// Publishing: by a `POST` whose body is the text.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
     /// The path, with its query.
     pub path: String,
-    /// Whether the answer is JSON with the message's cursor in `id`.
+    /// The answer is JSON with the message's cursor in `id`.
     #[serde(default)]
     pub places: bool,
 }
 
-/// How one follows.
+/// Following by one method.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The path, with its query.
     pub path: String,
-    /// How a client that comes back says where it was.
+    /// The way in which a client that reconnects gives its position.
     #[serde(default)]
     pub resume: Resume,
-    /// What it says the first time.
+    /// The position that it gives the first time.
     pub first: Option<String>,
-    /// What messages look like.
+    /// The form of messages.
     #[serde(default)]
     pub form: Form,
     /// For a poll: the path, with its query, of one that is answered at once.
@@ -119,12 +121,12 @@ pub struct Route {
     /// The command that starts the server for this method.
     #[serde(default)]
     pub start: Vec<String>,
-    /// Flags for the service, where it is one of this repository's.
+    /// Flags for the service, if it is one of this repository's.
     #[serde(default)]
     pub flags: Vec<String>,
 }
 
-/// How a client that comes back says where it was.
+/// The way in which a client that reconnects gives its position.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Resume {
@@ -155,11 +157,11 @@ impl TryFrom<String> for Resume {
     }
 }
 
-/// What messages look like.
+/// The form of messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// As docs/protocol.md has it, with positions and gaps.
+    /// The form of docs/protocol.md, with positions and gaps.
     Push,
     /// The text alone.
     #[default]
@@ -172,7 +174,7 @@ impl Target {
     /// This repository's services.
     ///
     /// # Errors
-    /// When the description that is built in is not one.
+    /// Fails when the description that is built in is not one.
     pub fn push() -> anyhow::Result<Self> {
         Self::parse(PUSH)
     }
@@ -180,7 +182,7 @@ impl Target {
     /// The yardstick.
     ///
     /// # Errors
-    /// When the description that is built in is not one.
+    /// Fails when the description that is built in is not one.
     pub fn limit() -> anyhow::Result<Self> {
         Self::parse(LIMIT)
     }
@@ -188,7 +190,7 @@ impl Target {
     /// Reads a description.
     ///
     /// # Errors
-    /// When it cannot be read or is not one.
+    /// Fails when it cannot be read or is not one.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let mut target = Self::parse(&text).with_context(|| format!("in {}", path.display()))?;
@@ -206,10 +208,10 @@ impl Target {
         &self.here
     }
 
-    /// How one follows by a method.
+    /// Returns the route of a method.
     ///
     /// # Errors
-    /// When the server does not speak it.
+    /// Fails when the server does not have the method.
     pub fn route(&self, method: Method) -> anyhow::Result<&Route> {
         let route = match method {
             Method::Ws => &self.ws,
@@ -218,16 +220,29 @@ impl Target {
         };
         match route {
             Some(route) => Ok(route),
-            None => bail!("{} does not speak {}", self.name, method.name()),
+            None => bail!("{} does not have the method {}", self.name, method.name()),
         }
     }
 
-    /// The methods that it speaks.
+    /// The methods that it has.
     pub fn methods(&self) -> Vec<Method> {
         Method::ALL.into_iter().filter(|&method| self.route(method).is_ok()).collect()
     }
 
-    /// Whether it tells topics apart.
+    /// The version that the server prints; this repository's services have the version of this program.
+    pub(crate) fn version(&self) -> String {
+        let Some((program, arguments)) = self.version.split_first() else {
+            return env!("CARGO_PKG_VERSION").to_owned();
+        };
+        let here = self.here.to_string_lossy();
+        let arguments = arguments.iter().map(|argument| argument.replace("{here}", &here));
+        match Command::new(program).args(arguments).output() {
+            Ok(output) => String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned(),
+            Err(_) => "unknown".to_owned(),
+        }
+    }
+
+    /// Returns whether it has topics.
     pub(crate) fn has_topics(&self) -> bool {
         self.publish.path.contains("{topic}")
     }

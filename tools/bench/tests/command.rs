@@ -1,9 +1,9 @@
-//! The program, as it is called, against the yardstick, which it starts by itself.
+//! The program, run from its command line against the `limit` server, which it starts by itself.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// A folder of a test's own, which goes with it.
+/// A folder for one test, which is removed with it.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -20,7 +20,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // One that stays is untidy, not wrong.
+        // A folder that remains is untidy, not wrong.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

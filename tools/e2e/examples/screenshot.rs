@@ -37,7 +37,7 @@ async fn publish(browser: &Browser, text: &str, button: &str) -> anyhow::Result<
     browser.click(button).await?;
     let last = if button == "#publish-burst" { format!("{text} 10") } else { text.to_owned() };
     newest(browser, &format!("text === {last:?}")).await?;
-    // What it took is known once the publication is answered, too.
+    // The page shows what the publication took once it is answered, too.
     browser.until("document.querySelectorAll('.messages > li:first-child .delay').length === 3").await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A browser window, and what it is asked.
+//! A browser window.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -15,19 +15,19 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use crate::PATIENCE;
 use crate::driver::{Driver, chrome};
 
-/// Browsers that run at a time: more only make each other slow.
+/// The number of browsers that run at the same time: more of them only slow each other down.
 static PLACES: Semaphore = Semaphore::const_new(2);
 
-/// How often the page is asked whether what is waited for has come.
-const LOOK: Duration = Duration::from_millis(25);
+/// The interval at which the page is checked for what a test waits for.
+const CHECK_INTERVAL: Duration = Duration::from_millis(25);
 
-/// A browser of its own, with nothing remembered. When it is dropped, it ends.
+/// A browser with an empty profile. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
     session: String,
     http: reqwest::Client,
-    // These end in this order.
+    // These are dropped in this order.
     _driver: Driver,
     _profile: Profile,
     _place: SemaphorePermit<'static>,
@@ -38,11 +38,11 @@ pub struct Browser {
 pub struct Logged {
     /// `SEVERE`, `WARNING`, `INFO` or `DEBUG`.
     pub level: String,
-    /// Where, and what.
+    /// The place in the source, and the text.
     pub message: String,
 }
 
-/// What a list of messages on a page shows in a row, the oldest first.
+/// Reads the rows of a list of messages on a page, the oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
     /// A message's text.
@@ -57,13 +57,13 @@ pub fn message(text: &str) -> Row {
 }
 
 impl Browser {
-    /// Starts a browser of a person who reads these languages, such as `en` or `zh-CN,zh`, the best first.
+    /// Starts a browser whose user reads these languages, such as `en` or `zh-CN,zh`, in the order of preference.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails when it does not start.
     ///
     /// # Panics
-    /// When Chromium or ChromeDriver is not there, with what to install.
+    /// Panics if Chromium or ChromeDriver is missing, with the instructions to install it.
     pub async fn start(languages: &str) -> anyhow::Result<Self> {
         let place = PLACES.acquire().await?;
         let chrome = chrome();
@@ -83,7 +83,7 @@ impl Browser {
     /// Opens a URL and waits until it is loaded.
     ///
     /// # Errors
-    /// As all that follow, when the browser does not do it.
+    /// Fails, as all the following do, when the browser cannot do it.
     pub async fn open(&self, url: &str) -> anyhow::Result<()> {
         self.client.goto(url).await.with_context(|| format!("opening {url}"))
     }
@@ -103,12 +103,12 @@ impl Browser {
     /// Waits until a JavaScript expression is true, or a value that counts as true, which is returned.
     ///
     /// # Errors
-    /// When it does not become true, with what the page shows instead.
+    /// Fails when it does not become true, with the text of the page.
     pub async fn until(&self, expression: &str) -> anyhow::Result<Value> {
         let deadline = Instant::now() + PATIENCE;
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while timeout_at(deadline, look.tick()).await.is_ok() {
+        let mut checks = interval(CHECK_INTERVAL);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while timeout_at(deadline, checks.tick()).await.is_ok() {
             let value = self.value(expression).await?;
             if !matches!(value, Value::Null | Value::Bool(false)) && value != "" && value != 0 {
                 return Ok(value);
@@ -132,7 +132,7 @@ impl Browser {
         self.rows(list).await
     }
 
-    /// What a list of messages shows, the oldest first.
+    /// Returns the rows of a list of messages, the oldest first.
     pub async fn rows(&self, list: &str) -> anyhow::Result<Vec<Row>> {
         let rows = format!(
             "[...document.querySelectorAll({:?})].map((row) =>
@@ -153,7 +153,7 @@ impl Browser {
         Ok(self.client.find(Locator::Css(element)).await?.text().await?)
     }
 
-    /// Types into a field, in place of what is there.
+    /// Replaces the text of a field.
     pub async fn fill(&self, field: &str, text: &str) -> anyhow::Result<()> {
         let field = self.client.find(Locator::Css(field)).await?;
         field.clear().await?;
@@ -165,7 +165,7 @@ impl Browser {
         Ok(self.client.find(Locator::Css(element)).await?.click().await?)
     }
 
-    /// What the console has been told since it was last asked.
+    /// Returns the console's messages since the last call.
     pub async fn log(&self) -> anyhow::Result<Vec<Logged>> {
         let entries = self.ask("se/log", &json!({ "type": "browser" })).await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -173,20 +173,21 @@ impl Browser {
         Ok(entries.as_array().context("a log is a list")?.iter().map(logged).collect())
     }
 
-    /// Sets the size of what is seen of pages opened from now on, in CSS pixels. No scroll bar takes from it.
+    /// Sets the size of the visible part of pages that are opened from now on, in CSS pixels. Scroll bars do not reduce
+    /// it.
     pub async fn resize(&self, width: u32, height: u32) -> anyhow::Result<()> {
         self.devtools("Emulation.setScrollbarsHidden", &json!({ "hidden": true })).await?;
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &size).await
     }
 
-    /// Has the person prefer `light` or `dark` pages.
+    /// Sets the user's preference to `light` or `dark` pages.
     pub async fn prefer(&self, scheme: &str) -> anyhow::Result<()> {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", &features).await
     }
 
-    /// A picture of what is seen, as PNG.
+    /// A picture of the visible part of the page, as PNG.
     pub async fn screenshot(&self) -> anyhow::Result<Vec<u8>> {
         Ok(self.client.screenshot().await?)
     }
@@ -196,7 +197,7 @@ impl Browser {
         Ok(())
     }
 
-    /// What is not in the WebDriver standard.
+    /// Commands that are not in the WebDriver standard.
     async fn ask(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let answer = self.http.post(format!("{}/{path}", self.session)).json(body).send().await?;
         let mut answer: Value = answer.error_for_status().with_context(|| format!("asking for {path}"))?.json().await?;
@@ -211,17 +212,17 @@ fn capabilities(chrome: &std::path::Path, profile: &Profile, languages: &str) ->
         format!("--lang={}", languages.split(',').next().unwrap_or_default()),
         "--no-first-run".to_owned(),
         "--no-default-browser-check".to_owned(),
-        // Containers have little of it.
+        // Containers have little shared memory.
         "--disable-dev-shm-usage".to_owned(),
         "--disable-breakpad".to_owned(),
         "--disable-sync".to_owned(),
         "--disable-component-update".to_owned(),
         "--disable-background-networking".to_owned(),
-        // Whatever the browser would like to ask of the world.
+        // The browser cannot reach other machines.
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost".to_owned(),
         "--no-proxy-server".to_owned(),
     ];
-    // Chromium's sandbox does not work for root, to whom its files belong then.
+    // Chromium's sandbox does not work for root.
     if std::fs::metadata(&profile.0)?.uid() == 0 {
         arguments.push("--no-sandbox".to_owned());
     }
@@ -237,7 +238,7 @@ fn capabilities(chrome: &std::path::Path, profile: &Profile, languages: &str) ->
     ]))
 }
 
-/// A folder for what a browser remembers.
+/// A folder for the browser's profile.
 #[derive(Debug)]
 struct Profile(PathBuf);
 
@@ -253,7 +254,7 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // A browser that is still at its end may write another file; that is for the system to clear away.
+        // A browser that is still ending may write another file; the system will remove it.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

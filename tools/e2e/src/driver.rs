@@ -1,4 +1,4 @@
-//! ChromeDriver, and where it and Chromium are found.
+//! ChromeDriver, and the paths of the driver and of Chromium.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,13 +15,13 @@ use crate::PATIENCE;
 const CHROME: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const DRIVER: [&str; 2] = ["chromedriver", "chromium.chromedriver"];
 
-/// How long the driver may take to close its browsers before it is killed.
+/// The longest time for the driver to close its browsers before it is killed.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// Chromium: what the variable CHROME names, or what is on the path.
+/// Returns the Chromium that the variable CHROME names, or the one on the path.
 ///
 /// # Panics
-/// When there is none, with what to install.
+/// Panics if there is none, with the instructions to install it.
 pub fn chrome() -> PathBuf {
     program("CHROME", &CHROME)
 }
@@ -41,7 +41,7 @@ fn program(variable: &str, names: &[&str]) -> PathBuf {
     })
 }
 
-/// The driver takes a free port of IPv6 and ends if somebody has the same one of IPv4.
+/// The driver takes a free port of IPv6 and ends if the same port of IPv4 is taken.
 const ATTEMPTS: usize = 20;
 
 /// A WebDriver server on a port of its own. When it is dropped, it and its browsers end.
@@ -49,17 +49,17 @@ const ATTEMPTS: usize = 20;
 pub struct Driver {
     process: Child,
     port: u16,
-    said: Receiver<Said>,
+    startup: Receiver<Startup>,
 }
 
 impl Driver {
-    /// Starts what the variable CHROMEDRIVER names, or what is on the path.
+    /// Starts the driver that the variable CHROMEDRIVER names, or the one on the path.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails when it does not start.
     ///
     /// # Panics
-    /// When there is none, with what to install.
+    /// Panics if there is none, with the instructions to install it.
     pub fn start() -> anyhow::Result<Self> {
         let program = program("CHROMEDRIVER", &DRIVER);
         for _ in 0..ATTEMPTS {
@@ -71,14 +71,14 @@ impl Driver {
                 .spawn()
                 .with_context(|| format!("starting {}", program.display()))?;
             let output = process.stdout.take().context("the driver's output is piped")?;
-            let mut driver = Self { process, port: 0, said: said(output) };
-            match driver.said.recv_timeout(PATIENCE).context("the driver says nothing of its port")? {
-                Said::Port(port) => {
+            let mut driver = Self { process, port: 0, startup: startup(output) };
+            match driver.startup.recv_timeout(PATIENCE).context("the driver did not print its port")? {
+                Startup::Port(port) => {
                     driver.port = port;
                     return Ok(driver);
                 }
-                Said::Taken => {}
-                Said::Else(output) => bail!("the driver does not start:\n{output}"),
+                Startup::Taken => {}
+                Startup::Else(output) => bail!("the driver did not start:\n{output}"),
             }
         }
         bail!("in {ATTEMPTS} attempts the driver found no port")
@@ -89,52 +89,52 @@ impl Driver {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Has it close its browsers and end.
+    /// Asks it to close its browsers and to end.
     fn shut_down(&mut self) -> anyhow::Result<()> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         stream.set_read_timeout(Some(CLOSING))?;
         write!(stream, "GET /shutdown HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\r\n", self.port)?;
-        // It answers, and ends; what it says does not matter.
+        // The content of its answer does not matter.
         let _ = stream.read_to_end(&mut Vec::new());
         // Its output ends with it and its browsers.
-        self.said.recv_timeout(CLOSING).context("the driver does not end")?;
+        self.startup.recv_timeout(CLOSING).context("the driver did not end")?;
         self.process.wait()?;
         Ok(())
     }
 }
 
-/// What the driver says about its start.
+/// The outcome of the driver's start.
 #[derive(Debug)]
-enum Said {
+enum Startup {
     Port(u16),
     Taken,
     Else(String),
 }
 
-/// Reads the driver's output to the end, or it would wait for room to write; sends what it says about its start, and once
-/// more at the end.
-fn said(output: ChildStdout) -> Receiver<Said> {
-    let (tell, told) = mpsc::channel();
+/// Reads the driver's output to the end, since it would block otherwise. Sends the outcome of its start, and once more at
+/// the end.
+fn startup(output: ChildStdout) -> Receiver<Startup> {
+    let (outcome, startup) = mpsc::channel();
     std::thread::spawn(move || {
         let mut all = String::new();
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let port = line.strip_suffix('.').and_then(|line| line.rsplit_once("successfully on port "));
             if let Some(port) = port.and_then(|(_, port)| port.parse().ok()) {
-                // An error means that nobody waits any more, and so does the one below.
-                let _ = tell.send(Said::Port(port));
+                // An error means that nobody waits any more; the same holds below.
+                let _ = outcome.send(Startup::Port(port));
             }
             all.push_str(&line);
             all.push('\n');
         }
-        let _ = tell.send(if all.contains("port not available") { Said::Taken } else { Said::Else(all) });
+        let _ = outcome.send(if all.contains("port not available") { Startup::Taken } else { Startup::Else(all) });
     });
-    told
+    startup
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
         if self.shut_down().is_err() {
-            // It may have ended by itself, and then there is nothing to kill.
+            // It may have ended by itself; then there is nothing to kill.
             let _ = self.process.kill();
             let _ = self.process.wait();
         }

@@ -1,10 +1,10 @@
-//! The services in the test's own process, and a real browser to look at them.
+//! The services in the test's own process, and a real browser that opens their pages.
 //!
 //! The tests are in `tests/`; `examples/screenshot.rs` takes the picture for the documentation. In reading order:
 //! - [`service`]: one of the three, on a port of its own, which can be stopped and started again
 //! - [`proxy`]: a connection between browser and service that can be cut
-//! - [`driver`]: ChromeDriver, and where it and Chromium are found
-//! - [`browser`]: a browser window, and what it is asked
+//! - [`driver`]: ChromeDriver, and the paths of the driver and of Chromium
+//! - [`browser`]: a browser window
 
 pub mod browser;
 pub mod driver;
@@ -13,5 +13,5 @@ pub mod service;
 
 use std::time::Duration;
 
-/// How long anything may take before a test gives up on it. It is never waited for in full where things go well.
+/// The longest time for anything before a test gives up. A test that passes never waits for so long.
 pub const PATIENCE: Duration = Duration::from_secs(30);

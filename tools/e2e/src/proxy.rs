@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::PATIENCE;
 
-/// Passes bytes to a service and back, until it is cut. It ends when dropped.
+/// Passes bytes to a service and back, until it is cut. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -21,10 +21,10 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Stands in front of a service.
+    /// Listens in front of a service.
     ///
     /// # Errors
-    /// When the system has no port.
+    /// Fails when the system has no port.
     pub async fn start(service: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -63,7 +63,7 @@ impl Proxy {
     /// Waits until an attempt to connect has been refused; those before the call do not count.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails when there is none.
     pub async fn refusal(&mut self) -> anyhow::Result<()> {
         self.refused.mark_unchanged();
         timeout(PATIENCE, self.refused.changed()).await.context("nobody tries to connect")??;
@@ -79,7 +79,7 @@ impl Drop for Proxy {
 
 async fn pass(mut client: TcpStream, service: SocketAddr, mut whole: watch::Receiver<bool>) {
     let Ok(mut server) = TcpStream::connect(service).await else { return };
-    // Whichever end closes, or the cut: both connections end with this function.
+    // When either end closes, or the connection is cut, both ends close with this function.
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
         _ = whole.wait_for(|whole| !whole) => {}

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::PATIENCE;
 
-/// Which of the three, by the name that the pages call it.
+/// A service, by the name that the pages have for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// ws-echo
@@ -26,7 +26,7 @@ impl Method {
     /// All three, in the order of the page `/compare`.
     pub const ALL: [Self; 3] = [Self::Ws, Self::Poll, Self::Sse];
 
-    /// As in `data-method`, and in the flag `--peer-…`.
+    /// The name in `data-method`, and in the flag `--peer-…`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ws => "ws",
@@ -36,7 +36,7 @@ impl Method {
     }
 }
 
-/// A service's flags, read.
+/// The configuration of a service.
 enum Config {
     Ws(ws_echo::Config),
     Poll(longpoll_server::Config),
@@ -45,7 +45,7 @@ enum Config {
 
 impl Config {
     fn parse(method: Method, flags: &[&str]) -> anyhow::Result<Self> {
-        // A service that a test leaves running may not take long about its end.
+        // A service that a test leaves running may not take long to end.
         let tick = if flags.iter().any(|flag| flag.starts_with("--tick=")) { None } else { Some("--tick=0") };
         let flags = ["service", "--drain=300ms"].into_iter().chain(tick).chain(flags.iter().copied());
         Ok(match method {
@@ -70,7 +70,7 @@ impl Config {
 pub struct Service {
     method: Method,
     address: SocketAddr,
-    /// Keeps the port from being given to somebody else while the service does not run. It refuses connections.
+    /// Reserves the port while the service does not run. It refuses connections.
     held: Option<TcpSocket>,
     running: Option<Running>,
 }
@@ -85,7 +85,7 @@ impl Service {
     /// Chooses a port. The service does not run yet.
     ///
     /// # Errors
-    /// When the system has no port.
+    /// Fails when the system has no port.
     pub fn reserve(method: Method) -> anyhow::Result<Self> {
         let held = hold((Ipv4Addr::LOCALHOST, 0).into())?;
         Ok(Self { method, address: held.local_addr()?, held: Some(held), running: None })
@@ -101,7 +101,7 @@ impl Service {
         Ok(service)
     }
 
-    /// Chooses three ports and starts the three services, each with the same flags, and told where the others are.
+    /// Chooses three ports and starts the three services, each with the same flags and with the addresses of the others.
     ///
     /// # Errors
     /// See [`start`](Self::start).
@@ -119,14 +119,14 @@ impl Service {
     /// Starts. It can be connected to when this returns.
     ///
     /// # Errors
-    /// When a flag is wrong, or its port cannot be listened on.
+    /// Fails when a flag is wrong, or its port cannot be listened on.
     pub async fn start(&mut self, flags: &[&str]) -> anyhow::Result<()> {
         ensure!(self.running.is_none(), "the service runs already");
         let (config, address) = (Config::parse(self.method, flags)?, self.address);
         let (stop, stopped) = oneshot::channel();
         let (tell, listening) = oneshot::channel();
 
-        // In a runtime of its own, so that its end takes every connection with it.
+        // In a runtime of its own, so that its end closes every connection.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         self.held = None;
         let thread = std::thread::spawn(move || {
@@ -147,13 +147,13 @@ impl Service {
         Ok(())
     }
 
-    /// Stops as on SIGTERM, and waits for the end. The port stays this service's.
+    /// Stops it as SIGTERM does, and waits for its end. The port stays reserved.
     ///
     /// # Errors
-    /// When the service ended with an error, or does not end.
+    /// Fails when the service ended with an error, or does not end.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         let Running { stop, thread } = self.running.take().context("the service does not run")?;
-        // An error means that it has ended already, and its thread tells how.
+        // An error means that it has ended already; its thread returns the reason.
         let _ = stop.send(());
         let ended = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(|| thread.join()));
         let ended = ended.await.context("the service does not end")??;
@@ -162,12 +162,12 @@ impl Service {
         Ok(())
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Which it is.
+    /// The method of the service.
     pub fn method(&self) -> Method {
         self.method
     }
@@ -180,7 +180,7 @@ impl Service {
     /// Publishes a text on the topic `main`, by HTTP. Returns the answer: `id`, `topic` and `at`.
     ///
     /// # Errors
-    /// When it is not taken.
+    /// Fails when it is not accepted.
     pub async fn publish(&self, text: &str) -> anyhow::Result<Value> {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
         let answer = http.post(self.url("/messages")).body(text.to_owned()).send().await?;

@@ -19,18 +19,18 @@ use crate::{
     workspace::{self, SERVICES},
 };
 
-/// What stays a member beside the one service.
+/// The members that stay beside the one service.
 const KEPT: [&str; 5] = ["shared", "backplane/nats", "serving", "tools/testkit", "tools/xtask"];
 
-/// Folders that need all three services, and so go when one of them does.
+/// Folders that need all three services, and so are left out when one of them is.
 const NEED_ALL: [&str; 3] = ["tools/bench", "tools/e2e", "tools/replicas"];
 
 /// Builds and tests each service in a copy of the workspace without the other two
 ///
 /// Each is built once more without its optional features, and so without the NATS library.
 ///
-/// The copies are made of the files that git knows or would take, in the folder `alone` of the target folder, where
-/// each service's log lies too. Nothing is fetched once the first has begun.
+/// The copies are made of the files that git tracks or would add, in the folder `alone` of the target folder, with a log
+/// for each service. Nothing is fetched after the first one has begun.
 #[derive(Debug, Args)]
 pub(crate) struct Alone {}
 
@@ -60,7 +60,7 @@ impl Alone {
     }
 }
 
-/// Every file that git knows or would take, from the root.
+/// The paths of all files that git tracks or would add, from the root.
 fn files(root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
     let listed = Command::new("git")
         .current_dir(root)
@@ -69,7 +69,7 @@ fn files(root: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
         .context("starting git")?;
     ensure!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr).trim());
     let paths = listed.stdout.split(|&byte| byte == 0).filter(|path| !path.is_empty());
-    // What git knows may have been deleted since.
+    // Files that git tracks may have been deleted since.
     Ok(paths.map(|path| PathBuf::from(OsStr::from_bytes(path))).filter(|path| root.join(path).is_file()).collect())
 }
 
@@ -90,7 +90,7 @@ fn copy_without_others(service: &str, files: &BTreeSet<PathBuf>, copy: &Path) ->
     fs::write(&manifest, reduced).context("writing the copy's Cargo.toml")
 }
 
-/// The manifest with only those members that `keep` says.
+/// The manifest with only those members for which `keep` is true.
 fn with_members(manifest: &str, keep: impl Fn(&str) -> bool) -> anyhow::Result<String> {
     let mut document: DocumentMut = manifest.parse().context("reading Cargo.toml")?;
     let workspace = document.get_mut("workspace").context("Cargo.toml has no workspace")?;
@@ -102,7 +102,8 @@ fn with_members(manifest: &str, keep: impl Fn(&str) -> bool) -> anyhow::Result<S
     Ok(document.to_string())
 }
 
-/// Tests the service, and builds it without its features. How many tests passed. cargo may drop what the others needed from Cargo.lock, hence not `--locked`.
+/// Tests the service, and builds it without its features. Returns the number of tests that passed. Not `--locked`, since
+/// cargo may remove what the other services needed from Cargo.lock.
 fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
     let log = folder.join(format!("{service}.log"));
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
@@ -132,7 +133,7 @@ fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
     }
 }
 
-/// The sum over the lines with which test programs end: `test result: ok. 3 passed; 0 failed; …`.
+/// The sum over the last lines of test programs: `test result: ok. 3 passed; 0 failed; …`.
 fn passed(log: &str) -> u32 {
     let ends = log.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split_once(" passed"));
     ends.filter_map(|(count, _)| count.parse::<u32>().ok()).sum()

@@ -13,12 +13,12 @@ use crate::workspace::{self, SERVICES};
 
 /// Builds the services and the measurements with optimisation, and measures
 ///
-/// `cargo xtask bench compare` shows what each method costs, `cargo xtask bench cuts` cuts connections and looks for lost
-/// messages; `cargo xtask bench --help` lists what else there is, and `cargo xtask bench compare --help` its flags.
+/// `cargo xtask bench compare` measures the cost of each method, `cargo xtask bench cuts` cuts connections and looks for
+/// lost messages; `cargo xtask bench --help` lists all commands, and `cargo xtask bench compare --help` the flags of one.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Bench {
-    /// What is measured, and how
+    /// The command of the measurements, and its flags
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     arguments: Vec<OsString>,
 }
@@ -26,8 +26,8 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         build(&SERVICES.map(|(name, _)| name))?;
-        // On its own: together, the services would get the features of libraries that this program asks for, and would not
-        // be what is deployed.
+        // In a build of its own: in a common one, the services would have the features of libraries that this program
+        // asks for, and would not be those that are deployed.
         build(&["bench"])?;
         let program = workspace::target()?.join("release").join("bench");
         let error = Command::new(&program).args(self.arguments).exec();

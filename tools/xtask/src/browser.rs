@@ -1,16 +1,12 @@
 //! The browser that the tests of the pages drive.
 
-use std::{
-    env, fmt,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
-use crate::install;
+use crate::{install, program::named_or_installed};
 
-/// Names and places of the browser. Chromium is first, because its packages come with the driver of the same version.
+/// Names and paths of the browser. Chromium is first, because its packages come with the driver of the same version.
 const CHROME: [&str; 6] = [
     "chromium",
     "chromium-browser",
@@ -20,7 +16,7 @@ const CHROME: [&str; 6] = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// Names and places of its driver; the others are where packages put it off the path.
+/// Names and paths of its driver; some packages install it outside of the path.
 const DRIVER: [&str; 4] = [
     "chromedriver",
     "chromium.chromedriver",
@@ -36,7 +32,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// What CHROME and CHROMEDRIVER name, or else what is installed, which is seen to.
+    /// Returns the programs that CHROME and CHROMEDRIVER name, or else those that are installed, and installs them if
+    /// they are not.
     pub(crate) fn find_or_install() -> anyhow::Result<Self> {
         let found = Self::find()?;
         if let (Some(chrome), Some(driver)) = found {
@@ -67,26 +64,4 @@ impl fmt::Display for Browser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "browser: {}, driver: {}", self.chrome.display(), self.driver.display())
     }
-}
-
-/// The program that the variable names, or the first of `candidates` that is here.
-pub(crate) fn named_or_installed(variable: &str, candidates: &[&str]) -> anyhow::Result<Option<PathBuf>> {
-    match env::var_os(variable).filter(|value| !value.is_empty()) {
-        Some(value) => {
-            let path = program(Path::new(&value))
-                .with_context(|| format!("{variable} is {}, which is not a program here", value.display()))?;
-            Ok(Some(path))
-        }
-        None => Ok(candidates.iter().find_map(|candidate| program(Path::new(candidate)))),
-    }
-}
-
-/// Where a program lies, looked up on the path if only its name is given.
-pub(crate) fn program(name: &Path) -> Option<PathBuf> {
-    let runs =
-        |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
-    if name.components().count() > 1 {
-        return Some(name.to_owned()).filter(runs);
-    }
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(runs)
 }

@@ -10,15 +10,15 @@ use std::{
 use anyhow::{Context, bail};
 use nix::unistd::Uid;
 
-use crate::{browser::program, log, workspace};
+use crate::{log, program::program, workspace};
 
-/// A package manager, and what it is told.
+/// A package manager, and its arguments.
 struct Manager {
     program: &'static str,
-    /// Brings its lists up to date, where it does not do so by itself.
+    /// Updates its lists, if it does not do so by itself.
     refresh: Option<&'static str>,
     install: &'static str,
-    /// Refuses to be run by root, and asks for the right itself.
+    /// Refuses to be run by root, and asks for the privilege itself.
     unprivileged: bool,
 }
 
@@ -37,7 +37,7 @@ const MANAGERS: [Manager; 5] = [
         install: "add --no-cache chromium chromium-chromedriver",
         unprivileged: false,
     },
-    // The driver's cask is for Chrome's version; Chromium's is for another.
+    // The cask of the driver is for Chrome's version, and not for Chromium's.
     Manager {
         program: "brew",
         refresh: None,
@@ -49,7 +49,7 @@ const MANAGERS: [Manager; 5] = [
 /// Ubuntu's names for Debian's packages.
 const UBUNTU: &str = "install -y -qq --no-install-recommends chromium-browser chromium-chromedriver fonts-noto-cjk";
 
-/// Installs the browser and its driver, or says how the reader can.
+/// Installs the browser and its driver, or returns an error with the instructions.
 pub(crate) fn browser() -> anyhow::Result<()> {
     let Some(manager) = MANAGERS.iter().find(|manager| program(Path::new(manager.program)).is_some()) else {
         bail!(
@@ -64,7 +64,7 @@ pub(crate) fn browser() -> anyhow::Result<()> {
 
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
     if let Some(refresh) = manager.refresh {
-        // One source that is out of reach makes this fail, and yet the others may have what is needed.
+        // A source that cannot be reached makes this fail, but others may have the packages.
         let _ = run(manager, refresh, &output)?;
     }
     if !run(manager, install, &output)? {
@@ -73,7 +73,7 @@ pub(crate) fn browser() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the manager, by way of sudo where that is needed and here. Whether it went well.
+/// Runs the manager, through sudo if that is needed and installed. Returns whether it succeeded.
 fn run(manager: &Manager, arguments: &str, output: &File) -> anyhow::Result<bool> {
     let mut command = if manager.unprivileged || Uid::effective().is_root() || program(Path::new("sudo")).is_none() {
         Command::new("env")

@@ -1,4 +1,4 @@
-//! What keeps a service from outliving `cargo xtask up`, however that ends.
+//! A leash, which keeps a service from outliving `cargo xtask up`, however that ends.
 
 use std::{
     ffi::OsString,
@@ -9,9 +9,9 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 
-/// Becomes PROGRAM, which on Linux is killed by the kernel when the process that started it dies, even by `kill -9`.
+/// Becomes PROGRAM, which Linux kills when the process that started it dies, even by `kill -9`.
 ///
-/// A parent cannot set this for its child (without `unsafe`), but a process can for itself, and keeps it over exec.
+/// A parent cannot set this for its child (without `unsafe`), but a process can set it for itself, and exec keeps it.
 #[derive(Debug, Args)]
 pub(crate) struct Leash {
     /// The process that started this one
@@ -24,7 +24,7 @@ pub(crate) struct Leash {
 impl Leash {
     /// The command that starts `program` on a leash held by this process.
     ///
-    /// The thread that spawns it has to live as long as it shall: that thread's end is what the kernel goes by.
+    /// The thread that spawns it has to live until then: Linux kills the child when that thread ends.
     pub(crate) fn command(program: &OsString) -> anyhow::Result<Command> {
         let mut command = Command::new(std::env::current_exe().context("the path of xtask itself")?);
         command.arg("leash").arg(std::process::id().to_string()).arg(program);

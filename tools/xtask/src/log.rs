@@ -1,8 +1,8 @@
-//! What other programs said, kept in a file.
+//! Files with the output of other programs.
 
 use std::{fs, path::Path};
 
-/// All of it; nothing where it cannot be read, for it only ever explains something else.
+/// The whole text; empty if it cannot be read, since it only explains other errors.
 pub(crate) fn text(log: &Path) -> String {
     String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
 }

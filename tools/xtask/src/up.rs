@@ -17,28 +17,28 @@ use crate::{
     workspace::{self, SERVICES},
 };
 
-/// ANSI's cyan, yellow and magenta, green for NATS, and bold for what this task says itself.
+/// ANSI's cyan, yellow and magenta, green for NATS, and bold for the lines of this task.
 const COLOURS: [u8; 3] = [36, 33, 35];
 const NATS_COLOUR: u8 = 32;
 const OWN_COLOUR: u8 = 1;
 
-/// How soon the end of a service is noticed.
-const LOOK: Duration = Duration::from_millis(50);
+/// The interval at which services are checked for having ended.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Builds the three services, runs them and shows what they log; Ctrl-C stops them
 ///
-/// Every line is preceded by the name of the service that wrote it. Ctrl-C (or SIGTERM) has the services end in good
-/// order, within their drain window; a second Ctrl-C kills them. If one ends by itself, because its port is taken, say,
-/// the others are stopped and the exit code is not 0.
+/// Every line is preceded by the name of the service that wrote it. Ctrl-C (or SIGTERM) ends the services in good order,
+/// within their drain window; a second Ctrl-C kills them. If a service ends by itself, for instance because its port is
+/// taken, the others are stopped and the exit code is not 0.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// Build with optimisation, as for production
     #[arg(long)]
     release: bool,
-    /// Have the services share one history, by way of a NATS server that is started for them
+    /// Let the services share one history, through a NATS server that is started for them
     ///
-    /// It is the program that the variable NATS_SERVER names, or the path has; where it is missing, it is installed into
-    /// the target folder with pip. What it stores is gone when it ends.
+    /// The server is the program that the variable NATS_SERVER names, or the one on the path; if it is missing, it is
+    /// installed into the target folder with pip. Its store is removed when it ends.
     #[arg(long)]
     nats: bool,
     /// Flags for all three services, such as `-- --tick 1s`
@@ -50,7 +50,7 @@ impl Up {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.build()?;
 
-        // Only now: Ctrl-C during the build ends it and this task, as is the default.
+        // Not before the build, which Ctrl-C ends together with this task by default.
         let (sender, signals) = mpsc::channel();
         ctrlc::set_handler(move || {
             let _ = sender.send(());
@@ -92,8 +92,8 @@ impl Up {
     }
 }
 
-/// Waits until everything has ended. Once a signal comes or the first process ends, the services are stopped; NATS only
-/// when they have ended, for until then they need it.
+/// Waits until all processes have ended. After a signal, or when the first process ends, the services are stopped. NATS
+/// is stopped after them, since they need it until they end.
 fn watch(
     services: &mut [Process],
     mut nats: Option<&mut Process>,
@@ -102,19 +102,19 @@ fn watch(
 ) -> anyhow::Result<()> {
     let mut stopping = false;
     let mut killed = false;
-    // Whether NATS has been told to end.
-    let mut needless = false;
+    // NATS has been sent its signal to end.
+    let mut nats_stopping = false;
     let mut failures = Vec::new();
     loop {
         if !services.iter().any(Process::is_running) {
             match &nats {
-                Some(nats) if nats.is_running() && !needless => nats.stop(),
+                Some(nats) if nats.is_running() && !nats_stopping => nats.stop(),
                 Some(nats) if nats.is_running() => {}
                 _ => break,
             }
-            needless = true;
+            nats_stopping = true;
         }
-        if signals.recv_timeout(LOOK).is_ok() {
+        if signals.recv_timeout(CHECK_INTERVAL).is_ok() {
             if stopping {
                 own.print("killing the services");
                 services.iter().chain(nats.as_deref()).for_each(Process::kill);

@@ -1,4 +1,4 @@
-//! Where things are: the root, cargo, the folder of what was built.
+//! The workspace: its root, cargo, the target folder.
 
 use std::{
     env,
@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 
-/// The services, and the port that each listens on unless told otherwise.
+/// The services, and the port on which each listens by default.
 pub(crate) const SERVICES: [(&str, u16); 3] = [("ws-echo", 8080), ("longpoll-server", 3000), ("sse-server", 3001)];
 
 /// The folder of the workspace's Cargo.toml.
@@ -18,14 +18,14 @@ pub(crate) fn root() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
-/// cargo, in `folder`: the same one that runs this task.
+/// The command `cargo` in `folder`: the same cargo that runs this task.
 pub(crate) fn cargo(folder: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     cargo.current_dir(folder);
     cargo
 }
 
-/// The folder that holds `debug` and `release`. This program lies in one of the two, which tells it even where a
+/// The folder that holds `debug` and `release`. This program lies in one of the two, so its path is right even where a
 /// variable or cargo's configuration has moved the folder.
 pub(crate) fn target() -> anyhow::Result<PathBuf> {
     let this = env::current_exe().context("the path of xtask itself")?;

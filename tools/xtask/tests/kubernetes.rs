@@ -1,4 +1,4 @@
-//! What Kubernetes' schemas do not see in `deploy/kubernetes.yaml`: that its parts fit each other.
+//! Properties of `deploy/kubernetes.yaml` that Kubernetes' schemas do not check: its parts fit each other.
 
 #![allow(clippy::unwrap_used)]
 
@@ -31,7 +31,7 @@ fn each_service_is_complete_and_its_parts_fit() {
         let container = &pod["containers"][0];
         let labels = &deployment["template"]["metadata"]["labels"];
 
-        // Whatever selects the pods of this service, and of no other.
+        // Everything that selects the pods of this service selects those of no other.
         let budget = &find("PodDisruptionBudget", name)["spec"];
         let spread = &pod["topologySpreadConstraints"][0];
         for selector in [

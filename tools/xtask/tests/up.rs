@@ -1,4 +1,4 @@
-//! `cargo xtask up` as people run it: a process, its output, and Ctrl-C.
+//! `cargo xtask up` as a process, with its output and Ctrl-C.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,10 +21,10 @@ use nix::{
 
 const SERVICES: [&str; 3] = ["ws-echo", "longpoll-server", "sse-server"];
 
-/// How long anything may take once it is built.
+/// The longest time for anything, once it is built.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The task, and what it says. It is killed when dropped, and what it has started dies with it.
+/// The task and its output. It is killed when dropped, and the processes that it has started die with it.
 struct Up {
     child: Child,
     lines: Receiver<String>,
@@ -53,7 +53,7 @@ impl Up {
             let sender = sender.clone();
             thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    // A test that has heard enough does not listen.
+                    // A test that has read enough does not listen any more.
                     let _ = sender.send(line);
                 }
             });
@@ -61,12 +61,13 @@ impl Up {
         Self { child, lines }
     }
 
-    /// The next line that it says.
+    /// Returns the next line of its output.
     fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("it says more")
     }
 
-    /// Where the services listen, once all of them have said `message` too. What else was said is kept in `said`.
+    /// Returns the addresses on which the services listen, once all of them have logged `message` too. The other lines
+    /// are kept in `said`.
     fn addresses(&self, message: &str, said: &mut Vec<String>) -> HashMap<String, SocketAddr> {
         let (mut addresses, mut others) = (HashMap::new(), HashSet::new());
         while addresses.len() < SERVICES.len() || others.len() < SERVICES.len() {
@@ -87,7 +88,7 @@ impl Up {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     }
 
-    /// Its exit code, and what it still said. Its output ends when the last process that it has started has ended.
+    /// Returns its exit code and the rest of its output, which ends when the last process that it has started has ended.
     fn ended(mut self) -> (Option<i32>, String) {
         let mut rest = String::new();
         loop {
@@ -108,7 +109,7 @@ impl Drop for Up {
     }
 }
 
-/// What the task builds itself, built before anything is waited for.
+/// Builds the programs that the task needs, before anything is waited for.
 fn build() {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let packages = SERVICES.iter().flat_map(|name| ["-p", name]);
@@ -148,7 +149,7 @@ fn with_nats_the_three_have_one_history_and_ctrl_c_ends_all() {
     up.interrupt();
     let (code, rest) = up.ended();
     assert_eq!(code, Some(0), "{rest}");
-    let shutdown = rest.find("Initiating Shutdown").expect("NATS is told to end");
+    let shutdown = rest.find("Initiating Shutdown").expect("NATS is sent its signal to end");
     let ended_before = SERVICES.iter().all(|name| rest[..shutdown].contains(name) && !rest[shutdown..].contains(name));
     assert!(ended_before, "NATS ends last: {rest}");
     assert!(TcpStream::connect(nats).is_err(), "NATS has ended");
@@ -160,7 +161,7 @@ fn if_nats_ends_so_do_the_three() {
     let up = Up::start(&["--nats"], None);
     let mut said = Vec::new();
     up.addresses("\"following the stream\"", &mut said);
-    // Its log begins with its process's number.
+    // Each line of its log begins with the number of its process.
     let number = said.iter().find_map(|line| line.split_once("| [")?.1.split_once(']')).expect("NATS logs");
     kill(Pid::from_raw(number.0.parse().unwrap()), Signal::SIGKILL).unwrap();
     let (code, rest) = up.ended();

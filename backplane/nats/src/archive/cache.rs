@@ -11,7 +11,7 @@ use shared::topic::TopicFilter;
 /// The topics of a page.
 pub(super) type Filters = Arc<[TopicFilter]>;
 
-/// The memory that a page occupies beside its messages, in bytes: its places in the maps.
+/// The memory that a page occupies beside its messages, in bytes: its entries in the maps.
 const PAGE_COST: usize = 256;
 
 /// The memory that a filter occupies beside its text, in bytes.
@@ -48,22 +48,26 @@ impl PageCache {
         Self { limit, bytes: 0, epoch: Epoch::new(0), pages, by_use, uses: 0 }
     }
 
+    /// Returns whether a kept page has what comes after a cursor.
+    pub(super) fn has(&self, filters: &Filters, after: Cursor) -> bool {
+        self.find(filters, after).is_some()
+    }
+
     /// Returns what a kept page has after a cursor.
     pub(super) fn get(&mut self, filters: &Filters, after: Cursor) -> Option<Fetched> {
-        if after.epoch != self.epoch {
-            return None;
+        let kept = self.find(filters, after)?;
+        let (begin, used, rest) = (kept.page.after, kept.used, kept.page.rest(after.offset));
+        if let Some(used) = used {
+            self.by_use.remove(&used);
+            self.use_now(filters, begin);
         }
-        let (begin, kept) = self.pages.get_mut(filters)?.range_mut(..=after.offset).next_back()?;
-        if after.offset >= kept.page.through {
-            return None;
-        }
-        if let Some(used) = &mut kept.used {
-            self.by_use.remove(used);
-            self.uses += 1;
-            *used = self.uses;
-            self.by_use.insert(self.uses, (Arc::clone(filters), *begin));
-        }
-        Some(kept.page.rest(after.offset))
+        Some(rest)
+    }
+
+    fn find(&self, filters: &Filters, after: Cursor) -> Option<&Kept> {
+        let pages = self.pages.get(filters).filter(|_| after.epoch == self.epoch)?;
+        let (_, kept) = pages.range(..=after.offset).next_back()?;
+        Some(kept).filter(|kept| after.offset < kept.page.through)
     }
 
     /// Keeps a page, which is not evicted before it is unpinned. Pages of another epoch are dropped.
@@ -85,14 +89,18 @@ impl PageCache {
         if after.epoch != self.epoch {
             return;
         }
-        let kept = self.pages.get_mut(filters).and_then(|pages| pages.get_mut(&after.offset));
-        if let Some(kept) = kept
-            && kept.used.is_none()
-        {
+        let kept = self.pages.get(filters).and_then(|pages| pages.get(&after.offset));
+        if kept.is_some_and(|kept| kept.used.is_none()) {
+            self.use_now(filters, after.offset);
+            self.evict();
+        }
+    }
+
+    fn use_now(&mut self, filters: &Filters, begin: u64) {
+        if let Some(kept) = self.pages.get_mut(filters).and_then(|pages| pages.get_mut(&begin)) {
             self.uses += 1;
             kept.used = Some(self.uses);
-            self.by_use.insert(self.uses, (Arc::clone(filters), after.offset));
-            self.evict();
+            self.by_use.insert(self.uses, (Arc::clone(filters), begin));
         }
     }
 
@@ -105,12 +113,6 @@ impl PageCache {
     /// Counts memory that a fetch no longer holds.
     pub(super) fn discharge(&mut self, bytes: usize) {
         self.bytes -= bytes;
-    }
-
-    /// The memory that the pages and the fetches under way occupy, in bytes.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 
     fn evict(&mut self) {
@@ -197,11 +199,11 @@ mod tests {
         get(cache, "a", at(after)).is_some()
     }
 
-    /// What one page of three messages costs.
+    /// The cost of one page of three messages.
     fn cost() -> usize {
         let mut cache = PageCache::new(usize::MAX);
         keep(&mut cache, "a", page(0, 35));
-        cache.bytes()
+        cache.bytes
     }
 
     #[test]
@@ -226,11 +228,11 @@ mod tests {
         for after in [0, 100, 200] {
             keep(&mut cache, "a", page(after, after + 35));
         }
-        assert_eq!(cache.bytes(), 3 * cost());
+        assert_eq!(cache.bytes, 3 * cost());
         assert!(has(&mut cache, 20), "this is its last use");
         keep(&mut cache, "a", page(300, 335));
         assert_eq!([0, 100, 200, 300].map(|after| has(&mut cache, after)), [true, false, true, true]);
-        assert_eq!(cache.bytes(), 3 * cost());
+        assert_eq!(cache.bytes, 3 * cost());
     }
 
     #[test]
@@ -244,7 +246,7 @@ mod tests {
         cache.charge(5 * cost());
         assert!(!has(&mut cache, 200), "fetches go on when they hold everything");
         cache.discharge(5 * cost() + 1);
-        assert_eq!(cache.bytes(), 0);
+        assert_eq!(cache.bytes, 0);
     }
 
     #[test]
@@ -260,7 +262,7 @@ mod tests {
         cache.unpin(&filters("a"), at(100));
         cache.unpin(&filters("a"), at(200));
         assert_eq!([0, 100, 200].map(|after| has(&mut cache, after)), [false, false, true]);
-        assert_eq!(cache.bytes(), cost());
+        assert_eq!(cache.bytes, cost());
     }
 
     #[test]
@@ -275,7 +277,7 @@ mod tests {
         assert_eq!(get(&mut cache, "a", other), Some((vec![10, 20], 25)));
         cache.unpin(&filters("a"), at(0));
         cache.unpin(&filters("a"), other);
-        assert!(cache.bytes() < cost());
+        assert!(cache.bytes < cost());
     }
 
     #[test]
@@ -284,7 +286,7 @@ mod tests {
         for after in 0..1000 {
             keep(&mut cache, "b", page(after * 10, after * 10 + 1));
         }
-        assert!(cache.bytes() <= 10_000, "{}", cache.bytes());
+        assert!(cache.bytes <= 10_000, "{}", cache.bytes);
         assert!(get(&mut cache, "b", at(9990)).is_some());
     }
 
@@ -304,6 +306,6 @@ mod tests {
             }
         }
         assert!(positions.iter().enumerate().all(|(reader, position)| position - reader as u64 * 1000 == 100));
-        assert!(cache.bytes() <= 4 * cost());
+        assert!(cache.bytes <= 4 * cost());
     }
 }

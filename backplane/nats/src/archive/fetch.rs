@@ -55,7 +55,7 @@ pub(super) enum FetchError {
     Name(#[from] GetStreamError),
 }
 
-/// How much is fetched.
+/// The amount that is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Page,
@@ -72,7 +72,7 @@ pub(super) struct Fetch<'a> {
     extent: Extent,
 }
 
-/// What a consumer has delivered: the sequences, and the messages among them that are valid and match the filters.
+/// The messages that a consumer has delivered, of which those that are valid and match the filters are entries of the page.
 #[derive(Default)]
 struct Delivered {
     count: usize,

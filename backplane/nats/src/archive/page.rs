@@ -9,7 +9,7 @@ use shared::message::Message;
 pub(super) const MAX_MESSAGES: usize = 256;
 
 /// The most memory that a page occupies, in bytes, unless it has but one message.
-pub(super) const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 512 << 10;
 
 /// All messages of some topics between two offsets.
 #[derive(Debug, Clone)]

@@ -50,7 +50,7 @@ impl StreamSettings {
         &self.config.name
     }
 
-    /// How long the stream recognises a repeated publication, at least.
+    /// The time for which the stream recognises a repeated publication, at least.
     pub(crate) fn duplicate_window(&self) -> Duration {
         self.config.duplicate_window
     }

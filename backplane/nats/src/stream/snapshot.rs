@@ -56,3 +56,72 @@ impl StreamSnapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::tests::config;
+    use shared::hub::HistoryLimits;
+
+    const LIMITS: HistoryLimits = HistoryLimits { messages: 1000, age: Duration::from_secs(600), bytes: 64 << 20 };
+
+    fn settings() -> StreamSettings {
+        StreamSettings::new(&config(&[]), LIMITS, 64 << 10)
+    }
+
+    fn info(settings: &StreamSettings) -> Value {
+        let state = json!({
+            "messages": 0, "bytes": 0, "first_seq": 0, "last_seq": 0, "consumer_count": 0,
+            "first_ts": "0001-01-01T00:00:00Z", "last_ts": "0001-01-01T00:00:00Z",
+        });
+        json!({ "config": &settings.config, "created": "2026-11-22T07:25:08.123456Z", "state": state })
+    }
+
+    fn unfit(settings: &StreamSettings, info: Value) -> Option<String> {
+        StreamSnapshot::from_json(settings, info).unwrap().unfit.map(|unfit| unfit.to_string())
+    }
+
+    #[test]
+    fn a_stream_that_cannot_keep_the_promise_is_distinguished_from_one_that_can() {
+        let settings = settings();
+        assert_eq!(unfit(&settings, info(&settings)), None);
+        for (setting, value) in [
+            ("storage", json!("memory")),
+            ("max_consumers", json!(2)),
+            ("no_ack", json!(true)),
+            ("sealed", json!(true)),
+            ("allow_rollup_hdrs", json!(true)),
+            ("subject_transform", json!({ "src": "push.>", "dest": "x.>" })),
+            ("mirror", json!({ "name": "other" })),
+            ("sources", json!([{ "name": "other" }])),
+            ("discard_new_per_subject", json!(true)),
+            ("allow_msg_ttl", json!(true)),
+            ("allow_msg_schedules", json!(true)),
+            ("allow_msg_counter", json!(true)),
+            ("persist_mode", json!("async")),
+        ] {
+            let mut info = info(&settings);
+            info["config"][setting] = value;
+            let message = unfit(&settings, info).unwrap_or_else(|| panic!("{setting} is accepted"));
+            let word = setting.split('_').next().unwrap();
+            assert!(message.contains(word), "{setting}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_changed_number_is_recorded_once_and_counts_for_ever() {
+        let settings = settings();
+        for (is, created_with, unrecorded) in [(2, "1000", true), (2, CHANGED, false), (1000, CHANGED, false)] {
+            let mut info = info(&settings);
+            info["config"]["max_msgs_per_subject"] = json!(is);
+            info["config"]["metadata"][HISTORY] = json!(created_with);
+            let snapshot = StreamSnapshot::from_json(&settings, info).unwrap();
+            let found = (snapshot.unfit.is_some(), snapshot.limit_change_unrecorded);
+            assert_eq!(found, (true, unrecorded), "{is} {created_with}");
+        }
+    }
+}

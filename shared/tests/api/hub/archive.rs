@@ -1,6 +1,6 @@
 //! A subscriber that falls out of memory and reads from an archive.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
 
 use futures_util::FutureExt;
@@ -48,7 +48,11 @@ fn message(offset: u64) -> Message {
 
 /// Memory for three messages, of which twenty have been.
 fn twenty(archive: Numbers) -> (Hub, Appender) {
-    let (hub, mut appender) = Hub::with_archive(Epoch::new(7), at_most(3), Some(Arc::new(archive)));
+    filled(Arc::new(archive))
+}
+
+fn filled(archive: Arc<dyn Archive>) -> (Hub, Appender) {
+    let (hub, mut appender) = Hub::with_archive(Epoch::new(7), at_most(3), Some(archive));
     appender.append((1..=20).map(message)).wake();
     (hub, appender)
 }
@@ -78,6 +82,44 @@ async fn what_memory_does_not_hold_comes_from_the_archive_and_then_from_memory()
     }
 }
 
+/// Pages of ten messages of the topic `a`, which it does not keep itself.
+#[derive(Debug, Default)]
+struct Pages {
+    asked_after: Mutex<Vec<u64>>,
+    pages: Mutex<Vec<Weak<[Arc<Entry>]>>>,
+}
+
+impl Archive for Pages {
+    fn fetch(&self, _: &[TopicFilter], after: Cursor) -> BoxFuture<'static, Fetched> {
+        let entries: Arc<[_]> = (1..=10).map(|count| Arc::new(Entry::new(message(after.offset + count)))).collect();
+        self.asked_after.lock().unwrap().push(after.offset);
+        self.pages.lock().unwrap().push(Arc::downgrade(&entries));
+        ready(Fetched::Page { entries, through: after.offset + 10 }).boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_subscriber_holds_no_messages_between_two_reads() {
+    let archive = Arc::new(Pages::default());
+    let (hub, _appender) = filled(archive.clone());
+    let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
+    let mut read = Vec::new();
+    while read.len() < 18 {
+        subscriber.changed().await;
+        let limit = BatchLimit { messages: 4, ..ALL };
+        let bytes = subscriber.read_encoded(&JSON, limit).bytes;
+        let messages = serde_json::Deserializer::from_slice(&bytes).into_iter::<serde_json::Value>();
+        read.extend(messages.map(|message| message.unwrap()["text"].as_str().unwrap().parse::<u64>().unwrap()));
+        let held = archive.pages.lock().unwrap().iter().map(Weak::strong_count).sum::<usize>();
+        // The next page may be on its way.
+        assert!(held <= 1, "{held} pages");
+        let asked = archive.asked_after.lock().unwrap().len();
+        assert!(archive.pages.lock().unwrap()[..asked - 1].iter().all(|page| page.strong_count() == 0));
+    }
+    assert_eq!(read, (3..=20).collect::<Vec<_>>());
+    assert_eq!(*archive.asked_after.lock().unwrap(), [2, 6, 10, 14], "each time from the new position");
+}
+
 #[tokio::test]
 async fn where_nothing_is_wanted_of_what_is_missing_there_is_no_gap() {
     let (hub, mut appender) = twenty(Numbers { from: 1, page: 50, answers: true });
@@ -99,7 +141,7 @@ async fn what_the_archive_has_given_up_is_a_gap() {
     assert_eq!((gap.reason, gap.since.offset, gap.cursor.offset), (GapReason::Expired, 2, 17));
     assert_eq!(texts(&batch), ["18", "19", "20"]);
 
-    // Who is told later has another reason.
+    // A later gap has another reason.
     let mut lagging = hub.subscribe(&filters(&["a"]), since(20));
     appender.append((21..=40).map(message)).wake();
     appender.append((41..=60).map(message)).wake();
@@ -112,7 +154,7 @@ async fn what_the_archive_has_given_up_is_a_gap() {
 }
 
 #[test]
-fn who_waits_for_the_archive_is_told_of_another_history() {
+fn a_subscriber_that_waits_for_the_archive_gets_a_gap_when_the_history_is_replaced() {
     let (hub, appender) = twenty(Numbers { from: 1, page: 4, answers: false });
     let bell = Arc::new(Bell::default());
     let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
@@ -128,7 +170,7 @@ fn who_waits_for_the_archive_is_told_of_another_history() {
 }
 
 #[test]
-fn who_follows_in_memory_never_waits() {
+fn a_subscriber_in_memory_never_waits() {
     let (hub, _feed) = twenty(Numbers { from: 1, page: 4, answers: false });
     let mut subscriber = hub.subscribe_in_memory(&filters(&["a"]), since(2));
     let batch = subscriber.read(&JSON, ALL);

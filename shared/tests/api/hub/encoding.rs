@@ -6,9 +6,7 @@ use shared::cursor::Position;
 use shared::hub::{BatchLimit, Entry, Format, HistoryLimits};
 use shared::timestamp::Timestamp;
 
-use super::{ALL, Fed, JSON, ROOMY, filters};
-
-static TEXT: Format = Format::new(|message| message.text.to_string().into());
+use super::{ALL, Fed, JSON, ROOMY, TEXT, filters};
 
 /// Messages after the head's 1,024th predecessor are recent.
 const RECENT: usize = 1024;

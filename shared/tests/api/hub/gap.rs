@@ -11,14 +11,14 @@ use super::{ALL, Fed, History, JSON, ROOMY, at_most, filters, read_whole, texts}
 const ONE: BatchLimit = BatchLimit { messages: 1, ..ALL };
 
 #[test]
-fn who_comes_back_too_late_is_told_and_gets_what_is_still_held() {
+fn a_client_that_comes_back_too_late_gets_a_gap_and_what_is_still_held() {
     let history = History::new(at_most(3));
     let ids = history.publish_all("main", &["1", "2", "3", "4", "5"]);
     let mut subscriber = history.follow(&["main"], Position::At(ids[0]));
     let batch = subscriber.read(&JSON, ALL);
     assert_eq!(batch.gap, Some(Gap { reason: GapReason::Expired, since: ids[0], cursor: ids[1] }));
     assert_eq!(texts(&batch), ["3", "4", "5"]);
-    assert!(subscriber.read(&JSON, ALL).is_empty(), "told once");
+    assert!(subscriber.read(&JSON, ALL).is_empty(), "reported once");
 
     let mut subscriber = history.follow(&["main"], Position::At(ids[1]));
     assert_eq!(read_whole(&mut subscriber), ["3", "4", "5"], "the gap's cursor is a position without a gap");
@@ -35,7 +35,7 @@ fn the_gap_comes_before_the_messages_and_only_in_the_first_batch() {
 }
 
 #[test]
-fn who_does_not_read_is_told_what_it_missed_while_connected() {
+fn a_subscriber_that_does_not_read_gets_a_gap_for_what_it_missed() {
     let history = History::new(at_most(2));
     for topics in [&["main"][..], &["*"], &["main", "other"]] {
         let mut subscriber = history.follow(topics, Position::Now);
@@ -44,7 +44,7 @@ fn who_does_not_read_is_told_what_it_missed_while_connected() {
         let batch = subscriber.read(&JSON, ALL);
         assert_eq!(batch.gap, Some(Gap { reason: GapReason::Lagged, since: start, cursor: ids[2] }), "{topics:?}");
         assert_eq!(texts(&batch), ["4", "5"]);
-        assert!(subscriber.read(&JSON, ALL).is_empty(), "told once");
+        assert!(subscriber.read(&JSON, ALL).is_empty(), "reported once");
     }
 }
 
@@ -60,7 +60,7 @@ fn two_losses_before_one_read_are_one_gap() {
 }
 
 #[test]
-fn a_loss_by_age_is_told() {
+fn a_loss_by_age_is_reported() {
     let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
     for (text, at) in [("1", 1000), ("2", 1050), ("3", 1100)] {
         fed.append("main", text, at).wake();
@@ -72,7 +72,7 @@ fn a_loss_by_age_is_told() {
 }
 
 #[test]
-fn a_loss_by_bytes_is_told() {
+fn a_loss_by_bytes_is_reported() {
     let history = History::new(HistoryLimits { bytes: 20_000, ..ROOMY });
     let first = history.publish("main", "first");
     let big = "x".repeat(4000);
@@ -101,7 +101,7 @@ fn where_nothing_is_left_the_gap_leads_to_the_end() {
     }
 }
 
-/// Who keeps the gap's cursor has all that comes after it, of every topic.
+/// A client that keeps the gap's cursor has all that comes after it, of every topic.
 #[test]
 fn a_gap_covers_all_that_is_missing_of_several_topics() {
     let history = History::new(at_most(2));
@@ -118,7 +118,7 @@ fn a_gap_covers_all_that_is_missing_of_several_topics() {
 }
 
 #[test]
-fn who_begins_at_the_earliest_gets_all_that_is_held_and_is_told_of_later_losses_alone() {
+fn a_subscriber_from_the_earliest_gets_all_that_is_held_and_gaps_for_later_losses_alone() {
     for topics in [&["a", "b"][..], &["*"]] {
         let history = History::new(at_most(3));
         let ids = history.publish_all("a", &["a1", "a2", "a3"]);
@@ -137,7 +137,7 @@ fn who_begins_at_the_earliest_gets_all_that_is_held_and_is_told_of_later_losses_
 
 /// A publication becomes visible as a whole, but more than a topic holds of it pushes its own first messages out before.
 #[test]
-fn a_loss_of_messages_that_nobody_could_see_yet_is_told() {
+fn a_loss_of_messages_that_nobody_could_read_yet_is_reported() {
     let mut fed = Fed::new(at_most(2));
     let mut subscriber = fed.hub.subscribe(&filters(&["a", "b"]), Position::Now);
     fed.append("a", "1", 0).wake();
@@ -162,7 +162,7 @@ fn a_loss_of_messages_that_nobody_could_see_yet_is_told() {
     for batch in batches {
         position = batch.gap.map_or(position, |gap| gap.cursor.offset);
         for entry in batch.entries {
-            assert_eq!(entry.message.id.offset, position + 1, "what is between was lost and not told");
+            assert_eq!(entry.message.id.offset, position + 1, "what is between was lost and not reported");
             position += 1;
         }
     }

@@ -95,7 +95,7 @@ fn what_was_counted_is_given_back() {
 }
 
 #[test]
-fn a_topic_that_nobody_uses_costs_nothing_and_its_losses_are_still_told() {
+fn a_topic_that_nobody_uses_costs_nothing_and_its_losses_are_still_reported() {
     let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
     assert_eq!(fed.hub.topics(), 0);
     fed.append("a.b", "1", 1000).wake();
@@ -135,7 +135,7 @@ fn a_topic_stays_as_long_as_somebody_follows_it() {
 }
 
 #[test]
-fn a_follower_of_a_wildcard_is_told_of_what_a_dropped_topic_lost() {
+fn a_subscriber_of_a_pattern_gets_a_gap_for_what_a_dropped_topic_lost() {
     let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
     let mut subscriber = fed.hub.subscribe(&filters(&["a.*"]), Position::Now);
     fed.append("a.b", "1", 1000).wake();

@@ -7,17 +7,30 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::GapReason;
-use shared::hub::{Batch, BatchLimit, EncodedBatch, HistoryLimits, Subscriber};
+use shared::hub::{Batch, BatchLimit, EncodedBatch, Format, HistoryLimits, Subscriber};
 use shared::timestamp::Timestamp;
 use shared::topic::{Topic, TopicFilter};
 
 use super::waking::Bell;
 use super::{ALL, Fed, JSON, filters};
 
-const TOPICS: [&str; 4] = ["a", "a.b", "a.c", "d"];
-const FILTERS: [&[&str]; 8] =
-    [&["a"], &["d"], &["a", "d"], &["a.*"], &[">"], &["a.>", "d"], &["a.b", "a.*"], &["*", "never"]];
-const HELD: usize = 3;
+const TOPICS: [&str; 5] = ["a", "a.b", "a.c", "d", "d.b"];
+const FILTERS: [&[&str]; 14] = [
+    &["a"],
+    &["d"],
+    &["a", "d"],
+    &["a.*"],
+    &[">"],
+    &["a.>", "d"],
+    &["a.b", "a.*"],
+    &["*", "never"],
+    &["a.b", ">"],
+    &["*.b", "a.>"],
+    &["d.b", "a.c", "*.b"],
+    &["*.*", "a", "a.*"],
+    &["a.b", "a.b"],
+    &["d.b"],
+];
 const AGE: u64 = 100;
 
 #[derive(Debug, Clone, Copy)]
@@ -44,14 +57,20 @@ enum Step {
     Read {
         who: usize,
         most: usize,
+        /// Index of the format.
+        format: usize,
         /// As bytes, not as messages.
-        wire: bool,
+        encoded: bool,
     },
     Leave {
         who: usize,
     },
     /// So many messages never come, and everything before may be gone too.
     Lose(u64),
+    /// What there has been of a topic may be gone.
+    LoseIn {
+        topic: usize,
+    },
     /// Another history, with so many messages, takes the place of this one.
     Replace {
         messages: usize,
@@ -68,19 +87,35 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         4 => (0..TOPICS.len(), 1..6_usize).prop_map(|(topic, times)| Step::Publish { topic, times }),
+        1 => (0..TOPICS.len(), 1..80_usize).prop_map(|(topic, times)| Step::Publish { topic, times }),
         1 => (0..2 * AGE).prop_map(Step::Pass),
         2 => (0..FILTERS.len(), from).prop_map(|(filter, from)| Step::Follow { filter, from }),
-        4 => (any::<usize>(), 1..6_usize, any::<bool>()).prop_map(|(who, most, wire)| Step::Read { who, most, wire }),
+        4 => (any::<usize>(), prop_oneof![1..6_usize, 1..100_usize], 0..FORMATS.len(), any::<bool>())
+            .prop_map(|(who, most, format, encoded)| Step::Read { who, most, format, encoded }),
         1 => any::<usize>().prop_map(|who| Step::Leave { who }),
         1 => (0..3_u64).prop_map(Step::Lose),
+        1 => (0..TOPICS.len()).prop_map(|topic| Step::LoseIn { topic }),
         1 => (0..6_usize).prop_map(|messages| Step::Replace { messages }),
     ]
 }
 
-/// The offset in a message's bytes.
-fn offset_of(message: serde_json::Result<serde_json::Value>) -> u64 {
-    let cursor: Cursor = message.unwrap()["id"].as_str().unwrap().parse().unwrap();
-    cursor.offset
+static LINE: Format = Format::new(|message| format!("{}\n", message.id.offset).into());
+
+/// Formats, and the offsets of messages that are encoded in them.
+type Decode = fn(&[u8]) -> Vec<u64>;
+
+const FORMATS: [(&Format, Decode); 2] = [(&JSON, offsets_of_json), (&LINE, offsets_of_lines)];
+
+fn offsets_of_json(bytes: &[u8]) -> Vec<u64> {
+    let offset_of = |message: serde_json::Result<serde_json::Value>| {
+        let cursor: Cursor = message.unwrap()["id"].as_str().unwrap().parse().unwrap();
+        cursor.offset
+    };
+    serde_json::Deserializer::from_slice(bytes).into_iter().map(offset_of).collect()
+}
+
+fn offsets_of_lines(bytes: &[u8]) -> Vec<u64> {
+    std::str::from_utf8(bytes).unwrap().lines().map(|line| line.parse().unwrap()).collect()
 }
 
 struct Published {
@@ -89,7 +124,7 @@ struct Published {
     topic: Option<Topic>,
     at: u64,
     held: bool,
-    /// Taken for lost, be it held or not.
+    /// It may be gone, be it held or not.
     lost: bool,
 }
 
@@ -99,9 +134,9 @@ struct Follower {
     bell: Arc<Bell>,
     waiting: bool,
     position: u64,
-    /// Offsets of losses from before, which are no concern of who begins at the earliest.
-    settled: BTreeSet<u64>,
-    /// What was held and taken for lost, up to here, is no concern either as long as it is held.
+    /// Offsets of losses from before, which do not concern a follower that begins at the earliest.
+    ignored: BTreeSet<u64>,
+    /// Messages up to here that were held and counted as lost do not concern it either, as long as they are held.
     forgiven: u64,
     other_history: bool,
     /// The history that it follows has been replaced, and it does not know yet.
@@ -121,10 +156,17 @@ impl Follower {
     fn missed(&self, all: &[Published]) -> Vec<u64> {
         let is_missed = |message: &&Published| match message.held {
             true => message.lost && message.offset > self.forgiven,
-            false => !self.settled.contains(&message.offset),
+            false => !self.ignored.contains(&message.offset),
         };
         let missed = all.iter().filter(|message| self.concerns(message)).filter(is_missed);
         missed.map(|message| message.offset).collect()
+    }
+
+    /// A gap is right: something that it follows is gone, or may be.
+    fn may_miss(&self, all: &[Published]) -> bool {
+        let may_be_gone =
+            |message: &Published| message.lost || (!message.held && !self.ignored.contains(&message.offset));
+        all.iter().any(|message| self.concerns(message) && may_be_gone(message))
     }
 
     fn has_news(&self, all: &[Published]) -> bool {
@@ -138,12 +180,19 @@ struct World {
     now: u64,
     followers: Vec<Follower>,
     epochs: u64,
+    /// The most messages in a topic.
+    limit: usize,
+    /// Up to here, any topic may have lost something.
+    lost_through: u64,
+    /// A topic has been dropped. The losses of such topics are not kept apart by topic.
+    forgotten: bool,
 }
 
 impl World {
-    fn new() -> Self {
-        let limits = HistoryLimits { messages: HELD, age: Duration::from_millis(AGE), bytes: usize::MAX };
-        Self { fed: Fed::new(limits), all: Vec::new(), now: 1000, followers: Vec::new(), epochs: 1000 }
+    fn new(limit: usize) -> Self {
+        let limits = HistoryLimits { messages: limit, age: Duration::from_millis(AGE), bytes: usize::MAX };
+        let (fed, all, followers) = (Fed::new(limits), Vec::new(), Vec::new());
+        Self { fed, all, now: 1000, followers, epochs: 1000, limit, lost_through: 0, forgotten: false }
     }
 
     fn publish(&mut self, topic: &str) {
@@ -152,7 +201,7 @@ impl World {
         let (offset, topic) = (self.all.len() as u64 + 1, Some(topic));
         self.all.push(Published { offset, topic: topic.clone(), at: self.now, held: true, lost: false });
         let held: Vec<_> = self.all.iter_mut().filter(|message| message.held && message.topic == topic).collect();
-        let beyond = held.len().saturating_sub(HELD);
+        let beyond = held.len().saturating_sub(self.limit);
         held.into_iter().take(beyond).for_each(|message| message.held = false);
     }
 
@@ -164,20 +213,32 @@ impl World {
 
     fn lose(&mut self, count: u64) {
         let head = self.all.len() as u64;
+        self.lost_through = head + count;
         self.fed.appender.lost_through(head + count).wake();
         let never = |offset| Published { offset, topic: None, at: 0, held: false, lost: true };
         self.all.extend((head + 1..=head + count).map(never));
         self.all.iter_mut().for_each(|message| message.lost = true);
     }
 
+    fn lose_in(&mut self, topic: &str) {
+        let topic: Topic = topic.parse().unwrap();
+        let of_topic = self.all.iter_mut().filter(|message| message.topic.as_ref() == Some(&topic));
+        if let Some(last) = of_topic.map(|message| (message.lost = true, message.offset).1).last() {
+            self.fed.appender.lost_in(&topic, last);
+            // Nobody is woken for it.
+            self.followers.iter_mut().for_each(|follower| follower.waiting = false);
+        }
+    }
+
     fn replace(&mut self, messages: usize) {
         self.epochs += 1;
         self.fed.appender = self.fed.appender.renew(Epoch::new(self.epochs));
         self.all.clear();
+        (self.lost_through, self.forgotten) = (0, false);
         (0..messages).for_each(|message| self.publish(TOPICS[message % TOPICS.len()]));
         self.fed.hub.replace(&self.fed.appender).wake();
         for follower in &mut self.followers {
-            follower.settled.clear();
+            follower.ignored.clear();
             (follower.position, follower.forgiven) = (0, 0);
             (follower.other_history, follower.stale) = (true, true);
         }
@@ -202,41 +263,42 @@ impl World {
                 Position::At(cursor) if matches!(from, From::Back(_)) => cursor.offset,
                 _ => 0,
             },
-            settled: BTreeSet::new(),
+            ignored: BTreeSet::new(),
             forgiven: if matches!(from, From::Earliest) { head } else { 0 },
             other_history: matches!(from, From::Future | From::Foreign),
             stale: false,
         };
         if matches!(from, From::Earliest) {
-            follower.settled.extend(follower.missed(&self.all));
+            follower.ignored.extend(follower.missed(&self.all));
         }
         self.followers.push(follower);
     }
 
-    fn read(&mut self, who: usize, most: usize, wire: bool) {
-        let Self { all, followers, .. } = self;
+    fn read(&mut self, who: usize, most: usize, format: usize, encoded: bool) {
+        let Self { all, followers, lost_through, forgotten, .. } = self;
+        let (format, offsets_of) = FORMATS[format];
         let follower = &mut followers[who];
         let (next, missed) = (follower.next(all), follower.missed(all));
         let limit = BatchLimit { messages: most, ..ALL };
-        let (told, read, more) = if wire {
-            let EncodedBatch { gap, bytes, more } = follower.subscriber.read_encoded(&JSON, limit);
-            (gap, serde_json::Deserializer::from_slice(&bytes).into_iter().map(offset_of).collect(), more)
+        let (gap, read, more) = if encoded {
+            let EncodedBatch { gap, bytes, more } = follower.subscriber.read_encoded(format, limit);
+            (gap, offsets_of(&bytes), more)
         } else {
-            let Batch { gap, entries, more } = follower.subscriber.read(&JSON, limit);
+            let Batch { gap, entries, more } = follower.subscriber.read(format, limit);
             (gap, entries.iter().map(|entry| entry.message.id.offset).collect::<Vec<_>>(), more)
         };
 
-        assert!(told.is_some() || missed.is_empty(), "not told of {missed:?}");
+        assert!(gap.is_some() || missed.is_empty(), "{missed:?} are not reported");
         let mut after = follower.position;
-        if let Some(gap) = told {
+        if let Some(gap) = gap {
             assert_eq!(gap.reason == GapReason::Epoch, follower.other_history);
-            let any_loss = all.iter().any(|message| !message.held || message.lost);
-            assert!(follower.other_history || any_loss, "a gap without any loss");
+            let right = follower.other_history || *forgotten || follower.position < *lost_through;
+            assert!(right || follower.may_miss(all), "{gap:?} without a loss");
             after = gap.cursor.offset;
             assert!(missed.iter().all(|missed| *missed <= after), "{gap:?} leaves out some of {missed:?}");
-            // Where a part of what is taken for lost is gone by now, all of it is passed over.
-            let taken = all.iter().filter(|message| message.lost).map(|message| message.offset);
-            let lost = missed.iter().copied().chain(taken).max().unwrap_or_default();
+            // Where a part of what may be gone is gone by now, all of it is passed over.
+            let may_be_gone = all.iter().filter(|message| message.lost).map(|message| message.offset);
+            let lost = missed.iter().copied().chain(may_be_gone).max().unwrap_or_default();
             assert!(next.iter().all(|held| *held <= lost || *held > after), "{gap:?} leads past {next:?}");
         }
         let next: Vec<u64> = next.into_iter().filter(|offset| *offset > after).collect();
@@ -256,8 +318,9 @@ impl World {
             Step::Publish { topic, times } => (0..times).for_each(|_| self.publish(TOPICS[topic])),
             Step::Pass(time) => self.pass(time),
             Step::Follow { filter, from } => self.follow(filter, from),
-            Step::Read { who, most, wire } if count > 0 => self.read(who % count, most, wire),
+            Step::Read { who, most, format, encoded } if count > 0 => self.read(who % count, most, format, encoded),
             Step::Lose(count) => self.lose(count),
+            Step::LoseIn { topic } => self.lose_in(TOPICS[topic]),
             Step::Replace { messages } => self.replace(messages),
             Step::Leave { who } if count > 0 => drop(self.followers.swap_remove(who % count)),
             Step::Read { .. } | Step::Leave { .. } => {}
@@ -270,29 +333,38 @@ impl World {
         }
     }
 
+    /// Notes whether a topic has been dropped.
+    fn note_forgotten(&mut self) {
+        let kept = self.kept();
+        let mut topics = self.all.iter().filter_map(|message| message.topic.as_ref());
+        self.forgotten |= topics.any(|topic| !kept.contains(topic));
+    }
+
     /// Topics in use: those with messages, and those that somebody follows by name.
-    fn topics(&self) -> usize {
+    fn kept(&self) -> BTreeSet<Topic> {
         let held = self.all.iter().filter(|message| message.held).filter_map(|message| message.topic.clone());
         let moved = self.followers.iter().filter(|follower| !follower.stale);
         let followed = moved.flat_map(|follower| &follower.filters).filter_map(|filter| match filter {
             TopicFilter::Exact(topic) => Some(topic.clone()),
             TopicFilter::Pattern(_) => None,
         });
-        held.chain(followed).collect::<BTreeSet<_>>().len()
+        held.chain(followed).collect()
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_a_subscriber_gets_what_is_held_and_is_told_of_what_is_not(
-        steps in prop::collection::vec(step(), 1..60)
+    fn whatever_happens_a_subscriber_gets_what_is_held_and_a_gap_for_what_is_not(
+        limit in prop_oneof![Just(3_usize), 1..100_usize],
+        steps in prop::collection::vec(step(), 1..60),
     ) {
-        let mut world = World::new();
+        let mut world = World::new(limit);
         for step in &steps {
             world.take(step);
-            assert_eq!(world.fed.hub.topics(), world.topics());
+            assert_eq!(world.fed.hub.topics(), world.kept().len());
+            world.note_forgotten();
         }
     }
 }

@@ -1,7 +1,7 @@
 use shared::cursor::Position;
 use shared::hub::BatchLimit;
 
-use super::{ALL, History, JSON, ROOMY, read_whole, texts};
+use super::{ALL, History, JSON, ROOMY, TEXT, read_whole, texts};
 
 #[test]
 fn a_subscriber_gets_every_message_once_and_in_order() {
@@ -14,7 +14,7 @@ fn a_subscriber_gets_every_message_once_and_in_order() {
     let batch = subscriber.read(&JSON, ALL);
     assert_eq!(texts(&batch), ["1", "2", "3", "4"]);
     let read: Vec<_> = batch.entries.iter().map(|entry| entry.message.id).collect();
-    assert_eq!(read, ids, "the ids are those that the publisher was told");
+    assert_eq!(read, ids, "the ids are those of the receipt");
     assert!(subscriber.read(&JSON, ALL).is_empty());
 
     history.publish("main", "5");
@@ -35,7 +35,7 @@ fn every_subscriber_gets_the_same_bytes() {
 }
 
 #[test]
-fn who_reads_the_same_burst_gets_the_same_bytes_and_nobody_gets_those_of_another() {
+fn subscribers_of_the_same_burst_get_the_same_bytes_and_none_gets_those_of_another() {
     let history = History::new(ROOMY);
     let ids = history.publish_all("a", &["1", "2", "3"]);
     history.publish_all("b", &["4", "5", "6"]);
@@ -57,10 +57,48 @@ fn who_reads_the_same_burst_gets_the_same_bytes_and_nobody_gets_those_of_another
     ] {
         let (read, left, bytes) = wire(topic, from, limit);
         assert_eq!((read.as_str(), left), (texts, more));
-        assert!(std::ptr::eq(&*bytes, &*wire(topic, from, limit).2), "put together once");
+        assert!(std::ptr::eq(&*bytes, &*wire(topic, from, limit).2), "joined once");
     }
     history.publish("a", "7");
     assert_eq!(wire("a", Position::Earliest, ALL).0, "1237");
+}
+
+#[test]
+fn subscribers_of_the_same_pattern_share_a_burst_too() {
+    let history = History::new(ROOMY);
+    let follow = |filter: &'static str| [(); 2].map(|()| history.follow(&[filter], Position::Now));
+    let mut subscribers = [follow("a.*"), follow(">"), follow("a.b")];
+    // More than the newest messages of a pattern that are found without a search, then fewer.
+    for rounds in [100, 1] {
+        for _ in 0..rounds {
+            for (topic, text) in [("a.b", "1"), ("d", "2"), ("a.c", "3")] {
+                history.publish(topic, text);
+            }
+        }
+        let read = subscribers.each_mut().map(|twins| twins.each_mut().map(|twin| twin.read_encoded(&TEXT, ALL).bytes));
+        for ([one, two], texts) in read.iter().zip(["13", "123", "1"]) {
+            assert_eq!(one, texts.repeat(rounds).as_bytes());
+            assert!(std::ptr::eq(&**one, &**two), "joined once");
+        }
+    }
+}
+
+#[test]
+fn a_pattern_that_few_messages_match_is_read_from_a_long_history() {
+    let history = History::new(ROOMY);
+    let first = history.publish("a.b", "first");
+    (0..20).for_each(|_| drop(history.publish_all("other", &["x"; 1000])));
+    history.publish("a.c", "last");
+    let one = BatchLimit { messages: 1, ..ALL };
+    for topics in [&["a.*"][..], &["a.*", "never"], &["a.b", "*.c"]] {
+        assert_eq!(read_whole(&mut history.follow(topics, Position::Earliest)), ["first", "last"], "{topics:?}");
+        assert_eq!(read_whole(&mut history.follow(topics, Position::At(first))), ["last"], "{topics:?}");
+        let mut subscriber = history.follow(topics, Position::Earliest);
+        let batch = subscriber.read_encoded(&TEXT, one);
+        assert_eq!((&batch.bytes[..], batch.more), (&b"first"[..], true), "{topics:?}");
+        assert_eq!(subscriber.read_encoded(&TEXT, one).bytes, "last", "{topics:?}");
+        assert_eq!(subscriber.cursor(), history.hub.head());
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn an_empty_history_has_a_cursor_to_begin_from() {
 }
 
 #[test]
-fn a_cursor_of_another_history_is_told_and_all_that_is_held_follows() {
+fn a_cursor_of_another_history_gets_a_gap_and_then_all_that_is_held() {
     let history = History::new(at_most(2));
     let ids = history.publish_all("main", &["1", "2", "3"]);
     let foreign = Cursor { epoch: Epoch::new(1), offset: 2 };
@@ -90,12 +90,12 @@ fn a_cursor_of_another_history_is_told_and_all_that_is_held_follows() {
         let batch = subscriber.read(&JSON, ALL);
         assert_eq!(batch.gap, Some(Gap { reason: GapReason::Epoch, since, cursor: ids[0] }));
         assert_eq!(texts(&batch), ["2", "3"]);
-        assert!(subscriber.read(&JSON, ALL).is_empty(), "told once");
+        assert!(subscriber.read(&JSON, ALL).is_empty(), "reported once");
     }
 }
 
 #[test]
-fn a_cursor_of_another_history_is_told_even_where_there_is_nothing_to_read() {
+fn a_cursor_of_another_history_gets_a_gap_even_where_there_is_nothing_to_read() {
     let history = History::new(ROOMY);
     let since = Cursor { epoch: Epoch::new(1), offset: 0 };
     let batch = history.follow(&["main", "x.>"], Position::At(since)).read(&JSON, ALL);

@@ -8,7 +8,7 @@ use testkit::soon;
 
 use super::{ALL, Fed, History, JSON, ROOMY, filters, read_whole};
 
-/// Whether somebody who waits was woken.
+/// A waker that rings.
 #[derive(Default)]
 pub(super) struct Bell(AtomicBool);
 
@@ -31,7 +31,7 @@ impl Bell {
 }
 
 #[tokio::test]
-async fn a_message_wakes_who_waits_for_it() {
+async fn a_message_wakes_the_subscribers_that_wait_for_it() {
     let history = History::new(ROOMY);
     let mut waiting = Vec::new();
     for topics in [&["a.b"][..], &["a.*"], &[">"], &["x", "a.b"], &["x", "y", "a.>"]] {
@@ -62,7 +62,7 @@ fn a_message_on_another_topic_wakes_nobody() {
 }
 
 #[test]
-fn who_has_something_to_read_does_not_wait() {
+fn a_subscriber_that_has_something_to_read_does_not_wait() {
     let history = History::new(ROOMY);
     let bell = Arc::new(Bell::default());
     history.publish_all("main", &["1", "2"]);
@@ -75,13 +75,13 @@ fn who_has_something_to_read_does_not_wait() {
 
     let foreign = Cursor { epoch: Epoch::new(1), offset: 0 };
     let mut subscriber = history.follow(&["empty"], Position::At(foreign));
-    assert_eq!(bell.wait(&mut subscriber), Poll::Ready(()), "a gap is to be told");
+    assert_eq!(bell.wait(&mut subscriber), Poll::Ready(()), "a gap is to be reported");
     assert!(subscriber.read(&JSON, ALL).gap.is_some());
     assert_eq!(bell.wait(&mut subscriber), Poll::Pending);
 }
 
 #[test]
-fn who_comes_between_a_message_and_its_waking_misses_nothing() {
+fn a_subscriber_that_comes_between_a_message_and_its_waking_misses_nothing() {
     let mut fed = Fed::new(ROOMY);
     let bell = Arc::new(Bell::default());
     let start = fed.cursor(0);
@@ -96,7 +96,7 @@ fn who_comes_between_a_message_and_its_waking_misses_nothing() {
 
 /// Waking is done without locks, so another publication can evict and drop the topic before it is.
 #[test]
-fn a_message_that_is_gone_before_it_woke_anybody_is_still_told() {
+fn a_message_that_is_gone_before_it_woke_anybody_is_still_reported() {
     for topics in [&["a.b"][..], &["a.*"], &["x", "a.>"]] {
         let mut fed = Fed::new(HistoryLimits { bytes: 1, ..ROOMY });
         let mut subscriber = fed.hub.subscribe(&filters(topics), Position::Now);

@@ -4,7 +4,6 @@ use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -18,66 +17,66 @@ use crate::nats::Nats;
 use crate::service::{Pace, Service, beside, value, with_defaults};
 use crate::target::{Method, Target};
 
-/// Cut, reset, black-hole and slow down connections at random, and see whether a client loses a message untold
+/// Cut, reset, black-hole and slow down connections at random, and look for messages that clients lose without a gap
 ///
 /// Starts a service, puts a TCP proxy between it and its clients, publishes numbered messages and injures connections at
-/// random: closes them, resets them, lets them lead nowhere, slows them down, cuts them at any byte. Clients come back and
-/// resume from where they were, as good clients do. At the end the injuries cease, everyone catches up, and the score
-/// is taken: every message has to have reached every client once and in order, or the client has to have been told of the
-/// gap that it fell into.
+/// random: closes them, resets them, drops what passes, slows them down, cuts them at any byte. Clients reconnect and
+/// resume from their cursor, as good clients do. At the end the injuries cease and every client catches up. Then every
+/// message has to have reached every client once and in order, or a gap has to have reported its loss.
 ///
-/// Exit code 0: so it was. 1: it was not. 2: the run could not be made.
+/// Exit code 0: so it was. 1: it was not. 2: it could not be measured.
 #[derive(Debug, Args)]
 pub struct Cuts {
-    /// How clients follow
+    /// The method by which clients follow
     #[arg(long, value_name = "METHOD", default_value = "all")]
     method: Choice,
-    /// How many clients there are; one in four follows all topics, where the server has wildcards
+    /// The number of clients; one in four follows all topics, where the server has wildcards
     #[arg(long, value_name = "N", default_value_t = 300)]
     clients: usize,
-    /// How long connections are injured, of each method
+    /// The time for which connections are injured, for each method
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     seconds: u64,
-    /// Decides which connection is injured when and how [default: at random, and printed]
+    /// The seed that decides which connection is injured when and how [default: at random, and printed]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Messages published a second
-    #[arg(long, value_name = "MSG/S", default_value_t = 50.0, value_parser = positive)]
+    /// Messages published per second
+    #[arg(long, value_name = "MSG/S", default_value_t = 50.0, value_parser = crate::arguments::positive)]
     rate: f64,
-    /// Topics that messages are spread over
+    /// The number of topics
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     topics: u16,
-    /// How many publish at the same time. A server that tells no places for its messages takes one alone
+    /// The number of publishers. If a server's answers to them have no cursors, there can only be one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     publishers: u16,
     /// The length of a message [default: 100, with --stalled 1024]
     #[arg(long, value_name = "BYTES")]
     bytes: Option<usize>,
     /// Mean time between injuries of one connection
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = crate::arguments::positive)]
     calm: f64,
-    /// The server's heartbeat. Clients take a connection for dead after two and a half
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = positive)]
+    /// The server's heartbeat. Clients count a connection as dead after two and a half heartbeats
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = crate::arguments::positive)]
     heartbeat: f64,
-    /// How long clients may take to catch up in the end
+    /// The longest time for clients to catch up at the end
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     deadline: u64,
-    /// Publishers pass the proxy too, and repeat what was not answered under the same Idempotency-Key
+    /// Publishers pass through the proxy too, and repeat unanswered messages under the same Idempotency-Key
     #[arg(long, conflicts_with = "restart_every")]
     injure_publisher: bool,
-    /// Stop the service by SIGTERM and start it again on the same port, so often. Its history ends with it, so every client
-    /// has to be told, by one gap a restart
+    /// Stop the service by SIGTERM and start it again on the same port, with this interval. Its history ends with it,
+    /// which one gap for each restart has to report to every client
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["url", "target"])]
     restart_every: Option<u64>,
-    /// Instead: N clients, all connected directly, are cut at once and come back at once, while 100 others stay
+    /// Instead of injuries: N clients, all connected directly, are cut at once and reconnect at once, while 100 others
+    /// stay
     #[arg(long, value_name = "N", conflicts_with_all = ["restart_every", "stalled"])]
     storm: Option<usize>,
-    /// Instead: without injuries, first without and then with N subscribers that never read
+    /// Instead of injuries: measure without and then with N subscribers that never read
     #[arg(long, value_name = "N")]
     stalled: Option<usize>,
-    /// Instead: so many replicas of each service, which share one history by a nats-server that is started for the run, and
-    /// a balancer that leads whoever comes back to another replica. Every method has so many --clients, all at the same time;
-    /// publishers go to any replica and repeat what was not confirmed
+    /// Start N replicas of each service, which share one history through a nats-server that is started for the run, and a
+    /// balancer that leads every client that reconnects to another replica. Every method has so many --clients, all at
+    /// the same time; publishers use any replica and repeat what was not confirmed
     #[arg(
         long,
         value_name = "N",
@@ -91,12 +90,12 @@ pub struct Cuts {
     /// With --replicas: how many replicas of each service are restarted (SIGTERM)
     #[arg(long, value_name = "N", default_value_t = 0, requires = "replicas")]
     replica_restarts: u32,
-    /// With --replicas: half of the time, a client that comes back does so by another method: from Server-Sent Events to
+    /// With --replicas: half of the time, a client that reconnects does so by another method: from Server-Sent Events to
     /// polls, to WebSockets, and round again
     #[arg(long, requires = "replicas")]
     switch_methods: bool,
-    /// A server of this repository that runs already, such as http://localhost:3001; its --heartbeat has to be the same
-    /// as here
+    /// A server of this repository that is already running, such as http://localhost:3001; its --heartbeat has to be the
+    /// same as here
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// Another server, by its description; see tools/bench/targets
@@ -126,31 +125,35 @@ enum Choice {
 /// Descriptors beside those of connections.
 const OTHER_DESCRIPTORS: u64 = 200;
 
-/// Descriptors that a client takes: its own, two in the proxy, the proxy's listener; and some of connections that lead
-/// nowhere.
+/// The descriptors for one client: its own, two in the proxy, the proxy's listener, and some for connections whose bytes
+/// are dropped.
 const DESCRIPTORS_A_CLIENT: u64 = 10;
 
-/// What a service's history holds unless told otherwise; half of it, so that nothing depends on how sizes are counted.
+/// The default limits of a service's history; half of the bytes, so that nothing depends on how sizes are counted.
 const USUAL_BYTES: f64 = 32.0 * 1024.0 * 1024.0;
 const USUAL_AGE: Duration = Duration::from_secs(600);
 
-/// What a message takes beside its text.
+/// The bytes that a message takes in addition to its text.
 const A_MESSAGE: f64 = 300.0;
 
-/// How long another server holds a poll.
+/// The time for which another server holds a poll.
 const HOLD: Duration = Duration::from_secs(2);
 
 impl Cuts {
     /// Runs the command. Returns whether the promise was kept.
     ///
     /// # Errors
-    /// When the run could not be made.
+    /// Fails when it cannot be measured.
     pub async fn run(self) -> anyhow::Result<bool> {
         let target = match &self.target {
             Some(path) => Target::read(path)?,
             None => Target::push()?,
         };
-        ensure!(self.publishers == 1 || target.publish.places, "{} tells no places: one publisher", target.name);
+        ensure!(
+            self.publishers == 1 || target.publish.places,
+            "{} has no cursors in its answers to publishers: only one publisher is possible",
+            target.name
+        );
         let methods = self.methods(&target)?;
         self.raise_descriptors()?;
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
@@ -173,7 +176,7 @@ impl Cuts {
             let report = Report {
                 bench: env!("CARGO_PKG_VERSION"),
                 server: target.name.clone(),
-                server_version: version(&target),
+                server_version: target.version(),
                 arguments: std::env::args().skip(1).collect(),
                 server_flags: self.service_flags(),
                 seed,
@@ -243,7 +246,7 @@ impl Cuts {
             Choice::Poll => vec![Method::Poll],
             Choice::Sse => vec![Method::Sse],
             Choice::All if self.url.is_some() && self.target.is_none() => {
-                bail!("a service speaks one method: say by --method which one is at --url")
+                bail!("a service has one method: name the one at --url by --method")
             }
             Choice::All => target.methods(),
         };
@@ -283,7 +286,7 @@ impl Cuts {
         })
     }
 
-    /// What this command needs, unless the user says otherwise, and what the user says.
+    /// The flags that this command needs, unless the user sets them, and the flags of the user.
     fn service_flags(&self) -> Vec<String> {
         let heartbeat = format!("{}ms", (self.heartbeat * 1e3).round());
         with_defaults(
@@ -329,7 +332,7 @@ impl Replica for Started {
     }
 }
 
-/// Whether a history holds whatever is published in a run, as far as the flags tell.
+/// Returns whether a history holds everything that is published in a run, as far as the flags say.
 fn long_enough(plan: &Plan, flags: &[String]) -> bool {
     let messages = plan.rate * plan.length.as_secs_f64() + 1000.0;
     let held = value(flags, "--history").map_or(1000.0, |held| held.parse().unwrap_or(0.0));
@@ -341,27 +344,9 @@ fn long_enough(plan: &Plan, flags: &[String]) -> bool {
         && messages * (plan.bytes as f64 + A_MESSAGE) < USUAL_BYTES
 }
 
-pub(crate) fn positive(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
-        _ => Err("write a number above 0".to_owned()),
-    }
-}
-
 fn address(url: &str) -> anyhow::Result<SocketAddr> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("ws://")).unwrap_or(url);
     let host = rest.trim_end_matches('/');
     let mut found = host.to_socket_addrs().with_context(|| format!("{url}: write http://HOST:PORT"))?;
     found.next().with_context(|| format!("{host} has no address"))
-}
-
-/// What a server says of itself; this repository's services have the version of this program.
-pub(crate) fn version(target: &Target) -> String {
-    let Some((program, arguments)) = target.version.split_first() else { return env!("CARGO_PKG_VERSION").to_owned() };
-    let here = target.here().to_string_lossy();
-    let arguments = arguments.iter().map(|argument| argument.replace("{here}", &here));
-    match Command::new(program).args(arguments).output() {
-        Ok(output) => String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned(),
-        Err(_) => "unknown".to_owned(),
-    }
 }

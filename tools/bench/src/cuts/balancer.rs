@@ -1,4 +1,4 @@
-//! A load balancer at the level of TCP, which sends whoever comes back to another replica than the last time.
+//! A load balancer at the level of TCP, which leads a client that reconnects to another replica than before.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex};
 use fastrand::Rng;
 use tokio::net::TcpStream;
 
-/// Where the replicas of a service are, which changes as they are restarted.
+/// The addresses of a service's replicas, which change as they are restarted.
 #[derive(Debug, Clone)]
-pub(crate) struct Places(Arc<Mutex<Vec<SocketAddr>>>);
+pub(crate) struct Addresses(Arc<Mutex<Vec<SocketAddr>>>);
 
-impl Places {
+impl Addresses {
     pub(crate) fn new(addresses: Vec<SocketAddr>) -> Self {
         Self(Arc::new(Mutex::new(addresses)))
     }
 
-    /// A replica is at another address.
+    /// Sets the new address of a replica.
     pub(crate) fn moved(&self, replica: usize, address: SocketAddr) {
         self.lock()[replica] = address;
     }
@@ -25,32 +25,32 @@ impl Places {
     }
 }
 
-impl From<SocketAddr> for Places {
+impl From<SocketAddr> for Addresses {
     fn from(address: SocketAddr) -> Self {
         Self::new(vec![address])
     }
 }
 
-/// One client's way to a service.
+/// The route of one client to a service.
 #[derive(Debug)]
 pub(crate) struct Balancer {
-    places: Places,
-    state: Mutex<State>,
+    addresses: Addresses,
+    memory: Mutex<Memory>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Memory {
     rng: Rng,
-    /// Which replica it was the last time.
+    /// The replica of the last connection.
     last: Option<usize>,
 }
 
 impl Balancer {
-    pub(crate) fn new(places: Places, seed: u64) -> Self {
-        Self { places, state: Mutex::new(State { rng: Rng::with_seed(seed), last: None }) }
+    pub(crate) fn new(addresses: Addresses, seed: u64) -> Self {
+        Self { addresses, memory: Mutex::new(Memory { rng: Rng::with_seed(seed), last: None }) }
     }
 
-    /// Connects to another replica than the last time, unless no other lets it in.
+    /// Connects to another replica than before, unless none of them accepts.
     pub(crate) async fn connect(&self) -> Option<TcpStream> {
         for (replica, address) in self.choices() {
             if let Ok(stream) = TcpStream::connect(address).await {
@@ -61,17 +61,17 @@ impl Balancer {
         None
     }
 
-    /// All replicas: the others in any order, then the last one.
+    /// All replicas: the others in random order, then the last one.
     fn choices(&self) -> Vec<(usize, SocketAddr)> {
-        let mut state = self.lock();
-        let mut choices: Vec<_> = self.places.lock().iter().copied().enumerate().collect();
-        state.rng.shuffle(&mut choices);
-        choices.sort_by_key(|(replica, _)| Some(*replica) == state.last);
+        let mut memory = self.lock();
+        let mut choices: Vec<_> = self.addresses.lock().iter().copied().enumerate().collect();
+        memory.rng.shuffle(&mut choices);
+        choices.sort_by_key(|(replica, _)| Some(*replica) == memory.last);
         choices
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -88,10 +88,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_comes_back_comes_to_another_replica() {
+    async fn a_client_that_reconnects_is_led_to_another_replica() {
         let (listeners, addresses): (Vec<_>, Vec<_>) =
             [listen().await, listen().await, listen().await].into_iter().unzip();
-        let balancer = Balancer::new(Places::new(addresses), 1);
+        let balancer = Balancer::new(Addresses::new(addresses), 1);
         let mut seen = Vec::new();
         for _ in 0..60 {
             seen.push(balancer.connect().await.unwrap().peer_addr().unwrap());
@@ -103,16 +103,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_replica_that_is_away_is_passed_over_until_it_is_somewhere_else() {
+    async fn a_replica_that_is_down_is_passed_over_until_it_has_another_address() {
         let ((_listener, here), (other, there)) = (listen().await, listen().await);
-        let places = Places::new(vec![here, there]);
-        let balancer = Balancer::new(places.clone(), 1);
+        let addresses = Addresses::new(vec![here, there]);
+        let balancer = Balancer::new(addresses.clone(), 1);
         drop(other);
         for _ in 0..5 {
             assert_eq!(balancer.connect().await.unwrap().peer_addr().unwrap(), here);
         }
         let (_listener, moved) = listen().await;
-        places.moved(1, moved);
+        addresses.moved(1, moved);
         assert_eq!(balancer.connect().await.unwrap().peer_addr().unwrap(), moved);
     }
 }

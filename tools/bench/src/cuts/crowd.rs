@@ -12,25 +12,25 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, Notes, Traveller};
+use super::client::{Client, Endpoint, Notes};
 use super::events::{Clock, Event, Progress};
 use super::score::Record;
 use crate::target::{Form, Method, Target};
 
-/// How long all clients together may take to get their first connection.
+/// The longest time until all clients have their first connection.
 const JOIN: Duration = Duration::from_secs(60);
 
-/// How often progress is looked at.
-pub(crate) const LOOK: Duration = Duration::from_millis(10);
+/// The interval at which the clients' progress is checked.
+pub(crate) const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What the clients of a run have in common.
+/// The settings that all clients of a run share.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting<'a> {
     pub(crate) target: &'a Target,
     pub(crate) method: Method,
     pub(crate) heartbeat: Duration,
     pub(crate) clock: Clock,
-    /// Tells this run's messages and topics from all others.
+    /// Distinguishes this run's messages and topics from all others.
     pub(crate) run: u32,
 }
 
@@ -44,7 +44,7 @@ impl Setting<'_> {
         format!("bench-{:08x}", self.run)
     }
 
-    /// What stands for a topic (`None`: all) in a path.
+    /// The value for `{topic}` in a path, for a topic or for all of them (`None`).
     pub(crate) fn topic(&self, index: Option<usize>) -> String {
         match (index, &self.target.wildcard) {
             (Some(index), _) => format!("{}.{index}", self.prefix()),
@@ -54,11 +54,11 @@ impl Setting<'_> {
     }
 }
 
-/// Clients that run.
+/// Clients that are running.
 #[derive(Debug)]
 pub(crate) struct Crowd {
     members: Vec<Member>,
-    /// Whether the server gives clients a position before their first message.
+    /// The server gives clients a position before their first message.
     positions: bool,
     away: watch::Sender<bool>,
     stop: CancellationToken,
@@ -72,17 +72,17 @@ struct Member {
 }
 
 impl Crowd {
-    /// Starts clients; each is given the topic that it follows (`None`: all) and where it connects.
+    /// Starts clients, each with the topic that it follows (`None`: all) and the address to which it connects.
     pub(crate) fn start(
         setting: &Setting<'_>,
         places: impl IntoIterator<Item = (Option<usize>, SocketAddr)>,
     ) -> anyhow::Result<Self> {
-        let way = |(topic, address)| (topic, vec![(setting.method, address)]);
-        Self::start_travelling(setting, places.into_iter().map(way))
+        let one = |(topic, address)| (topic, vec![(setting.method, address)]);
+        Self::start_on_many(setting, places.into_iter().map(one))
     }
 
-    /// As [`Crowd::start`], for clients that have several ways to go. They begin by the first.
-    pub(crate) fn start_travelling(
+    /// As [`Crowd::start`], for clients that have several endpoints. They begin with the first.
+    pub(crate) fn start_on_many(
         setting: &Setting<'_>,
         places: impl IntoIterator<Item = (Option<usize>, Vec<(Method, SocketAddr)>)>,
     ) -> anyhow::Result<Self> {
@@ -90,9 +90,9 @@ impl Crowd {
         let (away, watched) = watch::channel(false);
         let first = setting.target.route(setting.method)?;
         let mut members = Vec::new();
-        for (index, (topic, ways)) in places.into_iter().enumerate() {
-            let ways = ways.into_iter().map(|(method, address)| {
-                Ok(Client {
+        for (index, (topic, endpoints)) in places.into_iter().enumerate() {
+            let endpoints = endpoints.into_iter().map(|(method, address)| {
+                Ok(Endpoint {
                     method,
                     route: setting.target.route(method)?.clone(),
                     address,
@@ -102,35 +102,36 @@ impl Crowd {
                 })
             });
             let rng = Rng::with_seed(index as u64);
-            let traveller = Traveller { ways: ways.collect::<anyhow::Result<_>>()?, rng };
+            let client = Client { endpoints: endpoints.collect::<anyhow::Result<_>>()?, rng };
             let progress = Arc::new(Progress::default());
             let notes = Notes::new(first, setting.run, setting.clock, Arc::clone(&progress));
-            let task = tokio::spawn(traveller.run(notes, watched.clone(), stop.clone()));
+            let task = tokio::spawn(client.run(notes, watched.clone(), stop.clone()));
             members.push(Member { topic, progress, task });
         }
         Ok(Self { members, positions: first.form == Form::Push, away, stop })
     }
 
-    /// Waits until every client has its first position, or connection where the server gives no positions.
+    /// Waits until every client has its first position, or its first connection where the server gives no positions.
     pub(crate) async fn joined(&self) -> anyhow::Result<()> {
         let joined = |member: &Member| member.progress.joined.load(Ordering::Relaxed);
         if !self.wait(JOIN, joined).await {
             let (served, all) = (self.members.iter().filter(|member| joined(member)).count(), self.members.len());
             let left_out = self.members.iter().find(|member| !joined(member));
             let failure = left_out.and_then(|member| Some(member.progress.failure.lock().ok()?.clone()));
-            bail!("{served} of {all} clients were served within {JOIN:?}: {}", failure.unwrap_or_default());
+            bail!("{served} of {all} clients were connected within {JOIN:?}: {}", failure.unwrap_or_default());
         }
         Ok(())
     }
 
-    /// Waits until every client has a place to resume from: where the server gives no positions, its first message.
+    /// Waits until every client has a cursor to resume from: where the server gives no positions, its first message.
     pub(crate) async fn placed(&self, deadline: Duration) {
         if !self.positions {
             self.wait(deadline, |member| member.progress.received.load(Ordering::Relaxed) > 0).await;
         }
     }
 
-    /// Waits until every client has received the last message of its topics, of which `last` are the numbers by topic.
+    /// Waits until every client has received the last message of its topics. `last` are the numbers of these messages by
+    /// topic.
     pub(crate) async fn caught_up(&self, last: &[u64], deadline: Duration) -> bool {
         let newest = last.iter().copied().max().unwrap_or_default();
         self.wait(deadline, |member| {
@@ -149,26 +150,26 @@ impl Crowd {
             if Instant::now() >= end {
                 return false;
             }
-            sleep(LOOK).await;
+            sleep(CHECK_INTERVAL).await;
         }
     }
 
-    /// Cuts all connections at once, or lets all come back at once.
+    /// Cuts all connections at once, or lets all clients reconnect at once.
     pub(crate) fn send_away(&self, away: bool) {
         self.away.send_replace(away);
     }
 
-    /// What can be seen of the clients from elsewhere.
+    /// The clients' counters.
     pub(crate) fn progress(&self) -> Vec<Arc<Progress>> {
         self.members.iter().map(|member| Arc::clone(&member.progress)).collect()
     }
 
-    /// Stops all clients and returns what they saw.
+    /// Stops all clients and returns their records.
     pub(crate) async fn stop(self) -> anyhow::Result<Vec<Record>> {
         self.stop.cancel();
         let mut records = Vec::with_capacity(self.members.len());
         for member in self.members {
-            let events = member.task.await.context("a client broke")?;
+            let events = member.task.await.context("a client panicked")?;
             records.push(Record { topic: member.topic, events });
         }
         Ok(records)

@@ -1,4 +1,4 @@
-//! What a client saw, written down as it happened and judged later.
+//! The events of a client, recorded as they happen and judged later.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -6,34 +6,34 @@ use std::time::Instant;
 
 use serde::Deserialize;
 
-/// One thing that happened to a client. Times are in microseconds of the run's clock.
+/// An event of a client. Times are in microseconds of the run's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A connection stands; it was begun at this time.
+    /// A connection is established, which began at this time.
     Joined(u64),
     /// The first position that the server gave the client.
     Position(Box<str>),
     /// A message of this run, by its number.
     Message {
-        /// Which.
+        /// Its number.
         number: u64,
-        /// When it was received.
+        /// The time at which it was received.
         at: u64,
     },
-    /// The server told of a gap.
+    /// The server reported a gap.
     Gap(Box<Gap>),
     /// The connection was lost.
     Lost(u64),
 }
 
-/// A gap as it was told.
+/// A gap, as the server reported it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Gap {
-    /// Why.
+    /// The reason.
     pub reason: Box<str>,
-    /// What the server says the client had.
+    /// The last position that the client had, according to the server.
     pub since: Box<str>,
-    /// Where delivery goes on.
+    /// The position at which delivery continues.
     pub cursor: Box<str>,
 }
 
@@ -52,7 +52,7 @@ impl Clock {
     }
 }
 
-/// What can be seen of a client while it runs.
+/// The counters of a client that others can read while it runs.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// It has had a connection and, where the server gives positions, has one.
@@ -61,13 +61,13 @@ pub(crate) struct Progress {
     pub(crate) newest: AtomicU64,
     pub(crate) received: AtomicU64,
     pub(crate) reconnects: AtomicU64,
-    /// How often it went on by another method.
+    /// The number of times that it changed its method.
     pub(crate) switches: AtomicU64,
-    /// Why the last connection ended.
+    /// The reason why the last connection ended.
     pub(crate) failure: Mutex<String>,
 }
 
-/// How a message of a run is written, so that it is told from what others publish: `bench:<run>:<number>:…`.
+/// The text of a message, which no other publisher would use: `bench:<run>:<number>:…`.
 pub(crate) fn text(run: u32, number: u64, bytes: usize) -> String {
     let mut text = format!("bench:{run:08x}:{number}:");
     while text.len() < bytes {
@@ -83,7 +83,7 @@ pub(crate) fn number(run: u32, text: &str) -> Option<u64> {
         return None;
     }
     let number = parts.next()?.parse().ok()?;
-    // A text without its end is not the message.
+    // A text that was cut is not the message.
     parts.next().map(|_| number)
 }
 

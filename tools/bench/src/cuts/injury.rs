@@ -1,23 +1,23 @@
-//! What is done to connections, decided from a seed.
+//! Injuries of connections, decided from a seed.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 
-/// What is done to a connection.
+/// An injury of a connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Injury {
     /// Both sides are closed: FIN.
     Close,
     /// Both sides are reset: RST.
     Reset,
-    /// Nothing passes either way, and nobody is told. `None`: for good.
+    /// Nothing passes in either direction, and neither side notices. `None`: for good.
     BlackHole(Option<Duration>),
     /// Bytes pass slowly for a while.
     Throttle { bytes_per_second: u32, lasting: Duration },
 }
 
-/// When it is done: as soon as one of these is reached.
+/// The trigger of an injury. The first of these to be reached counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Trigger {
     /// So many bytes have passed to the client; the rest of the frame or chunk does not.
@@ -35,22 +35,22 @@ impl Trigger {
     }
 }
 
-/// The sequence of decisions about one connection. The same seed and connection give the same sequence.
+/// The sequence of injuries of one connection. The same seed and connection give the same sequence.
 #[derive(Debug)]
 pub(crate) struct Decisions {
     rng: Rng,
     calm: Duration,
 }
 
-/// What a client is assumed to be sent a second, in bytes, for injuries by the byte to be about as frequent as those by
-/// the clock.
+/// The bytes per second that a client is assumed to receive, so that injuries by the byte are about as frequent as those
+/// by the clock.
 const USUAL_RATE: f64 = 3000.0;
 
 impl Decisions {
-    /// For the n-th connection of a client. `calm` is the mean time between injuries.
+    /// The sequence for the n-th connection of a client. `calm` is the mean time between injuries.
     pub(crate) fn new(seed: u64, client: usize, connection: u64, calm: Duration) -> Self {
         let mut rng = Rng::with_seed(seed);
-        // Seeds that lie close together begin alike, hence the detour.
+        // Generators with similar seeds begin alike, so each seed is drawn from another generator.
         let seed = rng.u64(..) ^ (client as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ connection.rotate_left(32);
         let mut rng = Rng::with_seed(seed);
         rng.u64(..);

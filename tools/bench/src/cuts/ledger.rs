@@ -1,13 +1,13 @@
-//! What was published, in the order in which the server took it: what clients are measured against.
+//! The messages that were published, in the server's order. Clients are compared with it.
 
 use std::collections::HashMap;
 
-/// A place in a server's history, taken apart. Clients do not do this; only the judge has to know what lies between two.
+/// A cursor, split into its parts. Clients do not do this; only the judge has to know what lies between two cursors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which history.
+    /// The epoch of the history.
     pub epoch: Box<str>,
-    /// Where in it.
+    /// The offset within it.
     pub offset: u64,
 }
 
@@ -19,36 +19,36 @@ impl Cursor {
     }
 }
 
-/// A message that the server took.
+/// A message that the server accepted.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Unique in the run.
+    /// Its number, unique in the run.
     pub number: u64,
-    /// Which of the run's topics.
+    /// The index of its topic.
     pub topic: usize,
-    /// When it was sent, in microseconds of the run's clock.
+    /// The time at which it was sent, in microseconds of the run's clock.
     pub sent: u64,
-    /// When the server had answered.
+    /// The time at which the server had answered.
     pub accepted: u64,
-    /// Its place, if the server tells it.
+    /// Its cursor, if the server's answer has one.
     pub cursor: Option<Cursor>,
 }
 
-/// Everything that was published.
+/// All messages that were published.
 #[derive(Debug, Default)]
 pub struct Ledger {
     entries: Vec<Entry>,
-    /// Of each entry, which epoch it belongs to.
+    /// For each entry, the index of its epoch.
     epoch_of: Vec<usize>,
-    /// In the order in which they were first published in.
+    /// The epochs, in the order in which they were first published in.
     epochs: Vec<Box<str>>,
     by_number: HashMap<u64, usize>,
-    /// Sent without an answer: they may have been taken or not.
+    /// The numbers of messages that were sent and not answered: the server may have accepted them or not.
     uncertain: Vec<u64>,
 }
 
 impl Ledger {
-    /// Puts the entries in the server's order: that of their places, or of their numbers where it tells no places.
+    /// Sorts the entries into the server's order: by cursor, or by number where the server gives no cursors.
     pub fn new(mut entries: Vec<Entry>, uncertain: Vec<u64>) -> Self {
         entries.sort_by_key(|entry| (entry.accepted, entry.number));
         let mut epochs: Vec<Box<str>> = Vec::new();
@@ -80,22 +80,22 @@ impl Ledger {
         self.by_number.get(&number).copied()
     }
 
-    /// Which epoch an entry belongs to, counted from 0.
+    /// Returns the index of an entry's epoch.
     pub fn epoch_of(&self, index: usize) -> usize {
         self.epoch_of[index]
     }
 
-    /// Which epoch this is, if anything was published in it.
+    /// Returns the index of an epoch, if anything was published in it.
     pub fn epoch_named(&self, epoch: &str) -> Option<usize> {
         self.epochs.iter().position(|known| **known == *epoch)
     }
 
-    /// How many histories there were.
+    /// The number of epochs.
     pub fn epoch_count(&self) -> usize {
         self.epochs.len()
     }
 
-    /// How many entries lie at or before a cursor; `None` if nothing was published in its epoch.
+    /// The number of entries at or before a cursor; `None` if nothing was published in its epoch.
     pub fn reached_by(&self, cursor: &Cursor) -> Option<usize> {
         let epoch = self.epoch_named(&cursor.epoch)?;
         let place = (epoch, cursor.offset);
@@ -111,12 +111,12 @@ impl Ledger {
         Some(low)
     }
 
-    /// How many entries lie before the end of an epoch.
+    /// The number of entries before the end of an epoch.
     pub fn end_of(&self, epoch: usize) -> usize {
         self.epoch_of.partition_point(|&other| other <= epoch)
     }
 
-    /// How many were sent without an answer. It is not known whether they should have arrived.
+    /// The numbers of messages that were not answered. It is not known whether clients should receive them.
     pub fn uncertain(&self) -> &[u64] {
         &self.uncertain
     }

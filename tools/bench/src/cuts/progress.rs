@@ -1,4 +1,4 @@
-//! How it goes, for those who wait: a line that is written over on a terminal, else a line now and then.
+//! The progress of a run: a line that is overwritten on a terminal, and otherwise a line now and then.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::events::{Clock, Progress};
-/// How often it is said where there is no terminal.
+/// The interval of the lines where there is no terminal.
 const SELDOM: Duration = Duration::from_secs(10);
 
-/// Shows progress until what it returns is dropped.
+/// Shows the progress until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Shown {
     _task: JoinSet<()>,
 }
 
-/// Begins to show how clients get on.
+/// Begins to show the progress of the clients.
 pub(crate) fn show(name: &'static str, length: Duration, clients: Vec<Arc<Progress>>, clock: Clock) -> Shown {
     let mut task = JoinSet::new();
     let terminal = stderr().is_terminal();
@@ -35,7 +35,7 @@ pub(crate) fn show(name: &'static str, length: Duration, clients: Vec<Arc<Progre
             let length = length.as_secs();
             let phase = if seconds > length { "catching up".to_owned() } else { format!("{seconds} of {length} s") };
             let line = format!("{name}: {phase}, {received} messages received, {reconnects} reconnects");
-            // Progress that nobody can see is no reason to stop.
+            // A closed standard error is no reason to stop.
             let _ = if terminal { write!(stderr(), "\r\x1b[K{line}") } else { writeln!(stderr(), "{line}") };
         }
     });

@@ -13,23 +13,23 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::balancer::{Balancer, Places};
+use super::balancer::{Addresses, Balancer};
 use super::injury::{Decisions, Injury, Trigger};
 
-/// How long a connection that leads nowhere for good is kept: longer than any client waits.
+/// The time for which a connection is kept whose bytes are dropped for good: longer than any client waits.
 const FOR_GOOD: Duration = Duration::from_secs(30);
 
-/// How many bytes are passed on in one step.
+/// The number of bytes that are passed on in one step.
 const STEP: usize = 8 * 1024;
 
-/// What was done to connections.
+/// The number of injuries, by kind.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Injuries {
     /// Closed by FIN.
     pub closed: u64,
     /// Reset by RST.
     pub reset: u64,
-    /// Silent for a while or for good.
+    /// Bytes dropped for a while or for good.
     pub black_holes: u64,
     /// Slowed down for a while.
     pub throttled: u64,
@@ -38,7 +38,7 @@ pub struct Injuries {
 }
 
 impl Injuries {
-    /// All of them.
+    /// The total.
     pub fn total(&self) -> u64 {
         self.closed + self.reset + self.black_holes + self.throttled
     }
@@ -53,7 +53,7 @@ struct Counts {
     within_a_frame: AtomicU64,
 }
 
-/// Listens once for each client, so that a connection's decisions do not depend on who comes first.
+/// A proxy with one listener for each client, so that a connection's injuries do not depend on the order of connecting.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     addresses: Vec<SocketAddr>,
@@ -62,9 +62,9 @@ pub(crate) struct Proxy {
     _listeners: JoinSet<()>,
 }
 
-/// What all connections of one client share.
+/// The settings that all connections of one client share.
 #[derive(Clone)]
-struct Road {
+struct Route {
     to: Arc<Balancer>,
     seed: u64,
     client: usize,
@@ -74,9 +74,9 @@ struct Road {
 }
 
 impl Proxy {
-    /// `to` is where each client is led. Does no harm until told to; without `calm`, never.
+    /// `to` has the route of each client. There are no injuries until they are begun, and none at all without `calm`.
     pub(crate) async fn start(
-        to: impl IntoIterator<Item = Places>,
+        to: impl IntoIterator<Item = Addresses>,
         seed: u64,
         calm: Option<Duration>,
     ) -> io::Result<Self> {
@@ -89,17 +89,17 @@ impl Proxy {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             addresses.push(listener.local_addr()?);
             let (injuring, counts) = (watched.clone(), Arc::clone(&counts));
-            listeners.spawn(accept(listener, Road { to, seed, client, calm, injuring, counts }));
+            listeners.spawn(accept(listener, Route { to, seed, client, calm, injuring, counts }));
         }
         Ok(Self { addresses, injuring, counts, _listeners: listeners })
     }
 
-    /// Where a client connects.
+    /// The address to which a client connects.
     pub(crate) fn address(&self, client: usize) -> SocketAddr {
         self.addresses[client]
     }
 
-    /// Begins to injure connections, or ends it. What leads nowhere already goes on doing so.
+    /// Begins or ends the injuries. Connections whose bytes are dropped remain as they are.
     pub(crate) fn injure(&self, injure: bool) {
         self.injuring.send_replace(injure);
     }
@@ -116,28 +116,28 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, road: Road) {
+async fn accept(listener: TcpListener, route: Route) {
     let mut connections = JoinSet::new();
     for connection in 0.. {
-        // The client sees a refused connection where there are no descriptors left, and comes again.
+        // Without descriptors the connection is closed at once, and the client reconnects.
         let Ok((client, _)) = listener.accept().await else {
             sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let road = road.clone();
+        let route = route.clone();
         connections.spawn(async move {
-            if let Some(server) = road.to.connect().await {
-                let calm = road.calm;
-                let decisions = calm.map(|calm| Decisions::new(road.seed, road.client, connection, calm));
-                // An error is the end of one side, which is the end of the other.
-                let _ = Wire { client, server }.run(decisions, road).await;
+            if let Some(server) = route.to.connect().await {
+                let calm = route.calm;
+                let decisions = calm.map(|calm| Decisions::new(route.seed, route.client, connection, calm));
+                // An error ends one side, and so the other one.
+                let _ = Wire { client, server }.run(decisions, route).await;
             }
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// Why bytes are no longer passed on.
+/// The reason why bytes are no longer passed on.
 enum Stop {
     Ended,
     Byte,
@@ -151,36 +151,36 @@ struct Wire {
 }
 
 impl Wire {
-    async fn run(mut self, mut decisions: Option<Decisions>, mut road: Road) -> io::Result<()> {
+    async fn run(mut self, mut decisions: Option<Decisions>, mut route: Route) -> io::Result<()> {
         self.client.set_nodelay(true)?;
         self.server.set_nodelay(true)?;
         loop {
-            let injuring = *road.injuring.borrow_and_update();
+            let injuring = *route.injuring.borrow_and_update();
             let (trigger, injury) = match &mut decisions {
                 Some(decisions) if injuring => decisions.next(),
                 _ => (Trigger::NEVER, Injury::Close),
             };
-            match self.forward(trigger, None, &mut road.injuring).await? {
+            match self.forward(trigger, None, &mut route.injuring).await? {
                 Stop::Ended => return Ok(()),
                 Stop::PhaseChanged => continue,
-                Stop::Byte => _ = road.counts.within_a_frame.fetch_add(1, Ordering::Relaxed),
+                Stop::Byte => _ = route.counts.within_a_frame.fetch_add(1, Ordering::Relaxed),
                 Stop::Clock => {}
             }
             match injury {
                 Injury::Close => {
-                    road.counts.closed.fetch_add(1, Ordering::Relaxed);
-                    // Where there is no more connection to close, that is just as well.
+                    route.counts.closed.fetch_add(1, Ordering::Relaxed);
+                    // A connection that is closed already is closed.
                     let _ = self.client.shutdown().await;
                     let _ = self.server.shutdown().await;
                     return Ok(());
                 }
                 Injury::Reset => {
-                    road.counts.reset.fetch_add(1, Ordering::Relaxed);
+                    route.counts.reset.fetch_add(1, Ordering::Relaxed);
                     self.client.set_zero_linger()?;
                     return self.server.set_zero_linger();
                 }
                 Injury::BlackHole(lasting) => {
-                    road.counts.black_holes.fetch_add(1, Ordering::Relaxed);
+                    route.counts.black_holes.fetch_add(1, Ordering::Relaxed);
                     sleep(lasting.unwrap_or(FOR_GOOD)).await;
                     if lasting.is_none() {
                         self.client.set_zero_linger()?;
@@ -188,9 +188,9 @@ impl Wire {
                     }
                 }
                 Injury::Throttle { bytes_per_second, lasting } => {
-                    road.counts.throttled.fetch_add(1, Ordering::Relaxed);
+                    route.counts.throttled.fetch_add(1, Ordering::Relaxed);
                     let slow = Trigger::after(lasting);
-                    if let Stop::Ended = self.forward(slow, Some(bytes_per_second), &mut road.injuring).await? {
+                    if let Stop::Ended = self.forward(slow, Some(bytes_per_second), &mut route.injuring).await? {
                         return Ok(());
                     }
                 }
@@ -198,7 +198,7 @@ impl Wire {
         }
     }
 
-    /// Passes bytes on until the trigger, exactly.
+    /// Passes bytes on, exactly up to the trigger.
     async fn forward(
         &mut self,
         trigger: Trigger,

@@ -1,4 +1,4 @@
-//! Who publishes: numbered messages, at a rate.
+//! Publishers of numbered messages, at a rate.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,16 +20,16 @@ use super::ledger::{Cursor, Entry};
 use crate::http::{Connection, read_body};
 use crate::target::Publish;
 
-/// How long an answer may take.
+/// The longest time until an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The pause before a message that was refused is sent again.
+/// The pause before a refused message is sent again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// About how many messages a publisher sends over a connection, where it can publish in several places.
+/// The mean number of messages over one connection, where there are several addresses.
 const A_CONNECTION: u8 = 10;
 
-/// What was published.
+/// The published messages.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
     pub(crate) entries: Vec<Entry>,
@@ -37,14 +37,14 @@ pub(crate) struct Published {
     pub(crate) trouble: Trouble,
 }
 
-/// What publishers met with, other than being answered at once.
+/// The failures that publishers met with.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
 pub struct Trouble {
-    /// Attempts that were refused, or found nobody.
+    /// Attempts that were refused, or could not connect.
     pub refused: u64,
     /// Attempts without an answer.
     pub unanswered: u64,
-    /// Messages of which an earlier attempt had been taken, it turned out.
+    /// Messages of which an earlier attempt turned out to have been accepted.
     pub known: u64,
 }
 
@@ -58,10 +58,10 @@ impl Published {
     }
 }
 
-/// One who publishes, one message after the other.
+/// A publisher, which publishes one message after the other.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    /// Where it publishes; any of these will do for any message.
+    /// The addresses to which it publishes; any of them will do for any message.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) publish: Publish,
     pub(crate) run: u32,
@@ -70,14 +70,14 @@ pub(crate) struct Publisher {
     pub(crate) clock: Clock,
     /// The next number, of all publishers.
     pub(crate) numbers: Arc<AtomicU64>,
-    /// Whether to repeat a message that was not answered, under the same key.
+    /// Unanswered messages are repeated under the same key.
     pub(crate) repeat: bool,
     pub(crate) rng: Rng,
-    /// One to each address.
+    /// One connection for each address.
     pub(crate) connections: HashMap<SocketAddr, Connection>,
 }
 
-/// What became of one attempt.
+/// The outcome of one attempt.
 enum Attempt {
     Taken {
         cursor: Option<Cursor>,
@@ -94,7 +94,7 @@ struct Receipt {
 }
 
 impl Publisher {
-    /// Publishes on topics at random until stopped.
+    /// Publishes on random topics until it is stopped.
     pub(crate) async fn run(mut self, rate: f64, stop: CancellationToken) -> anyhow::Result<(Self, Published)> {
         let mut published = Published::default();
         let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
@@ -107,18 +107,18 @@ impl Publisher {
             }
             let topic = self.rng.usize(..self.topics.len());
             if !self.one(topic, &mut published).await? {
-                // What could not be published meanwhile is not made up for.
+                // The rate is not made up for after a pause.
                 ticks.reset();
             }
         }
     }
 
-    /// Publishes a last message on every topic: who has received it has caught up. Returns the numbers.
+    /// Publishes a last message on every topic, by which clients are seen to have caught up. Returns the numbers.
     pub(crate) async fn finish(&mut self, published: &mut Published) -> anyhow::Result<Vec<u64>> {
         let mut last = Vec::new();
         for topic in 0..self.topics.len() {
             let before = published.entries.len();
-            // Without an answer it may be lost, so there has to be another.
+            // Without an answer it may be lost, so another one is published.
             while published.entries.len() == before {
                 self.one(topic, published).await?;
             }
@@ -127,7 +127,7 @@ impl Publisher {
         Ok(last)
     }
 
-    /// Publishes one message. Returns whether it went well the first time.
+    /// Publishes one message. Returns whether the first attempt succeeded.
     pub(crate) async fn one(&mut self, topic: usize, published: &mut Published) -> anyhow::Result<bool> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let sent = self.clock.now();
@@ -183,11 +183,11 @@ impl Publisher {
                 (false, _) => None,
                 (true, Ok(body)) => {
                     let receipt: Receipt = serde_json::from_slice(body).context("the answer to a publication")?;
-                    Some(Cursor::parse(&receipt.id).context("the place of a publication")?)
+                    Some(Cursor::parse(&receipt.id).context("the cursor of a publication")?)
                 }
                 (true, Err(_)) => return Ok(Attempt::Unknown),
             };
-            // Where there are several, a new connection now and then comes to another replica.
+            // With several addresses, a new connection now and then leads to another replica.
             let keep = self.addresses.len() == 1 || self.rng.u8(..A_CONNECTION) > 0;
             if body.is_ok() && keep {
                 self.connections.insert(address, connection);

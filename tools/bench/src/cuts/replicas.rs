@@ -1,4 +1,4 @@
-//! A run over several replicas of each service, which share a history by NATS.
+//! A run over several replicas of each service, which share a history through NATS.
 //!
 //! ```text
 //! publishers ──▶ balancer ─────────▶ 3 × ws-echo          ┐
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::balancer::Places;
+use super::balancer::Addresses;
 use super::crowd::{Crowd, Setting};
 use super::events::Clock;
 use super::ledger::Ledger;
@@ -35,74 +35,74 @@ use crate::target::{Method, Target};
 /// The order in which clients change methods.
 const ROUND: [Method; 3] = [Method::Sse, Method::Poll, Method::Ws];
 
-/// How long NATS is away, in milliseconds.
+/// The time for which NATS is down, in milliseconds.
 const AWAY: std::ops::Range<u64> = 200..2000;
 
-/// How long it may take in the end until every publication is taken.
+/// The longest time at the end until every publication is accepted.
 const TAKEN: Duration = Duration::from_secs(60);
 
 /// A replica of a service.
 pub trait Replica: Send {
-    /// How it is followed.
+    /// The method that it serves.
     fn method(&self) -> Method;
 
-    /// Where it listens now.
+    /// The address on which it listens now.
     fn address(&self) -> SocketAddr;
 
-    /// Has it stop in good order and starts it again, perhaps at another address.
+    /// Stops it in good order and starts it again, perhaps at another address.
     fn restart(&mut self) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + '_>>;
 }
 
-/// What is done to whom.
+/// The disturbances of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Upheaval {
-    /// How often NATS is killed and started again.
+    /// The number of times that NATS is killed and started again.
     pub nats_restarts: u32,
-    /// How many replicas of each service are restarted, one after the other.
+    /// The number of replicas of each service that are restarted, one after the other.
     pub replica_restarts: u32,
-    /// Whether clients that come back do so by another method half of the time.
+    /// Clients that reconnect do so by another method half of the time.
     pub switch_methods: bool,
-    /// Whether the history is long enough for nothing to be lost, told or not.
+    /// The history is long enough for nothing to be lost.
     pub long_history: bool,
 }
 
-/// What came of a run over replicas.
+/// The results of a run over replicas.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shared {
     /// The clients, by the method that they began with.
     pub by_first_method: Vec<Outcome>,
-    /// How many replicas there were, of all services.
+    /// The number of replicas of all services.
     pub replicas: usize,
-    /// How often NATS was killed.
+    /// The number of times that NATS was killed.
     pub nats_restarts: u32,
-    /// How many replicas were restarted.
+    /// The number of replicas that were restarted.
     pub replica_restarts: u32,
-    /// How often a client went on by another method.
+    /// The number of times that a client changed its method.
     pub switches: u64,
-    /// What publishers met with.
+    /// The failures that publishers met with.
     pub trouble: Trouble,
-    /// Whether the history was long enough for nothing to be lost, told or not.
+    /// The history was long enough for nothing to be lost.
     pub long_history: bool,
 }
 
 impl Shared {
-    /// Whether the promise was kept. There is one history for all, so nobody is to be told of another.
+    /// Returns whether the promise was kept. There is one history for all replicas, so no gap may report another one.
     pub fn is_clean(&self) -> bool {
-        let lost = self.by_first_method.iter().any(|outcome| outcome.score.told_lost > 0);
+        let lost = self.by_first_method.iter().any(|outcome| outcome.score.lost_reported > 0);
         self.by_first_method.iter().all(Outcome::is_clean) && !(self.long_history && lost)
     }
 }
 
-/// A service's replicas, as clients find them.
+/// The replicas of a service, as clients find them.
 struct Site {
     method: Method,
-    places: Places,
+    addresses: Addresses,
 }
 
-/// Runs a plan over replicas that are ready. `nats` is what they share, if that is to be killed.
+/// Runs a plan over replicas that are ready. `nats` is the server that they share, if it is to be killed.
 ///
 /// # Errors
-/// When the run cannot be made. Losses are no error.
+/// Fails when the run cannot be made. Losses are no error.
 pub async fn measure_replicas(
     plan: &Plan,
     upheaval: Upheaval,
@@ -113,24 +113,24 @@ pub async fn measure_replicas(
     let of = |method: Method| replicas.iter().filter(move |replica| replica.method() == method);
     let methods = ROUND.into_iter().filter(|&method| of(method).next().is_some());
     let sites: Vec<Site> = methods
-        .map(|method| Site { method, places: Places::new(of(method).map(|replica| replica.address()).collect()) })
+        .map(|method| Site { method, addresses: Addresses::new(of(method).map(|replica| replica.address()).collect()) })
         .collect();
-    ensure!(!upheaval.switch_methods || sites.len() > 1, "to change methods, clients need several");
+    ensure!(!upheaval.switch_methods || sites.len() > 1, "to change the method, clients need several");
     let (clock, run) = (Clock::start(), fastrand::u32(..));
     let setting = |method| Setting { target, method, heartbeat: plan.heartbeat, clock, run };
 
     let mut crowds = Vec::new();
     for (first, site) in sites.iter().enumerate() {
         let count = if upheaval.switch_methods { sites.len() } else { 1 };
-        let ways: Vec<&Site> = sites.iter().cycle().skip(first).take(count).collect();
-        let roads = (0..plan.clients).flat_map(|_| ways.iter().map(|site| site.places.clone()));
-        let proxy = Proxy::start(roads, plan.seed.wrapping_add(first as u64), plan.calm).await.context("the proxy")?;
+        let followed: Vec<&Site> = sites.iter().cycle().skip(first).take(count).collect();
+        let routes = (0..plan.clients).flat_map(|_| followed.iter().map(|site| site.addresses.clone()));
+        let proxy = Proxy::start(routes, plan.seed.wrapping_add(first as u64), plan.calm).await.context("the proxy")?;
         let clients = (0..plan.clients).map(|client| {
             let topic = (client % FOLLOWS_ALL != FOLLOWS_ALL - 1).then_some(client % plan.topics);
-            let way = |(way, site): (usize, &&Site)| (site.method, proxy.address(client * count + way));
-            (topic, ways.iter().enumerate().map(way).collect())
+            let endpoint = |(index, site): (usize, &&Site)| (site.method, proxy.address(client * count + index));
+            (topic, followed.iter().enumerate().map(endpoint).collect())
         });
-        let crowd = Crowd::start_travelling(&setting(site.method), clients)?;
+        let crowd = Crowd::start_on_many(&setting(site.method), clients)?;
         crowds.push((site.method, proxy, crowd));
     }
     for (_, _, crowd) in &crowds {
@@ -178,7 +178,7 @@ pub async fn measure_replicas(
     })
 }
 
-/// Those who publish, on any replica, until every message is taken.
+/// Publishes on any replica until every message is accepted.
 struct Publishing {
     proxy: Proxy,
     stop: CancellationToken,
@@ -187,14 +187,14 @@ struct Publishing {
 
 impl Publishing {
     async fn start(plan: &Plan, target: &Target, setting: &Setting<'_>, sites: &[Site]) -> anyhow::Result<Self> {
-        let roads = (0..plan.publishers).flat_map(|_| sites.iter().map(|site| site.places.clone()));
-        let proxy = Proxy::start(roads, !plan.seed, plan.calm).await.context("the publishers' proxy")?;
+        let routes = (0..plan.publishers).flat_map(|_| sites.iter().map(|site| site.addresses.clone()));
+        let proxy = Proxy::start(routes, !plan.seed, plan.calm).await.context("the publishers' proxy")?;
         let (numbers, topics) = (Arc::new(AtomicU64::new(1)), setting.topics(plan.topics));
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         for index in 0..plan.publishers {
-            let roads = index * sites.len()..(index + 1) * sites.len();
+            let routes = index * sites.len()..(index + 1) * sites.len();
             let publisher = Publisher {
-                addresses: roads.map(|road| proxy.address(road)).collect(),
+                addresses: routes.map(|route| proxy.address(route)).collect(),
                 publish: target.publish.clone(),
                 run: setting.run,
                 topics: Arc::clone(&topics),
@@ -210,21 +210,21 @@ impl Publishing {
         Ok(Self { proxy, stop, tasks })
     }
 
-    /// Returns what was published, and the number of each topic's last message.
+    /// Returns the published messages, and the number of each topic's last message.
     async fn finish(mut self) -> anyhow::Result<(Published, Vec<u64>)> {
         self.proxy.injure(false);
         self.stop.cancel();
         let finishing = async {
             let (mut published, mut publisher) = (Published::default(), None);
             while let Some(done) = self.tasks.join_next().await {
-                let (done, part) = done.context("a publisher broke")?.context("publishing")?;
+                let (done, part) = done.context("a publisher panicked")?.context("publishing")?;
                 published.add(part);
                 publisher = Some(done);
             }
             let last = publisher.context("a run needs a publisher")?.finish(&mut published).await?;
             Ok((published, last))
         };
-        timeout(TAKEN, finishing).await.context("the last publications were not taken in time")?
+        timeout(TAKEN, finishing).await.context("the last publications were not accepted in time")?
     }
 }
 
@@ -239,7 +239,7 @@ async fn shake_nats(plan: &Plan, times: u32, nats: Option<&mut Nats>, began: Ins
     Ok(())
 }
 
-/// Restarts replicas, so many of each service within the run. Returns how many that were.
+/// Restarts so many replicas of each service within the run. Returns their number.
 async fn shake_replicas(
     plan: &Plan,
     times: u32,
@@ -250,12 +250,12 @@ async fn shake_replicas(
     let mut restarted = 0;
     for turn in 0..times {
         sleep_until(began + plan.length * (2 * turn + 1) / (2 * times)).await;
-        for Site { method, places } in sites {
+        for Site { method, addresses } in sites {
             let mut of_the_site: Vec<_> = replicas.iter_mut().filter(|replica| replica.method() == *method).collect();
             let place = turn as usize % of_the_site.len();
             let replica = &mut of_the_site[place];
             replica.restart().await.with_context(|| format!("restarting a replica for {}", method.name()))?;
-            places.moved(place, replica.address());
+            addresses.moved(place, replica.address());
             restarted += 1;
         }
     }

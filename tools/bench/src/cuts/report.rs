@@ -10,12 +10,12 @@ use super::storm::Storm;
 use crate::stats::Percentiles;
 use crate::target::Method;
 
-/// Everything that was found, and how.
+/// The results and how they came about.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// The version of this program.
     pub bench: &'static str,
-    /// What was measured.
+    /// The server that was measured.
     pub server: String,
     /// Its version.
     pub server_version: String,
@@ -34,27 +34,27 @@ pub struct Report {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Results {
-    /// Of cuts, by method.
+    /// Runs with injuries, by method.
     Cuts(Vec<Outcome>),
-    /// Of storms, by method.
+    /// Storms, by method.
     Storms(Vec<Storm>),
-    /// Without and with subscribers that never read.
+    /// Runs without and with subscribers that never read.
     Stalled(Vec<Stalls>),
-    /// Over replicas.
+    /// A run over replicas.
     Replicas(Shared),
 }
 
 /// A method without and with subscribers that never read.
 #[derive(Debug, Serialize)]
 pub struct Stalls {
-    /// Without.
+    /// Without them.
     pub without: Outcome,
-    /// With.
+    /// With them.
     pub with: Outcome,
 }
 
 impl Results {
-    /// Whether the promise was kept throughout.
+    /// Returns whether the promise was kept in all runs.
     pub fn is_clean(&self) -> bool {
         match self {
             Self::Cuts(outcomes) => outcomes.iter().all(Outcome::is_clean),
@@ -64,7 +64,7 @@ impl Results {
         }
     }
 
-    /// As a table, a column a method.
+    /// A table with a column for each method.
     pub fn table(&self) -> String {
         match self {
             Self::Cuts(outcomes) => {
@@ -87,7 +87,7 @@ impl Results {
         }
     }
 
-    /// A few of the faults, if there are any.
+    /// Examples of the faults, if there are any.
     pub fn examples(&self) -> Vec<(Method, &str)> {
         fn of(method: Method, examples: &[String]) -> impl Iterator<Item = (Method, &str)> {
             examples.iter().map(move |example| (method, example.as_str()))
@@ -121,11 +121,11 @@ fn shared_table(shared: &Shared) -> String {
     count("replicas, of all services", shared.replicas as u64);
     count("  restarted", shared.replica_restarts.into());
     count("NATS killed", shared.nats_restarts.into());
-    count("went on by another method", shared.switches);
+    count("changed the method", shared.switches);
     count("publishing refused, and repeated", shared.trouble.refused);
     count("  without an answer, and repeated", shared.trouble.unanswered);
-    count("  of which it had been taken", shared.trouble.known);
-    let whole = if shared.long_history { "long enough" } else { "may be short" };
+    count("  of which had been accepted before", shared.trouble.known);
+    let whole = if shared.long_history { "long enough" } else { "may be too short" };
     table.row("history", std::iter::once(whole));
     table.row("verdict on all", std::iter::once(verdict(shared.is_clean())));
     table.text
@@ -144,7 +144,7 @@ fn storm_table(storms: &[Storm]) -> String {
     };
     table.row("messages due", both(|score| score.expected));
     table.row("  received", both(|score| score.received));
-    table.row("  missing, untold", both(|score| score.missing));
+    table.row("  missing, unreported", both(|score| score.missing));
     table.row("twice", both(|score| score.twice));
     table.row("out of order", both(|score| score.out_of_order));
     table.row("clients that never caught up", both(|score| score.never_caught_up));
@@ -188,15 +188,15 @@ impl Table {
         count("reconnects", |one| one.score.reconnects);
         count("messages due", |one| one.score.expected);
         count("  received", |one| one.score.received);
-        count("  lost, told by a gap", |one| one.score.told_lost);
-        count("  missing, untold", |one| one.score.missing);
+        count("  lost, reported by a gap", |one| one.score.lost_reported);
+        count("  missing, unreported", |one| one.score.missing);
         count("twice", |one| one.score.twice);
         count("out of order", |one| one.score.out_of_order);
         count("astray", |one| one.score.astray);
         count("clients that never caught up", |one| one.score.never_caught_up);
         for reason in ["expired", "lagged", "epoch"] {
-            let told = |outcome: &&Outcome| outcome.score.gaps.get(reason).copied().unwrap_or(0);
-            self.row(&format!("gaps told: {reason}"), outcomes.iter().map(told));
+            let gaps = |outcome: &&Outcome| outcome.score.gaps.get(reason).copied().unwrap_or(0);
+            self.row(&format!("gaps: {reason}"), outcomes.iter().map(gaps));
         }
         if outcomes.iter().any(|outcome| outcome.restarts > 0) {
             self.restarts(outcomes);
@@ -208,13 +208,13 @@ impl Table {
     }
 
     fn restarts(&mut self, outcomes: &[&Outcome]) {
-        let told = |outcome: &&Outcome| {
-            let told = outcome.score.epochs_passed - outcome.score.epochs_untold;
-            format!("{told}/{}", outcome.restarts * outcome.score.clients)
+        let reported = |outcome: &&Outcome| {
+            let reported = outcome.score.epochs_passed - outcome.score.epochs_unreported;
+            format!("{reported}/{}", outcome.restarts * outcome.score.clients)
         };
         self.row("restarts", outcomes.iter().map(|outcome| outcome.restarts));
-        self.row("  told to clients", outcomes.iter().map(told));
-        self.row("  told again", outcomes.iter().map(|outcome| outcome.score.epochs_retold));
+        self.row("  reported to clients", outcomes.iter().map(reported));
+        self.row("  reported again", outcomes.iter().map(|outcome| outcome.score.epochs_repeated));
     }
 }
 
@@ -231,7 +231,7 @@ fn verdict(clean: bool) -> &'static str {
     if clean { "ok" } else { "FAILED" }
 }
 
-/// Microseconds, as people read them.
+/// Microseconds in a readable unit.
 fn time(micros: u64) -> String {
     match micros {
         0..1_000 => format!("{micros} us"),

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::balancer::Places;
+use super::balancer::Addresses;
 use super::crowd::{Crowd, Setting};
 use super::events::Clock;
 use super::ledger::Ledger;
@@ -25,27 +25,27 @@ use super::stalled::Stalled;
 use crate::service::Service;
 use crate::target::{Method, Target};
 
-/// How long late repeats are waited for once all clients have everything; also, before the first message, how long a
-/// poll takes to be held.
+/// The time for which late repeats are waited for once all clients have received everything; also, before the first
+/// message, the time until a poll is held.
 pub(crate) const SETTLE: Duration = Duration::from_millis(500);
 
 /// One of so many clients follows all topics, where the server has wildcards.
 pub(crate) const FOLLOWS_ALL: usize = 4;
 
-/// What is done in a run.
+/// The plan of a run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// How many clients.
+    /// The number of clients.
     pub clients: usize,
-    /// How long messages are published and connections injured.
+    /// The time for which messages are published and connections injured.
     pub length: Duration,
-    /// Decides the injuries and the topics of messages.
+    /// The seed of the injuries and of the topics of messages.
     pub seed: u64,
-    /// Messages a second.
+    /// Messages per second.
     pub rate: f64,
-    /// How many topics they are spread over.
+    /// The number of topics.
     pub topics: usize,
-    /// How many publish at a time.
+    /// The number of publishers.
     pub publishers: usize,
     /// The length of a message.
     pub bytes: usize,
@@ -53,19 +53,19 @@ pub struct Plan {
     pub calm: Option<Duration>,
     /// The server's heartbeat.
     pub heartbeat: Duration,
-    /// How long clients may take to catch up in the end.
+    /// The longest time for clients to catch up at the end.
     pub deadline: Duration,
-    /// Whether publishers, too, pass the proxy. They repeat what was not answered, under the same idempotency key.
+    /// Publishers, too, pass through the proxy. They repeat unanswered messages under the same idempotency key.
     pub injure_publishers: bool,
-    /// How often the server is restarted.
+    /// The interval at which the server is restarted.
     pub restart_every: Option<Duration>,
-    /// How many more subscribers there are that never read.
+    /// The number of additional subscribers that never read.
     pub stalled: usize,
-    /// Whether to say on standard error how it goes.
+    /// Show the progress on standard error.
     pub progress: bool,
 }
 
-/// Where the server is.
+/// The server of a run.
 #[derive(Debug)]
 pub enum Server {
     /// Started elsewhere.
@@ -75,7 +75,7 @@ pub enum Server {
 }
 
 impl Server {
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         match self {
             Self::At(address) => *address,
@@ -84,14 +84,14 @@ impl Server {
     }
 }
 
-/// What came of a run.
+/// The results of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
-    /// How the clients followed.
+    /// The method of the clients.
     pub method: Method,
-    /// What was done to connections.
+    /// The injuries of connections.
     pub injuries: Injuries,
-    /// How often the server was restarted.
+    /// The number of restarts of the server.
     pub restarts: u64,
     /// The judgement.
     #[serde(flatten)]
@@ -99,13 +99,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the promise was kept. After restarts, every client has to have been told of each of them.
+    /// Returns whether the promise was kept. Every restart has to be reported to every client.
     pub fn is_clean(&self) -> bool {
-        self.score.is_clean() && self.restarts_told()
+        self.score.is_clean() && self.restarts_reported()
     }
 
-    /// Whether every client was told of every restart.
-    pub fn restarts_told(&self) -> bool {
+    /// Returns whether every restart was reported to every client.
+    pub fn restarts_reported(&self) -> bool {
         self.score.epochs_passed == self.restarts * self.score.clients
     }
 }
@@ -113,26 +113,26 @@ impl Outcome {
 /// Runs a plan against a server.
 ///
 /// # Errors
-/// When the run cannot be made: no clients get through, or publishing is refused. Losses are no error.
+/// Fails when the run cannot be made: clients cannot connect, or publishing is refused. Losses are no error.
 pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut Server) -> anyhow::Result<Outcome> {
     let setting = Setting { target, method, heartbeat: plan.heartbeat, clock: Clock::start(), run: fastrand::u32(..) };
     let topics = if target.has_topics() { plan.topics } else { 1 };
     let address = server.address();
     let proxy = match plan.calm {
         Some(calm) => {
-            // One more road for each publisher.
-            let roads = std::iter::repeat_n(Places::from(address), plan.clients + plan.publishers);
-            Some(Proxy::start(roads, plan.seed, Some(calm)).await.context("the proxy")?)
+            // One more route for each publisher.
+            let routes = std::iter::repeat_n(Addresses::from(address), plan.clients + plan.publishers);
+            Some(Proxy::start(routes, plan.seed, Some(calm)).await.context("the proxy")?)
         }
         None => None,
     };
-    let road = |index: usize| proxy.as_ref().map_or(address, |proxy| proxy.address(index));
+    let address_for = |index: usize| proxy.as_ref().map_or(address, |proxy| proxy.address(index));
 
     let topic = |client: usize| match target.wildcard {
         Some(_) if client % FOLLOWS_ALL == FOLLOWS_ALL - 1 => None,
         _ => Some(client % topics),
     };
-    let crowd = Crowd::start(&setting, (0..plan.clients).map(|client| (topic(client), road(client))))?;
+    let crowd = Crowd::start(&setting, (0..plan.clients).map(|client| (topic(client), address_for(client))))?;
     crowd.joined().await?;
     let route = target.route(method)?;
     let stalled = Stalled::start(plan.stalled, method, route, &setting.topic(topic(FOLLOWS_ALL - 1)), address);
@@ -144,7 +144,7 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
     let mut publishing = JoinSet::new();
     for index in 0..plan.publishers {
         let publisher = Publisher {
-            addresses: vec![if plan.injure_publishers { road(plan.clients + index) } else { address }],
+            addresses: vec![if plan.injure_publishers { address_for(plan.clients + index) } else { address }],
             publish: target.publish.clone(),
             run: setting.run,
             topics: Arc::clone(&names),
@@ -167,7 +167,7 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
     let mut published = Published::default();
     let mut publisher = None;
     while let Some(done) = publishing.join_next().await {
-        let (done, part) = done.context("a publisher broke")?.context("publishing")?;
+        let (done, part) = done.context("a publisher panicked")?.context("publishing")?;
         published.add(part);
         publisher = Some(done);
     }
@@ -188,7 +188,7 @@ fn injure(proxy: Option<&Proxy>, injure: bool) {
     }
 }
 
-/// Waits for the length of the run, and restarts the server meanwhile. Returns how often.
+/// Waits for the length of the run, and restarts the server meanwhile. Returns the number of restarts.
 async fn last_out(plan: &Plan, server: &mut Server) -> anyhow::Result<u64> {
     let end = Instant::now() + plan.length;
     let mut restarts = 0;

@@ -1,4 +1,4 @@
-//! Subscribers that never read, and what they cost the others.
+//! Subscribers that never read, and their effect on the others.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use tokio::time::sleep;
 
 use crate::target::{Method, Resume, Route};
 
-/// How long one holds its connection before it makes a new one: the server may have given up on it.
+/// The time after which a subscriber replaces its connection: the server may have given up on it.
 const HOLD: std::ops::Range<u64> = 8_000..12_000;
 
-/// Subscribes without ever reading, until dropped.
+/// Subscribes without ever reading, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Stalled {
     _tasks: JoinSet<()>,
 }
 
 impl Stalled {
-    /// `topic`: what stands for `{topic}`.
+    /// `topic`: the value for `{topic}`.
     pub(crate) fn start(count: usize, method: Method, route: &Route, topic: &str, address: SocketAddr) -> Self {
         let mut path = route.path.replace("{topic}", topic).replace("{wait}", "30");
         if let (Resume::Query(name), Some(first)) = (&route.resume, &route.first) {
@@ -40,7 +40,7 @@ impl Stalled {
             let request = Arc::clone(&request);
             tasks.spawn(async move {
                 loop {
-                    // One that gets no connection tries again with the next.
+                    // A failed connection is tried again in the next round.
                     let _ = subscribe(address, &request).await;
                 }
             });
@@ -53,7 +53,7 @@ async fn subscribe(address: SocketAddr, request: &str) -> std::io::Result<()> {
     let hold = Duration::from_millis(fastrand::u64(HOLD));
     let opened = async {
         let socket = TcpSocket::new_v4()?;
-        // The system makes this the least that it allows.
+        // The system raises this to the least that it allows.
         socket.set_recv_buffer_size(1)?;
         let mut stream = socket.connect(address).await?;
         stream.write_all(request.as_bytes()).await?;

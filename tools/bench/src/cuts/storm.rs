@@ -1,4 +1,4 @@
-//! All clients are cut at once and come back at once, while some stay.
+//! All clients are cut at once and reconnect at once, while some stay.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,43 +20,43 @@ use super::score::{Record, Score};
 use crate::stats::Percentiles;
 use crate::target::{Method, Target};
 
-/// The topic of those who stay, on which messages never cease, and the topic of those who are cut.
+/// The topic of the clients that stay, on which messages never cease, and the topic of the clients that are cut.
 const STAY: usize = 0;
 const CUT: usize = 1;
 
-/// How many stay.
+/// The number of clients that stay.
 const STAYERS: usize = 100;
 
-/// How many messages those who are cut miss.
+/// The number of messages that are published while clients are cut.
 const MISSED: usize = 20;
 
-/// How long live delivery is watched before and after.
+/// The time for which live delivery is measured before and after.
 const CALM: Duration = Duration::from_secs(5);
 
-/// How long those who are cut stay away.
+/// The time for which the cut clients stay away.
 const AWAY: Duration = Duration::from_millis(500);
 
-/// What came of a storm. Times in microseconds.
+/// The results of a storm. Times are in microseconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Storm {
-    /// How the clients followed.
+    /// The method of the clients.
     pub method: Method,
-    /// From letting them come back until the last one had everything that it missed.
+    /// From letting them reconnect until the last one had received everything that it missed.
     pub all_back: Option<u64>,
-    /// The same, of each client, from when it began its new connection.
+    /// The same for each client, from the beginning of its new connection.
     pub back: Percentiles,
-    /// The delay of live delivery to those who stayed, before.
+    /// The delay of live delivery to the clients that stayed, before the storm.
     pub delay_before: Percentiles,
-    /// The same, while the others came back.
+    /// The same, while the others reconnected.
     pub delay_during: Percentiles,
-    /// The judgement of those who were cut.
+    /// The score of the clients that were cut.
     pub cut: Score,
-    /// The judgement of those who stayed.
+    /// The score of the clients that stayed.
     pub stayed: Score,
 }
 
 impl Storm {
-    /// Whether all came back, and nobody lost anything.
+    /// Returns whether all clients came back, and none lost anything.
     pub fn is_clean(&self) -> bool {
         self.all_back.is_some() && self.cut.is_clean() && self.stayed.is_clean()
     }
@@ -65,7 +65,7 @@ impl Storm {
 /// Raises a storm of `count` clients.
 ///
 /// # Errors
-/// When the clients do not get through, or publishing is refused.
+/// Fails when clients cannot connect, or publishing is refused.
 pub async fn storm(
     plan: &Plan,
     count: usize,
@@ -115,7 +115,7 @@ pub async fn storm(
     sleep(CALM).await;
 
     stop.cancel();
-    let (_, mut published) = live.await.context("the publisher broke")??;
+    let (_, mut published) = live.await.context("the publisher panicked")??;
     published.entries.extend(missed.entries);
     let last = publisher.finish(&mut published).await?;
     stayers.caught_up(&last, plan.deadline).await;

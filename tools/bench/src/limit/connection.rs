@@ -5,16 +5,16 @@ use std::io::{self, ErrorKind, Read, Write};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-/// What a connection has become.
+/// The role of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Its next request has not come whole.
+    /// Its next request is not complete.
     Asking,
-    /// It gets every message in this form.
+    /// It receives every message in this form.
     Stream(Form),
     /// It waits for an answer.
     Held,
-    /// What it sends is sent back.
+    /// Its frames are sent back.
     Echo,
 }
 
@@ -30,11 +30,11 @@ pub(super) struct Connection {
     stream: TcpStream,
     token: Token,
     pub(super) role: Role,
-    /// The place in the list of those with the same role.
+    /// The index in the list of the connections with the same role.
     pub(super) place: usize,
-    /// What has come and is not dealt with.
+    /// The bytes that have been read and not been handled.
     pub(super) input: Vec<u8>,
-    /// What the system did not take. Empty where clients read.
+    /// The bytes that the system did not take. Empty as long as the client reads.
     unsent: Vec<u8>,
 }
 
@@ -45,7 +45,7 @@ impl Connection {
         Ok(Self { stream, token, role: Role::Asking, place: 0, input: Vec::new(), unsent: Vec::new() })
     }
 
-    /// Writes, once if the system takes it all.
+    /// Writes at once what the system takes.
     pub(super) fn send(&mut self, bytes: &[u8], registry: &Registry) -> io::Result<()> {
         let mut taken = 0;
         if self.unsent.is_empty() {
@@ -63,7 +63,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes what was left.
+    /// Writes the rest.
     pub(super) fn flush(&mut self, registry: &Registry) -> io::Result<()> {
         if self.unsent.is_empty() {
             return Ok(());

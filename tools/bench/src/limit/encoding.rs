@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! The encodings on the wire.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -71,7 +71,7 @@ pub(super) struct ClientFrame<'a> {
     pub(super) length: usize,
 }
 
-/// Reads a frame from a client and takes its mask off. `None`: more has to come.
+/// Reads a frame from a client and removes its mask. Returns `None` if it is not complete.
 pub(super) fn client_frame(bytes: &mut [u8]) -> Option<ClientFrame<'_>> {
     let opcode = *bytes.first()? & 0x0f;
     let (length, head) = match *bytes.get(1)? & 0x7f {

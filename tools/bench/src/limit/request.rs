@@ -1,19 +1,19 @@
-//! What clients ask the yardstick for.
+//! The requests of clients.
 
 use super::connection::Form;
 use super::encoding::{self, STREAM};
 
-/// What a request asks for.
+/// A request.
 pub(super) enum Request {
     Publish(String),
     Follow(Form, Vec<u8>),
     Echo(Vec<u8>),
-    /// From behind this message; `true`: at once.
+    /// A poll from after this message; `true`: to be answered at once.
     Poll(Option<u64>, bool),
     Unknown,
 }
 
-/// Reads a request. `None`: more has to come.
+/// Reads a request. Returns `None` if it is not complete.
 pub(super) fn request(bytes: &[u8]) -> anyhow::Result<Option<(Request, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; 48];
     let mut head = httparse::Request::new(&mut headers);

@@ -18,7 +18,7 @@ const LISTENER: Token = Token(usize::MAX - 1);
 const BACKLOG: i32 = 4096;
 const BUFFER: usize = 64 * 1024;
 
-/// Messages for those who poll and were away for a moment.
+/// The number of messages that are kept for clients between two polls.
 const KEPT: usize = 1024;
 
 /// The server.
@@ -35,7 +35,7 @@ pub struct LimitServer {
     kept: VecDeque<String>,
     /// The number of the newest message.
     last: u64,
-    /// What is sent back.
+    /// The bytes of an echo.
     out: Vec<u8>,
 }
 
@@ -43,7 +43,7 @@ impl LimitServer {
     /// Listens.
     ///
     /// # Errors
-    /// When the address cannot be had.
+    /// Fails when the address cannot be bound.
     pub fn bind(address: SocketAddr) -> anyhow::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
@@ -67,10 +67,10 @@ impl LimitServer {
         })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// Fails when the system does not give it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -78,7 +78,7 @@ impl LimitServer {
     /// Serves for ever.
     ///
     /// # Errors
-    /// When epoll fails.
+    /// Fails when epoll fails.
     pub fn run(mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(1024);
         let mut buffer = vec![0; BUFFER];
@@ -113,7 +113,7 @@ impl LimitServer {
         }
     }
 
-    /// An error ends the connection.
+    /// Handles an event. An error ends the connection.
     fn serve(&mut self, event: &Event, buffer: &mut [u8]) -> anyhow::Result<()> {
         let index = event.token().0;
         if event.is_writable()
@@ -130,7 +130,7 @@ impl LimitServer {
                 Err(error) => return Err(error.into()),
             };
             match connection.role {
-                // What a subscriber sends means nothing here.
+                // Bytes that a subscriber sends are ignored.
                 Role::Stream(_) => {}
                 Role::Echo => self.echo(index, &mut buffer[..count])?,
                 Role::Asking | Role::Held => {
@@ -171,7 +171,7 @@ impl LimitServer {
         }
     }
 
-    /// Takes a connection off its list.
+    /// Removes a connection from its list.
     fn forget(&mut self, index: usize) {
         let Some(connection) = &mut self.connections[index] else { return };
         let (role, place) = (connection.role, connection.place);
@@ -269,7 +269,7 @@ impl LimitServer {
         self.kept.push_back(json);
     }
 
-    /// One write for each.
+    /// Writes to every connection of a list, once to each.
     fn write(&mut self, role: Role, bytes: &[u8], gone: &mut Vec<usize>) {
         let list = self.list(role).map(std::mem::take).unwrap_or_default();
         for &index in &list {

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 answer, read where it lies. It is parsed anew when more of it has come, which is rare: answers are small.
+//! An HTTP/1.1 answer, read in place. It is parsed again when more of it has come, which is rare: answers are small.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use anyhow::{Context, bail};
 /// More headers than any server measured here sends.
 const HEADERS: usize = 48;
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     head: Head<'a>,
     pub(crate) body: Cow<'a, [u8]>,
-    /// How many bytes it took.
+    /// The number of bytes that it took.
     pub(crate) length: usize,
 }
 
@@ -22,16 +22,16 @@ pub(crate) struct Answer<'a> {
 pub(crate) struct Head<'a> {
     pub(crate) status: u16,
     headers: Vec<(&'a str, &'a [u8])>,
-    /// How many bytes it took.
+    /// The number of bytes that it took.
     pub(crate) length: usize,
 }
 
 impl<'a> Head<'a> {
-    /// `None`: more has to come.
+    /// Returns `None` if the head is not complete.
     pub(crate) fn parse(bytes: &'a [u8]) -> anyhow::Result<Option<Self>> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS];
         let mut response = httparse::Response::new(&mut headers);
-        match response.parse(bytes).context("an answer that is no HTTP")? {
+        match response.parse(bytes).context("the answer is not HTTP")? {
             httparse::Status::Partial => Ok(None),
             httparse::Status::Complete(length) => {
                 let status = response.code.context("an answer without a status")?;
@@ -52,7 +52,7 @@ impl<'a> Head<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// `None`: more has to come.
+    /// Returns `None` if the answer is not complete.
     pub(crate) fn parse(bytes: &'a [u8]) -> anyhow::Result<Option<Self>> {
         let Some(head) = Head::parse(bytes)? else { return Ok(None) };
         let rest = &bytes[head.length..];
@@ -68,7 +68,7 @@ impl<'a> Answer<'a> {
             let length = match head.header("content-length") {
                 Some(text) => text.parse().context("content-length")?,
                 None if head.status == 204 || head.status == 304 => 0,
-                None => bail!("an answer ({}) that does not say how long it is", head.status),
+                None => bail!("an answer ({}) without a length", head.status),
             };
             let Some(body) = rest.get(..length) else { return Ok(None) };
             (Cow::Borrowed(body), length)
@@ -81,7 +81,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Chunked transfer coding (RFC 9112, section 7.1), taken off a stream that comes in pieces.
+/// Chunked transfer coding (RFC 9112, section 7.1), removed from a stream that comes in pieces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Chunks {
     state: Chunk,
@@ -89,7 +89,7 @@ pub(crate) struct Chunks {
 
 #[derive(Debug, Clone, Copy)]
 enum Chunk {
-    /// In the line that has the size; what of it was read, and whether an extension follows.
+    /// In the line with the size: the digits so far, and whether an extension has begun.
     Size {
         size: u64,
         extension: bool,
@@ -98,7 +98,7 @@ enum Chunk {
     Data(u64),
     /// In the line end after the data.
     DataEnd,
-    /// After the last chunk, in a line of which so many bytes were read.
+    /// After the last chunk, in a line of which this many bytes were read.
     Trailer(usize),
     Ended,
 }
@@ -110,7 +110,7 @@ impl Default for Chunk {
 }
 
 impl Chunks {
-    /// Hands on the data. Returns how many bytes belonged to the body.
+    /// Passes the data on. Returns the number of bytes that belonged to the body.
     pub(crate) fn feed(&mut self, bytes: &[u8], mut data: impl FnMut(&[u8])) -> anyhow::Result<usize> {
         let mut at = 0;
         while at < bytes.len() {
@@ -151,7 +151,7 @@ impl Chunks {
 }
 
 fn ensure_small(size: u64) -> anyhow::Result<()> {
-    anyhow::ensure!(size < 1 << 40, "a chunk too large to be one");
+    anyhow::ensure!(size < 1 << 40, "a chunk that is too large");
     Ok(())
 }
 

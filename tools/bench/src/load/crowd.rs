@@ -8,62 +8,62 @@ use anyhow::{Context, bail};
 use mio::event::Event;
 use mio::{Events, Poll, Token};
 
-use super::follower::{Follower, Manner, Step};
+use super::follower::{Follower, Step, Subscription};
 use super::lane::Lane;
 use super::ledger::{Faults, Ledger};
 use super::link::{Link, Wire};
-use super::mark::Mark;
+use super::stamp::Stamp;
 use crate::histogram::Histogram;
 
-/// Enough for what a message of usual size and its surroundings take, and for many of them at once.
+/// Large enough for many messages of usual size at once.
 const BUFFER: usize = 256 * 1024;
 
-/// How many events are taken at a time.
+/// The number of events that are taken at a time.
 const EVENTS: usize = 1024;
 
-/// How long nothing may come before what is missing is given up.
+/// The time without progress after which missing messages are given up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a crowd is to do.
+/// The configuration of a crowd.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    /// Where subscribers connect, in turn, and where publishers do. Never empty.
+    /// The addresses to which subscribers connect, in turn, and those to which publishers do. Never empty.
     pub(crate) follow: Vec<SocketAddr>,
     pub(crate) publish: Vec<SocketAddr>,
-    pub(crate) manner: Manner,
+    pub(crate) subscription: Subscription,
     pub(crate) clients: usize,
-    /// How many publish.
+    /// The number of publishers.
     pub(crate) lanes: usize,
-    /// Where one publishes, with everything filled in.
+    /// The path for publishing, with all placeholders filled in.
     pub(crate) path: String,
     /// The length of a message.
     pub(crate) bytes: usize,
-    /// How long nothing may come before what is missing is given up.
+    /// The time without progress after which missing messages are given up.
     pub(crate) patience: Duration,
 }
 
-/// When the next message is published.
+/// The rule by which the next message is published.
 #[derive(Debug, Clone, Copy)]
 pub enum Pace {
-    /// So many a second, whatever the server does.
+    /// So many per second, whatever the server does.
     Rate(f64),
-    /// So many under way: each until it is answered and everybody has it.
+    /// So many in flight, each until it is answered and every subscriber has it.
     InFlight(usize),
-    /// So many under way: each until it is answered. What servers queue for subscribers can grow.
+    /// So many in flight, each until it is answered. Servers may queue more and more for subscribers.
     Unanswered(usize),
 }
 
-/// What is counted while messages are published.
+/// The counters while messages are published.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
-    /// Messages that were received by somebody who had not had them.
+    /// First receptions of a message by a subscriber.
     pub(crate) deliveries: u64,
     pub(crate) delays: Histogram,
     pub(crate) wire: Wire,
-    /// From the first publication to the last delivery.
+    /// The time from the first publication to the last delivery.
     pub(crate) wall: Duration,
     pub(crate) published: u64,
-    /// How late the latest publication was for its time.
+    /// The longest delay of a publication after the time at which it was due.
     pub(crate) behind: Duration,
 }
 
@@ -78,14 +78,14 @@ pub(crate) struct Crowd {
     lanes: Vec<Lane>,
     ledger: Ledger,
     tally: Tally,
-    /// When the last delivery was, on the clock.
+    /// The time of the last delivery, on the crowd's clock.
     last: u64,
-    /// How many have asked, and how many of them were answered.
+    /// The number of subscribers that have sent a request, and the number of those that were answered.
     asked: usize,
     answered: usize,
-    /// From the beginning of connecting to the first answer.
+    /// The times from the beginning of connecting to the first answer.
     pub(crate) connects: Histogram,
-    /// Why the first of those that were lost was lost, and how many there are.
+    /// The reason why the first lost subscriber was lost, and the number of lost subscribers.
     pub(crate) lost: Option<(String, u64)>,
 }
 
@@ -109,10 +109,10 @@ impl Crowd {
         })
     }
 
-    /// Connects everybody, at most so many at a time. A subscriber is there once it was answered, or, where that takes a
-    /// message, once it has asked.
+    /// Connects all subscribers, at most so many at a time. A subscriber is connected once it was answered, or, where the
+    /// answer needs a message, once it has sent its request.
     pub(crate) fn connect(&mut self, at_a_time: usize) -> anyhow::Result<()> {
-        let answers = self.setup.manner.is_answered();
+        let answers = self.setup.subscription.is_answered();
         let mut begun = 0;
         let mut events = Events::with_capacity(EVENTS);
         let mut progress = (0, Instant::now());
@@ -131,10 +131,10 @@ impl Crowd {
                 progress = (there + begun, Instant::now());
             }
             if let Some((why, _)) = &self.lost {
-                bail!("a subscriber did not get in: {why}");
+                bail!("a subscriber cannot connect: {why}");
             }
             if progress.1.elapsed() > PATIENCE {
-                bail!("{there} of {} subscribers were answered, and no more", self.setup.clients);
+                bail!("only {there} of {} subscribers were answered", self.setup.clients);
             }
             self.turn(&mut events, Some(Duration::from_millis(100)))?;
         }
@@ -157,15 +157,15 @@ impl Crowd {
         Ok(())
     }
 
-    /// Publishes until there are so many or the time is over, and waits until everybody has everything, or until nothing
-    /// comes any more.
+    /// Publishes until there are so many messages or the time is over, and waits until every subscriber has every
+    /// message, or until there is no more progress.
     pub(crate) fn publish(&mut self, pace: Pace, messages: u64, length: Option<Duration>) -> anyhow::Result<Tally> {
         self.tally = Tally::default();
         let mut events = Events::with_capacity(EVENTS);
         let began = self.now();
         let end = length.map(|length| began + nanos(length));
         self.last = began;
-        // The last sign of progress: a delivery or a publication.
+        // The time of the last progress: a delivery or a publication.
         let mut alive = began;
         loop {
             let now = self.now();
@@ -205,7 +205,7 @@ impl Crowd {
         Ok(std::mem::take(&mut self.tally))
     }
 
-    /// What went wrong since the beginning.
+    /// Returns the faults since the beginning.
     pub(crate) fn faults(&self) -> Faults {
         let last: Vec<u32> = self.lanes.iter().map(|lane| lane.last).collect();
         match last.is_empty() {
@@ -214,7 +214,7 @@ impl Crowd {
         }
     }
 
-    /// Takes what comes for some time.
+    /// Handles events for some time.
     pub(crate) fn wait(&mut self, length: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + length;
         let mut events = Events::with_capacity(EVENTS);
@@ -233,7 +233,7 @@ impl Crowd {
         self.tally.published * self.setup.clients as u64
     }
 
-    /// What those that are gone will never get needs no waiting for, once nobody else is waited for.
+    /// The deliveries to lost subscribers, which are not waited for.
     fn lost_deliveries(&self) -> u64 {
         self.lost.as_ref().map_or(0, |(_, count)| count * self.tally.published)
     }
@@ -247,7 +247,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Publishes what is due. Returns how long there is to wait for the next.
+    /// Publishes what is due. Returns the time until the next message is due.
     fn publish_due(&mut self, rate: f64, messages: u64, began: u64) -> anyhow::Result<Duration> {
         loop {
             let due = began + (self.tally.published as f64 / rate * 1e9) as u64;
@@ -255,7 +255,7 @@ impl Crowd {
             if now < due {
                 return Ok(Duration::from_nanos(due - now));
             }
-            // Where all wait for an answer, that answer will end the wait.
+            // If all lanes wait for an answer, that answer will end the wait.
             let Some(index) = self.lanes.iter().position(Lane::is_free) else { return Ok(self.setup.patience) };
             if self.tally.published == messages {
                 return Ok(Duration::ZERO);
@@ -302,7 +302,7 @@ impl Crowd {
                 bail!("the server closed a publisher's connection and did not answer");
             }
             if count == 0 {
-                // A server need not keep a connection on which nothing happens.
+                // A server may close a connection that has been idle.
                 let link = self.lane_link(index)?;
                 self.lanes[index].reconnect(link);
                 break;
@@ -323,7 +323,7 @@ impl Crowd {
 
     fn follower(&mut self, index: usize, event: &Event, buffer: &mut [u8]) -> anyhow::Result<()> {
         let Some(follower) = &mut self.followers[index] else { return Ok(()) };
-        if event.is_writable() && follower.writable(&self.setup.manner, &mut self.tally.wire)? == Step::Asked {
+        if event.is_writable() && follower.writable(&self.setup.subscription, &mut self.tally.wire)? == Step::Asked {
             self.asked += 1;
         }
         if !event.is_readable() {
@@ -336,19 +336,19 @@ impl Crowd {
             }
             let now = nanos(self.clock.elapsed());
             let (ledger, tally, lanes, last) = (&mut self.ledger, &mut self.tally, &mut self.lanes, &mut self.last);
-            let mut found = |mark: Mark| {
-                if ledger.received(index, mark) {
+            let mut found = |stamp: Stamp| {
+                if ledger.received(index, stamp) {
                     tally.deliveries += 1;
-                    tally.delays.add(now.saturating_sub(mark.begun));
+                    tally.delays.add(now.saturating_sub(stamp.begun));
                     *last = now;
-                    let lane = &mut lanes[usize::from(mark.lane)];
-                    if lane.last == mark.number {
+                    let lane = &mut lanes[usize::from(stamp.lane)];
+                    if lane.last == stamp.number {
                         lane.missing -= 1;
                     }
                 }
             };
             let mut wire = Wire::default();
-            let step = follower.take(&buffer[..count], &self.setup.manner, &mut wire, &mut found)?;
+            let step = follower.take(&buffer[..count], &self.setup.subscription, &mut wire, &mut found)?;
             self.tally.wire.sent += wire.sent;
             self.tally.wire.requests += wire.requests;
             if step == Step::Answered {

@@ -1,4 +1,4 @@
-//! A subscriber: its request, and how messages are taken out of what comes back.
+//! A subscriber: its requests, and how messages are read from the answers.
 
 use std::fmt::Write;
 
@@ -8,38 +8,38 @@ use memchr::memmem;
 use super::answer::{Answer, Chunks, Head};
 use super::frames::{self, Frames, Piece};
 use super::link::{Link, Wire};
-use super::mark::{Mark, Scanner};
+use super::stamp::{Scanner, Stamp};
 use crate::target::{Form, Method, Resume, Route};
 
-/// What all subscribers of a crowd have in common.
+/// The settings that all subscribers of a crowd share.
 #[derive(Debug)]
-pub(crate) struct Manner {
+pub(crate) struct Subscription {
     pub(crate) method: Method,
     host: String,
     path: String,
-    /// The path of a poll that is answered at once: with it one learns where one is before one is held.
+    /// The path of a poll that is answered at once, which gives a subscriber its cursor before it is held.
     at_once: Option<String>,
     resume: Resume,
     first: Option<String>,
     form: Form,
-    /// Whether a poll asks once only.
+    /// A poll is not repeated.
     once: bool,
 }
 
-impl Manner {
-    /// `fill` fills in what a path leaves open.
+impl Subscription {
+    /// `fill` fills in the placeholders of a path.
     pub(crate) fn new(method: Method, route: &Route, fill: impl Fn(&str) -> String, host: String) -> Self {
         let (resume, first) = (route.resume.clone(), route.first.clone());
         let at_once = route.at_once.as_deref().map(&fill);
         Self { method, host, path: fill(&route.path), at_once, resume, first, form: route.form, once: false }
     }
 
-    /// The same, but polls are not repeated.
+    /// The same settings, but polls are not repeated.
     pub(crate) fn once(self) -> Self {
         Self { once: true, ..self }
     }
 
-    /// Whether the first answer comes without a message.
+    /// Returns whether the first answer comes without a message.
     pub(crate) fn is_answered(&self) -> bool {
         self.method != Method::Poll || self.at_once.is_some()
     }
@@ -66,7 +66,7 @@ impl Manner {
             Resume::Query(name) if answer.status == 200 => {
                 let cursor = match self.form {
                     Form::Push => cursor(&answer.body).context("a page without a cursor")?,
-                    _ => bail!("only pages as in docs/protocol.md have a cursor for a parameter"),
+                    _ => bail!("only pages as in docs/protocol.md have a cursor"),
                 };
                 *last =
                     format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", with_parameter(&self.path, name, cursor), self.host)
@@ -91,7 +91,7 @@ fn with_parameter(path: &str, name: &str, value: &str) -> String {
     format!("{path}{joint}{name}={value}")
 }
 
-/// The cursor of a page. What follows it holds no text of a publisher.
+/// The cursor of a page. No text of a publisher comes after it.
 fn cursor(body: &[u8]) -> Option<&str> {
     const FIELD: &[u8] = b"\"cursor\":\"";
     let rest = &body[memmem::rfind(body, FIELD)? + FIELD.len()..];
@@ -99,36 +99,36 @@ fn cursor(body: &[u8]) -> Option<&str> {
 }
 
 #[derive(Debug)]
-enum State {
+enum Phase {
     Connecting,
-    /// The request is sent; of the head of its answer this has come.
+    /// The request is sent; this much of the head of its answer has come.
     Head(Vec<u8>),
     Sse(Option<Chunks>),
     Ws(Frames),
-    /// What of an answer has come.
+    /// The part of an answer that has come.
     Poll(Vec<u8>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Follower {
     pub(crate) link: Link,
-    state: State,
+    phase: Phase,
     scanner: Scanner,
     /// A poll's last request.
     request: Vec<u8>,
-    /// When it began to connect.
+    /// The time at which it began to connect.
     pub(crate) since: u64,
     answered: bool,
 }
 
-/// What an event has brought about.
+/// The effect of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Nothing that others need to know.
+    /// Nothing that the crowd needs to know.
     Nothing,
-    /// The request is sent. A held poll says no more for now.
+    /// The request is sent. A held poll is not answered for now.
     Asked,
-    /// Its first answer is there.
+    /// The first answer has come.
     Answered,
 }
 
@@ -136,7 +136,7 @@ impl Follower {
     pub(crate) fn new(link: Link, since: u64) -> Self {
         Self {
             link,
-            state: State::Connecting,
+            phase: Phase::Connecting,
             scanner: Scanner::default(),
             request: Vec::new(),
             since,
@@ -144,41 +144,41 @@ impl Follower {
         }
     }
 
-    /// The socket can be written to.
-    pub(crate) fn writable(&mut self, manner: &Manner, wire: &mut Wire) -> anyhow::Result<Step> {
-        if !matches!(self.state, State::Connecting) {
+    /// Handles that the socket can be written to.
+    pub(crate) fn writable(&mut self, subscription: &Subscription, wire: &mut Wire) -> anyhow::Result<Step> {
+        if !matches!(self.phase, Phase::Connecting) {
             self.link.flush()?;
             return Ok(Step::Nothing);
         }
         self.link.connected().context("connecting")?;
-        let request = manner.first();
+        let request = subscription.first();
         self.link.send(&request, wire)?;
         wire.requests += 1;
-        if manner.method == Method::Poll {
+        if subscription.method == Method::Poll {
             self.request = request;
-            self.state = State::Poll(Vec::new());
+            self.phase = Phase::Poll(Vec::new());
         } else {
-            self.state = State::Head(Vec::new());
+            self.phase = Phase::Head(Vec::new());
         }
         Ok(Step::Asked)
     }
 
-    /// Something was read.
+    /// Handles bytes that were read.
     pub(crate) fn take(
         &mut self,
         bytes: &[u8],
-        manner: &Manner,
+        subscription: &Subscription,
         wire: &mut Wire,
-        found: &mut impl FnMut(Mark),
+        found: &mut impl FnMut(Stamp),
     ) -> anyhow::Result<Step> {
-        match &mut self.state {
-            State::Connecting => bail!("the server speaks first"),
-            State::Sse(None) => self.scanner.scan(bytes, found),
-            State::Sse(Some(chunks)) => {
+        match &mut self.phase {
+            Phase::Connecting => bail!("the server sent bytes before the request"),
+            Phase::Sse(None) => self.scanner.scan(bytes, found),
+            Phase::Sse(Some(chunks)) => {
                 chunks.feed(bytes, |data| self.scanner.scan(data, &mut *found))?;
                 ensure!(!chunks.ended(), "the server ended the stream");
             }
-            State::Ws(frames) => {
+            Phase::Ws(frames) => {
                 let (scanner, link) = (&mut self.scanner, &mut self.link);
                 frames.feed(bytes, |piece| {
                     match piece {
@@ -189,32 +189,32 @@ impl Follower {
                     Ok(())
                 })?;
             }
-            State::Poll(partial) if partial.is_empty() => {
-                let taken = answers(bytes, &mut self.link, &mut self.request, manner, wire, found)?;
+            Phase::Poll(partial) if partial.is_empty() => {
+                let taken = answers(bytes, &mut self.link, &mut self.request, subscription, wire, found)?;
                 partial.extend_from_slice(&bytes[taken..]);
                 return Ok(self.step(taken > 0));
             }
-            State::Poll(partial) => {
+            Phase::Poll(partial) => {
                 partial.extend_from_slice(bytes);
-                let taken = answers(partial, &mut self.link, &mut self.request, manner, wire, found)?;
+                let taken = answers(partial, &mut self.link, &mut self.request, subscription, wire, found)?;
                 partial.drain(..taken);
                 return Ok(self.step(taken > 0));
             }
-            State::Head(partial) => {
+            Phase::Head(partial) => {
                 partial.extend_from_slice(bytes);
                 let Some(head) = Head::parse(partial)? else { return Ok(Step::Nothing) };
-                let (wanted, next) = match manner.method {
-                    Method::Ws => (101, State::Ws(Frames::default())),
-                    _ => (200, State::Sse(head.is_chunked().then(Chunks::default))),
+                let (wanted, next) = match subscription.method {
+                    Method::Ws => (101, Phase::Ws(Frames::default())),
+                    _ => (200, Phase::Sse(head.is_chunked().then(Chunks::default))),
                 };
                 ensure!(head.status == wanted, "answered {}", head.status);
                 let rest = partial[head.length..].to_vec();
-                self.state = next;
-                // These services send something as soon as one is subscribed. Of others the head has to do.
-                if rest.is_empty() && manner.form == Form::Push {
+                self.phase = next;
+                // These services send something as soon as a client is subscribed. For other servers the head has to do.
+                if rest.is_empty() && subscription.form == Form::Push {
                     return Ok(Step::Nothing);
                 }
-                return self.take(&rest, manner, wire, found);
+                return self.take(&rest, subscription, wire, found);
             }
         }
         Ok(self.step(true))
@@ -225,29 +225,29 @@ impl Follower {
     }
 }
 
-/// Takes whole answers to a poll and asks again. Returns how many bytes they took.
+/// Reads complete answers to a poll and sends the next request. Returns the number of bytes that the answers took.
 fn answers(
     bytes: &[u8],
     link: &mut Link,
     request: &mut Vec<u8>,
-    manner: &Manner,
+    subscription: &Subscription,
     wire: &mut Wire,
-    found: &mut impl FnMut(Mark),
+    found: &mut impl FnMut(Stamp),
 ) -> anyhow::Result<usize> {
     let mut taken = 0;
     while taken < bytes.len() {
         let Some(answer) = Answer::parse(&bytes[taken..])? else { break };
         match answer.status {
             200 => Scanner::default().scan(&answer.body, &mut *found),
-            // Nothing within the time.
+            // There was no message in time.
             204 | 304 | 408 => {}
             other => bail!("answered {other}: {}", String::from_utf8_lossy(&answer.body)),
         }
         taken += answer.length;
-        if manner.once {
+        if subscription.once {
             continue;
         }
-        manner.next(&answer, request)?;
+        subscription.next(&answer, request)?;
         link.send(request, wire)?;
         wire.requests += 1;
     }

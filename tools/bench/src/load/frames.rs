@@ -5,25 +5,25 @@ use anyhow::bail;
 /// The longest head of a frame from a server: two bytes and a length of eight.
 const HEAD: usize = 10;
 
-/// What is in a frame from a server.
+/// The content of a frame from a server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// A part of a message, and whether it is the last.
+    /// A part of a message, and whether it is the last part.
     Data(&'a [u8], bool),
     /// A ping, which has to be answered.
     Ping(&'a [u8]),
-    /// The server closes, and says why.
+    /// A close, with its code.
     Close(u16),
 }
 
-/// Takes frames off a stream that comes in pieces.
+/// Reads frames from a stream that comes in pieces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Frames {
     head: [u8; HEAD],
     head_length: usize,
-    /// What of the frame's payload is still to come. `None`: a head is.
+    /// The number of bytes of the payload that are still to come. `None`: the next byte belongs to a head.
     left: Option<u64>,
-    /// The payload of a control frame that has not come whole.
+    /// The payload of a control frame that is not complete.
     control: Vec<u8>,
 }
 
@@ -63,7 +63,7 @@ impl Frames {
                         }
                     }
                 }
-                _ => bail!("a frame of an unknown kind ({opcode})"),
+                _ => bail!("a frame with an unknown opcode ({opcode})"),
             }
             if !whole {
                 return Ok(());
@@ -71,7 +71,7 @@ impl Frames {
         }
     }
 
-    /// Takes a head, or what there is of it. Returns the length of the payload.
+    /// Reads a head, or as much of it as there is. Returns the length of the payload.
     fn take_head(&mut self, bytes: &mut &[u8]) -> anyhow::Result<Option<u64>> {
         loop {
             let needed = match (self.head_length, self.head[1] & 0x7f) {
@@ -128,7 +128,7 @@ pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The request that asks for a WebSocket. Servers are not checked for the key, so one serves all.
+/// The request for a WebSocket. Clients here do not check the server's answer to the key, so one key serves all.
 pub(crate) fn handshake(path: &str, host: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\

@@ -4,20 +4,20 @@ use anyhow::{Context, ensure};
 
 use super::answer::Answer;
 use super::link::{Link, Wire};
-use super::mark::{self, Mark};
+use super::stamp::{self, Stamp};
 
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) link: Link,
     connected: bool,
-    /// The request, ready but for the mark, which stands at the beginning of the body.
+    /// The complete request. The stamp, at the beginning of its body, is the only part that changes.
     request: Vec<u8>,
     body: usize,
     /// The number of the last message.
     pub(crate) last: u32,
-    /// Whether the last is not answered yet.
+    /// `true` until the last message is answered.
     pub(crate) unanswered: bool,
-    /// How many clients have not got the last yet.
+    /// The number of clients that have not received the last message.
     pub(crate) missing: usize,
     partial: Vec<u8>,
 }
@@ -44,7 +44,7 @@ impl Lane {
         self.connected
     }
 
-    /// Whether everything that it published is answered.
+    /// Returns whether every publication of this lane is answered.
     pub(crate) fn is_free(&self) -> bool {
         self.connected && !self.unanswered
     }
@@ -53,7 +53,7 @@ impl Lane {
         self.last += 1;
         self.unanswered = true;
         self.missing = clients;
-        Mark { lane, number: self.last, begun }.write(&mut self.request[self.body..self.body + mark::LENGTH]);
+        Stamp { lane, number: self.last, begun }.write(&mut self.request[self.body..self.body + stamp::LENGTH]);
         self.link.send(&self.request, &mut Wire::default()).context("publishing")
     }
 
@@ -70,7 +70,7 @@ impl Lane {
         while let Some(answer) = Answer::parse(&self.partial)? {
             let text = || String::from_utf8_lossy(&answer.body).into_owned();
             ensure!((200..300).contains(&answer.status), "publishing was answered {}: {}", answer.status, text());
-            ensure!(self.unanswered, "an answer to nothing");
+            ensure!(self.unanswered, "an answer without a request");
             self.unanswered = false;
             let length = answer.length;
             self.partial.drain(..length);

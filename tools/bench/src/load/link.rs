@@ -1,4 +1,4 @@
-//! A connection of the generator, which never blocks and counts its bytes.
+//! A connection of the load generator, which never blocks and counts its bytes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -7,7 +7,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How many connections leave from one address: fewer than it has ports.
+/// The number of connections from one address: fewer than it has ports.
 const A_SOURCE: usize = 20_000;
 
 /// Bytes and requests between clients and server.
@@ -21,12 +21,13 @@ pub(crate) struct Wire {
 #[derive(Debug)]
 pub(crate) struct Link {
     stream: TcpStream,
-    /// What the system did not take at once. Rarely anything.
+    /// The bytes that the system did not take at once. Rarely any.
     unsent: Vec<u8>,
 }
 
 impl Link {
-    /// Begins to connect. `index` counts the connections: a server on this machine can be reached from more than one address.
+    /// Begins to connect. `index` counts the connections: a server on this machine is reached from several addresses if
+    /// there are many.
     pub(crate) fn connect(address: SocketAddr, index: usize, registry: &Registry, token: Token) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
@@ -45,7 +46,7 @@ impl Link {
         Ok(Self { stream, unsent: Vec::new() })
     }
 
-    /// Whether connecting went well, once the socket can be written to.
+    /// Returns the error of a failed connect, once the socket can be written to.
     pub(crate) fn connected(&self) -> io::Result<()> {
         self.stream.take_error()?.map_or(Ok(()), Err)
     }
@@ -68,7 +69,7 @@ impl Link {
         Ok(())
     }
 
-    /// Sends what was left, as far as the system takes it.
+    /// Sends the rest, as far as the system takes it.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
@@ -82,7 +83,7 @@ impl Link {
         Ok(())
     }
 
-    /// Reads once. `None`: there is nothing now.
+    /// Reads once. Returns `None` if there is nothing to read.
     pub(crate) fn read(&mut self, buffer: &mut [u8], wire: &mut Wire) -> io::Result<Option<usize>> {
         match self.stream.read(buffer) {
             Ok(count) => {
@@ -95,7 +96,7 @@ impl Link {
     }
 }
 
-/// What Linux says of a connection that does not block and is under way.
+/// Linux's error code for a connect that is in progress.
 const EINPROGRESS: i32 = 115;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is measured, with its name and unit.
+//! The kinds of numbers that are measured, with names and units.
 
 /// One kind of number.
 #[derive(Debug, PartialEq, Eq)]
@@ -7,16 +7,16 @@ pub struct Figure {
     pub key: &'static str,
     /// Its name in tables, with the unit.
     pub label: &'static str,
-    /// How many digits after the point are shown.
+    /// The number of digits after the point.
     pub digits: usize,
 }
 
 /// The numbers of one round.
 #[derive(Debug, Default)]
 pub struct Sample {
-    /// In the order in which they are shown.
+    /// The numbers, in the order in which they are shown.
     pub figures: Vec<(&'static Figure, f64)>,
-    /// What went wrong, in words. A round with any is no result.
+    /// The faults, in words. A round that has any is no result.
     pub faults: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl Sample {
         self.figures.push((figure, value));
     }
 
-    /// A number, if it was measured.
+    /// Returns a number, if it was measured.
     pub fn get(&self, key: &str) -> Option<f64> {
         self.figures.iter().find(|(figure, _)| figure.key == key).map(|(_, value)| *value)
     }
@@ -42,28 +42,28 @@ figures! {
     DELAY_P50 "delay_p50_us" "delay p50, us" 0
     DELAY_P99 "delay_p99_us" "delay p99, us" 0
     DELAY_MAX "delay_max_us" "delay max, us" 0
-    CPU_DELIVERY "cpu_us_per_delivery" "server CPU us a delivery" 2
-    CPU_MILLION "cpu_s_per_million" "server CPU s a million deliveries" 2
+    CPU_DELIVERY "cpu_us_per_delivery" "server CPU us per delivery" 2
+    CPU_MILLION "cpu_s_per_million" "server CPU s per million deliveries" 2
     RSS "rss_mib" "server RSS, MiB" 1
-    CONNECTION "kib_per_connection" "KiB a connection (RSS)" 2
-    CONNECTION_PSS "kib_pss_per_connection" "KiB a connection (Pss)" 2
-    USED "kib_per_connection_used" "KiB a connection after use (RSS)" 2
-    USED_PSS "kib_pss_per_connection_used" "KiB a connection after use (Pss)" 2
-    WIRE "wire_bytes_per_message" "bytes on the wire a message" 1
-    REQUESTS "requests_per_message" "requests a message" 3
-    BEHIND "publish_behind_ms" "publishing behind its time, ms" 1
-    GENERATOR "generator_cpu_percent" "generator's own CPU, %" 0
+    CONNECTION "kib_per_connection" "KiB per connection (RSS)" 2
+    CONNECTION_PSS "kib_pss_per_connection" "KiB per connection (Pss)" 2
+    USED "kib_per_connection_used" "KiB per connection after use (RSS)" 2
+    USED_PSS "kib_pss_per_connection_used" "KiB per connection after use (Pss)" 2
+    WIRE "wire_bytes_per_message" "bytes on the wire per message" 1
+    REQUESTS "requests_per_message" "requests per message" 3
+    BEHIND "publish_behind_ms" "publications late by, ms" 1
+    GENERATOR "generator_cpu_percent" "generator's CPU, %" 0
     SERVER_LOAD "server_cpu_percent" "server's CPU, %" 0
     MISSING "missing" "missing messages" 0
     REPEATED "repeated" "repeated messages" 0
     DISORDER "out_of_order" "messages out of order" 0
     MESSAGES "messages_per_second" "messages/s" 0
-    CPU_MESSAGE "cpu_us_per_message" "server CPU us a message" 2
+    CPU_MESSAGE "cpu_us_per_message" "server CPU us per message" 2
     CONNECTS "connections_per_second" "connections/s" 0
     CONNECT_P50 "connect_p50_us" "until answered p50, us" 0
     CONNECT_P99 "connect_p99_us" "until answered p99, us" 0
     CONNECT_MAX "connect_max_us" "until answered max, us" 0
     PUBLICATIONS "publications_per_second" "confirmed publications/s" 0
     READY "ready_ms" "until ready, ms" 0
-    CPU_CONNECT "cpu_us_per_connection" "server CPU us a connection" 1
+    CPU_CONNECT "cpu_us_per_connection" "server CPU us per connection" 1
 }

@@ -11,30 +11,30 @@ use crate::process::Process;
 use crate::service::{Pace, QUIET, Service, beside, with_defaults};
 use crate::target::{Method, Route, Target};
 
-/// Long enough to be out of the way of a measurement.
+/// Long enough not to disturb a measurement.
 const PACE: Pace = Pace { heartbeat: Duration::from_secs(120), hold: Duration::from_secs(55) };
 
-/// How long a server's processor has to stand still for it to have settled.
+/// The time for which a server has to use no CPU to count as settled.
 const STILL: Duration = Duration::from_millis(100);
 
-/// Standing still: less than this of [`STILL`].
+/// The CPU time within [`STILL`] that counts as none.
 const LITTLE: Duration = Duration::from_millis(2);
 
-/// What one speaks to a server.
+/// The protocol between clients and server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speech {
-    /// One follows by this method.
+pub enum Protocol {
+    /// Clients follow by this method.
     Follow(Method),
-    /// WebSocket that is sent back.
+    /// A WebSocket that sends back what it receives.
     Echo,
 }
 
 /// A server, as named on the command line.
 #[derive(Debug)]
 pub struct Peer {
-    /// How it is spoken to.
+    /// Its description.
     pub target: Target,
-    /// If it is this repository's: the folder of its programs.
+    /// The folder of its programs, if it is this repository's.
     own: Option<PathBuf>,
     flags: Vec<String>,
 }
@@ -43,7 +43,7 @@ impl Peer {
     /// `push`, `push=DIR`, `limit` or the path of a description. `flags` are for this repository's services.
     ///
     /// # Errors
-    /// When there is no such description.
+    /// Fails when there is no such description.
     pub fn named(name: &str, flags: &[String]) -> anyhow::Result<Self> {
         let own = match name {
             "push" => Some(beside()?),
@@ -62,47 +62,47 @@ impl Peer {
         Ok(Self { target, own, flags: Vec::new() })
     }
 
-    /// The flags that the user gave it.
+    /// The flags that the user gave.
     pub(crate) fn flags(&self) -> &[String] {
         &self.flags
     }
 
-    pub(crate) fn route(&self, speech: Speech) -> anyhow::Result<&Route> {
-        match speech {
-            Speech::Follow(method) => self.target.route(method),
-            Speech::Echo => self.target.echo.as_ref().with_context(|| format!("{} has no [echo]", self.target.name)),
+    pub(crate) fn route(&self, protocol: Protocol) -> anyhow::Result<&Route> {
+        match protocol {
+            Protocol::Follow(method) => self.target.route(method),
+            Protocol::Echo => self.target.echo.as_ref().with_context(|| format!("{} has no [echo]", self.target.name)),
         }
     }
 
     /// Starts it.
-    pub(crate) async fn start(&self, speech: Speech) -> anyhow::Result<Service> {
-        let route = self.route(speech)?;
+    pub(crate) async fn start(&self, protocol: Protocol) -> anyhow::Result<Service> {
+        let route = self.route(protocol)?;
         let Some(folder) = &self.own else {
             return Service::foreign(&self.target, &route.start, PACE).await;
         };
-        let method = match speech {
-            Speech::Follow(method) => method,
-            Speech::Echo => Method::Ws,
+        let method = match protocol {
+            Protocol::Follow(method) => method,
+            Protocol::Echo => Method::Ws,
         };
         Service::own(folder, method, &with_defaults(&[&route.flags[..], &self.flags].concat(), QUIET)).await
     }
 }
 
-/// A server that runs.
+/// A server that is running.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// How it is spoken to.
+    /// Its description.
     pub target: &'a Target,
-    /// Where it is.
+    /// Its address.
     pub address: SocketAddr,
-    /// Whose CPU and memory count.
+    /// The process whose CPU and memory count.
     pub process: Process,
-    /// How long to wait for it to settle, at most: it may have something to do all the time.
+    /// The longest time to wait for it to settle: it may never do so.
     pub restless: Duration,
 }
 
 impl Subject<'_> {
-    /// Takes what comes until the server has nothing more to do.
+    /// Handles events until the server is idle.
     pub(crate) fn settle(&self, crowd: &mut Crowd) -> anyhow::Result<()> {
         let mut waited = Duration::ZERO;
         let mut before = self.process.cpu()?;

@@ -1,4 +1,4 @@
-//! What was found, for people and for machines.
+//! The results, for people and as JSON.
 
 use std::fmt::Write;
 use std::fs;
@@ -7,44 +7,43 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::comparison::Comparison;
 use super::figure::Sample;
-use super::peer::{Peer, Speech};
-use super::rounds::Comparison;
-use crate::cuts::version;
+use super::peer::{Peer, Protocol};
 
-/// Everything that a command found.
+/// The results of a command.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The version of this program.
     pub bench: String,
     /// The command.
     pub command: String,
-    /// What it was told, in words.
+    /// The work, in words.
     pub work: String,
-    /// How many clients there were.
+    /// The number of clients.
     pub clients: usize,
     /// The arguments of this program.
     pub arguments: Vec<String>,
-    /// What it ran on.
+    /// The machine.
     pub machine: Machine,
-    /// How often everything was measured.
+    /// The number of rounds.
     pub rounds: u32,
-    /// A server and a method each.
+    /// A row for each server and method.
     pub rows: Vec<Row>,
 }
 
-/// What it ran on.
+/// The machine on which it was measured.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Machine {
     /// The model of the processor.
     pub processor: String,
-    /// How many there are.
+    /// The number of processors.
     pub processors: usize,
     /// The kernel's version.
     pub kernel: String,
 }
 
-/// What was found of a server by a method.
+/// The results of one server by one method.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The server.
@@ -53,11 +52,11 @@ pub struct Row {
     pub version: String,
     /// The method, or `echo`.
     pub method: String,
-    /// The flags that it was started with, beside those that the command needs.
+    /// The flags that the user gave it.
     pub flags: Vec<String>,
     /// The numbers, in the order in which they are shown.
     pub figures: Vec<Spread>,
-    /// What went wrong.
+    /// The faults.
     pub faults: Vec<String>,
 }
 
@@ -68,14 +67,14 @@ pub struct Spread {
     pub key: String,
     /// Its name in tables.
     pub label: String,
-    /// How many digits after the point are shown.
+    /// The number of digits after the point.
     pub digits: usize,
-    /// Of each round.
+    /// The value of each round.
     pub values: Vec<f64>,
 }
 
 impl Spread {
-    /// The one in the middle, or between the two in the middle.
+    /// The median.
     pub fn median(&self) -> f64 {
         let mut sorted = self.values.clone();
         sorted.sort_by(f64::total_cmp);
@@ -86,26 +85,26 @@ impl Spread {
         }
     }
 
-    /// The least.
+    /// The minimum.
     pub fn min(&self) -> f64 {
         self.values.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// The most.
+    /// The maximum.
     pub fn max(&self) -> f64 {
         self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 }
 
 impl Row {
-    pub(crate) fn new(peer: &Peer, speech: Speech) -> Self {
-        let method = match speech {
-            Speech::Follow(method) => method.name(),
-            Speech::Echo => "echo",
+    pub(crate) fn new(peer: &Peer, protocol: Protocol) -> Self {
+        let method = match protocol {
+            Protocol::Follow(method) => method.name(),
+            Protocol::Echo => "echo",
         };
         Self {
             target: peer.target.name.clone(),
-            version: version(&peer.target),
+            version: peer.target.version(),
             method: method.to_owned(),
             flags: peer.flags().to_vec(),
             figures: Vec::new(),
@@ -148,7 +147,7 @@ impl Report {
         }
     }
 
-    /// Shows it and writes it down. Returns whether nothing went wrong.
+    /// Prints the report and writes it as JSON. Returns whether there were no faults.
     pub(crate) fn show(&self, table: &str, json: Option<&Path>) -> anyhow::Result<bool> {
         println!("{table}");
         for row in &self.rows {
@@ -163,7 +162,8 @@ impl Report {
         Ok(self.rows.iter().all(|row| row.faults.is_empty()))
     }
 
-    /// A line for each number and server: the median, the least and the most, and the ratio to the first server.
+    /// A table with a line for each number and server: the median, minimum and maximum, and the ratio to the first
+    /// server.
     pub fn table(&self) -> String {
         let name = |row: &Row| format!("{} {}", row.target, row.method);
         let width = self.rows.iter().map(|row| name(row).len()).max().unwrap_or(0);

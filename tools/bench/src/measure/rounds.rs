@@ -1,4 +1,4 @@
-//! Several rounds of several servers, in turn, so that what the machine does meanwhile meets all of them.
+//! Several rounds over several servers in turn, so that whatever else the machine does affects all of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,19 +6,20 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::figure::Sample;
-use super::peer::{Peer, Speech, Subject};
+use super::comparison::Comparison;
+use super::peer::{Peer, Subject};
 use super::report::{Report, Row};
 use crate::process;
 
-/// What every measurement takes.
+/// The options of every measurement.
 #[derive(Debug, Args)]
 pub(crate) struct Rounds {
-    /// A server: `push` (this repository's), `push=DIR` (the same, built elsewhere), `limit` (one thread, epoll, one write a
-    /// message and client), or the path of a description, see tools/bench/targets. May be repeated; ratios are to the first
+    /// A server: `push` (this repository's), `push=DIR` (the same, built elsewhere: the folder of its programs), `limit`
+    /// (one thread, epoll, one write per message and client), or the path of a description, see tools/bench/targets. May
+    /// be repeated; ratios are to the first
     #[arg(long = "target", value_name = "TARGET", default_value = "push")]
     targets: Vec<String>,
-    /// How often everything is measured; medians are shown, and the least and the most
+    /// The number of rounds; medians are shown, with minimum and maximum
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Write all numbers as JSON
@@ -29,36 +30,14 @@ pub(crate) struct Rounds {
     flags: Vec<String>,
 }
 
-/// What is measured in each round.
-pub(crate) struct Comparison<'a> {
-    /// The command.
-    pub(crate) command: &'static str,
-    /// What it was told, in words.
-    pub(crate) work: String,
-    /// How it is spoken to, one after the other.
-    pub(crate) speeches: Vec<Speech>,
-    /// How many clients there are.
-    pub(crate) clients: usize,
-    /// How many descriptors this takes.
-    pub(crate) descriptors: usize,
-    /// One round.
-    pub(crate) round: &'a dyn Fn(&Subject<'_>, Speech) -> anyhow::Result<Sample>,
-}
-
-impl std::fmt::Debug for Comparison<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Comparison").field("command", &self.command).finish_non_exhaustive()
-    }
-}
-
-/// When to go on although a server does not settle.
+/// The time after which a server is measured although it does not settle.
 const RESTLESS: Duration = Duration::from_secs(10);
 
 /// Descriptors beside those of connections.
 const OTHER_DESCRIPTORS: usize = 100;
 
 impl Rounds {
-    /// Measures. Servers that do not speak a method are left out of it.
+    /// Measures. Servers that do not have a method are left out.
     pub(crate) async fn run(&self, comparison: &Comparison<'_>) -> anyhow::Result<Report> {
         let peers =
             self.targets.iter().map(|name| Peer::named(name, &self.flags)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -68,22 +47,22 @@ impl Rounds {
         println!("{}: {}, {} rounds", comparison.command, comparison.work, self.rounds);
         println!("server CPU from {}\n", process::cpu_source());
         let mut rows = Vec::new();
-        for &speech in &comparison.speeches {
+        for &protocol in &comparison.protocols {
             for peer in &peers {
-                if peer.route(speech).is_ok() {
-                    rows.push((peer, speech, Row::new(peer, speech)));
+                if peer.route(protocol).is_ok() {
+                    rows.push((peer, protocol, Row::new(peer, protocol)));
                 }
             }
         }
-        ensure!(!rows.is_empty(), "none of the targets speaks this");
+        ensure!(!rows.is_empty(), "none of the targets has this method");
         for _ in 0..self.rounds {
-            for (peer, speech, row) in &mut rows {
-                let service = peer.start(*speech).await?;
+            for (peer, protocol, row) in &mut rows {
+                let service = peer.start(*protocol).await?;
                 let (address, process) = (service.address(), service.process()?);
                 let subject = Subject { target: &peer.target, address, process, restless: RESTLESS };
                 let name = format!("{} ({})", row.target, row.method);
                 let sample =
-                    tokio::task::block_in_place(|| (comparison.round)(&subject, *speech)).with_context(|| name)?;
+                    tokio::task::block_in_place(|| (comparison.round)(&subject, *protocol)).with_context(|| name)?;
                 service.stop().await?;
                 row.take(sample);
             }
@@ -92,7 +71,7 @@ impl Rounds {
         Ok(Report::new(comparison, self.rounds, rows))
     }
 
-    /// Shows a report and writes it down. Returns whether nothing went wrong.
+    /// Prints a report and writes it as JSON. Returns whether there were no faults.
     pub(crate) fn show(&self, report: &Report, table: &str) -> anyhow::Result<bool> {
         report.show(table, self.json.as_deref())
     }

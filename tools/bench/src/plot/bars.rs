@@ -4,13 +4,13 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-/// What is drawn.
+/// The content of a drawing.
 #[derive(Debug)]
 pub(super) struct Chart {
     pub(super) title: String,
-    /// Whether the scale is logarithmic.
+    /// The scale is logarithmic.
     pub(super) log: bool,
-    /// Of each, in its colour.
+    /// The names of the bars of a group, each with its colour.
     pub(super) servers: Vec<String>,
     pub(super) groups: Vec<Group>,
 }
@@ -31,7 +31,7 @@ pub(super) struct Bar {
     pub(super) digits: usize,
 }
 
-/// Colours that people with any kind of sight tell apart (Okabe and Ito).
+/// Colours that colour-blind people can distinguish (Okabe and Ito).
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(160, 160, 160),
@@ -103,13 +103,13 @@ impl Chart {
         Ok(())
     }
 
-    /// How high a value stands, from 0 to 1.
+    /// The height of a value, from 0 to 1.
     fn share(&self, value: f64, least: f64, most: f64) -> f64 {
         if most <= 0.0 || value <= 0.0 {
             return 0.0;
         }
         if self.log {
-            // The lowest bar is not nothing.
+            // The lowest bar is visible, too.
             let base = (least / 2.0).ln();
             return ((value.ln() - base) / (most.ln() - base)).max(0.0);
         }
@@ -117,7 +117,7 @@ impl Chart {
     }
 }
 
-/// A number as short as it can be without telling less than what was measured.
+/// A number, as short as it can be without losing precision.
 fn label(value: f64, digits: usize) -> String {
     match value {
         1e6.. => format!("{:.2}M", value / 1e6),

@@ -1,4 +1,4 @@
-//! A server of Server-Sent Events that does everything right but one: it does not look at `Last-Event-ID`.
+//! A correct server of Server-Sent Events, except that it ignores `Last-Event-ID`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) async fn start() -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let history = Arc::clone(&history);
-            // Connections that are cut are no concern of it.
+            // Connections that are cut are ignored.
             tokio::spawn(async move { serve(stream, &history).await.ok() });
         }
     });

@@ -53,7 +53,7 @@ async fn outcome(plan: Plan, method: Method, history: &str) -> Outcome {
     measure(&plan, &target, method, &mut Where::At(server.address())).await.expect("the run can be made")
 }
 
-/// That the run was one: connections were injured, and clients came back.
+/// Checks that connections were injured, and that clients reconnected.
 #[track_caller]
 fn assert_injured(outcome: &Outcome) {
     assert!(outcome.injuries.total() > 20, "{outcome:#?}");
@@ -83,25 +83,25 @@ async fn every_client_gets_everything_once_and_in_order_whatever_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_short_history_has_lost_is_told() {
-    lost_is_told(&[Method::Poll], Plan { topics: 1, ..plan(4) }).await;
+async fn what_a_short_history_has_lost_is_reported() {
+    lost_is_reported(&[Method::Poll], Plan { topics: 1, ..plan(4) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_short_history_has_lost_is_told_on_streams() {
-    lost_is_told(&[Method::Ws, Method::Sse], Plan { topics: 1, ..plan(4) }).await;
+async fn what_a_short_history_has_lost_is_reported_on_streams() {
+    lost_is_reported(&[Method::Ws, Method::Sse], Plan { topics: 1, ..plan(4) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_short_history_has_lost_of_several_topics_is_told() {
-    lost_is_told(&Method::ALL, plan(4)).await;
+async fn what_a_short_history_has_lost_of_several_topics_is_reported() {
+    lost_is_reported(&Method::ALL, plan(4)).await;
 }
 
-async fn lost_is_told(methods: &[Method], plan: Plan) {
+async fn lost_is_reported(methods: &[Method], plan: Plan) {
     for outcome in outcomes(methods, plan, "5").await {
         assert_injured(&outcome);
         assert!(outcome.is_clean(), "{outcome:#?}");
-        assert!(outcome.score.told_lost > 0, "{outcome:#?}");
+        assert!(outcome.score.lost_reported > 0, "{outcome:#?}");
     }
 }
 
@@ -109,12 +109,12 @@ async fn lost_is_told(methods: &[Method], plan: Plan) {
 async fn a_server_that_forgets_where_its_clients_were_is_found_out() {
     let server = forgetful::start().await;
     let target = Target::push().expect("a description");
-    // It knows one topic, and no keys. Whoever lost the last message waits for it in vain.
+    // It has one topic, and no keys. A client that lost the last message waits for it in vain.
     let deadline = Duration::from_secs(1);
     let plan = Plan { topics: 1, publishers: 1, injure_publishers: false, deadline, ..plan(3) };
     let outcome = measure(&plan, &target, Method::Sse, &mut Where::At(server)).await.expect("the run can be made");
     assert_injured(&outcome);
     assert!(!outcome.is_clean(), "{outcome:#?}");
     assert!(outcome.score.missing > 0, "{outcome:#?}");
-    assert_eq!(outcome.score.told_lost, 0, "{outcome:#?}");
+    assert_eq!(outcome.score.lost_reported, 0, "{outcome:#?}");
 }

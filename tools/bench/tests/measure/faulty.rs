@@ -7,7 +7,7 @@ use std::thread;
 
 use bench::target::Method;
 
-/// What it does wrong, to the first of its clients alone, and only once messages have gone well for a while.
+/// A mistake towards the first client alone, and only after messages have gone well for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mistake {
     Nothing,
@@ -18,7 +18,7 @@ pub(crate) enum Mistake {
     Closes,
 }
 
-/// The message that it is done to.
+/// The number of the message that the mistake concerns.
 const VICTIM: usize = 12;
 
 #[derive(Debug)]
@@ -27,11 +27,11 @@ struct Hub {
     method: Method,
     published: usize,
     clients: Vec<TcpStream>,
-    /// What is sent later than it should be.
+    /// The message that is sent too late.
     kept: Vec<u8>,
 }
 
-/// Starts one that speaks Server-Sent Events or WebSocket.
+/// Starts a server of Server-Sent Events or WebSocket.
 pub(crate) fn start(method: Method, mistake: Mistake) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -40,7 +40,7 @@ pub(crate) fn start(method: Method, mistake: Mistake) -> SocketAddr {
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let hub = Arc::clone(&hub);
-            // Connections that end are no concern of it.
+            // Connections that end are ignored.
             thread::spawn(move || serve(stream, &hub));
         }
     });

@@ -1,5 +1,5 @@
-//! The measurements, shortened, against the services of this repository, against the yardstick, and against a server that
-//! makes mistakes.
+//! The measurements, shortened, against the services of this repository, against the `limit` server, and against a server
+//! that makes mistakes.
 
 mod faulty;
 
@@ -23,7 +23,7 @@ fn work(pace: Pace) -> Work {
     Work { subscribers: CLIENTS, pace, messages: 30, length: None, bytes: 100, patience: testkit::PATIENCE }
 }
 
-/// The yardstick, on a thread that ends with the process.
+/// The `limit` server, on a thread that ends with the process.
 fn limit() -> SocketAddr {
     let server = LimitServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
     let address = server.address().expect("an address");
@@ -55,7 +55,7 @@ async fn measure(
     address: SocketAddr,
     round: impl FnOnce(&Subject<'_>) -> anyhow::Result<Sample> + Send + 'static,
 ) -> Sample {
-    // The process never comes to rest: other tests run in it.
+    // The process is never idle: other tests run in it.
     let restless = Duration::from_millis(5);
     let run = move || round(&Subject { target: &target, address, process: Process::this(), restless });
     tokio::task::spawn_blocking(run).await.expect("no panic").expect("the run can be made")
@@ -74,7 +74,7 @@ fn figure(sample: &Sample, key: &str) -> f64 {
     sample.get(key).unwrap_or_else(|| panic!("{key}: {sample:#?}"))
 }
 
-/// That everybody got everything, and what was counted can be.
+/// Checks that every client received every message, and that the figures are plausible.
 #[track_caller]
 fn assert_fanned_out(sample: &Sample, method: Method) {
     assert_eq!(sample.faults, [""; 0], "{sample:#?}");
@@ -125,7 +125,7 @@ async fn a_time_ends_the_publishing() {
 
 async fn faults(method: Method, mistake: Mistake) -> (Sample, [f64; 3]) {
     let address = faulty::start(method, mistake);
-    // One publisher, so that there is one order. What is missing will not come.
+    // One publisher, so that there is one order. Missing messages will not come.
     let work = Work { patience: Duration::from_millis(500), ..work(Pace::Unanswered(1)) };
     let round = move |subject: &Subject<'_>| fanout::round(&work, subject, method);
     let sample = measure(limit_target(), address, round).await;
@@ -163,7 +163,7 @@ async fn memory_of_connections_is_measured() {
         for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
             let sample = measure(target, address, round).await;
             assert_eq!(sample.faults, [""; 0], "{sample:#?}");
-            // In one process with the clients, little more can be said.
+            // In one process with the clients, memory says little.
             assert!(figure(&sample, "kib_per_connection").is_finite(), "{sample:#?}");
             assert!(figure(&sample, "rss_mib") > 1.0, "{sample:#?}");
         }

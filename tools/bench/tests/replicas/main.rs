@@ -1,5 +1,5 @@
-//! `bench cuts --replicas`, shortened, over services that run in this process and a real NATS server; and over services that
-//! share nothing.
+//! `bench cuts --replicas`, shortened, over services that run in this process and a real NATS server; and over services
+//! that share nothing.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -35,7 +35,7 @@ fn plan(seconds: u64) -> Plan {
 struct Here {
     method: Method,
     flags: Vec<String>,
-    /// Always there, but for the time of a restart.
+    /// `None` only during a restart.
     server: Option<Server>,
 }
 
@@ -69,7 +69,7 @@ impl Replica for Here {
     }
 }
 
-/// Starts a service and waits until it can be sent clients.
+/// Starts a service and waits until it is ready.
 async fn serve(method: Method, flags: &[String]) -> Server {
     let server = match method {
         Method::Ws => {
@@ -103,7 +103,7 @@ async fn outcome(plan: Plan, upheaval: Upheaval, mut nats: Option<Nats>) -> Shar
 const QUIET: Upheaval = Upheaval { nats_restarts: 0, replica_restarts: 0, switch_methods: true, long_history: true };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_changes_replica_and_method_gets_everything_once_and_in_order_though_nats_is_killed() {
+async fn clients_that_change_replica_and_method_get_everything_once_and_in_order_though_nats_is_killed() {
     let nats = Nats::start().await.expect("it is installed");
     let upheaval = Upheaval { nats_restarts: 2, replica_restarts: 1, ..QUIET };
     let outcome = outcome(plan(8), upheaval, Some(nats)).await;

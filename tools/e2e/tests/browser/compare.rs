@@ -1,4 +1,4 @@
-//! The three side by side.
+//! The page `/compare`, with the three services side by side.
 
 use e2e::browser::{Browser, Row, message};
 use e2e::service::{Method, Service};
@@ -24,7 +24,7 @@ async fn one_press_reaches_each_column_once() -> anyhow::Result<()> {
     let services = Service::all_three(&[]).await?;
     let browser = Browser::start("en").await?;
     for (method, service) in Method::ALL.into_iter().zip(&services) {
-        // Whichever service it is read from, it is the same page.
+        // Every service serves the same page.
         browser.open(&service.url("/compare")).await?;
         for method in Method::ALL {
             browser.until_state(&part(method, ".state"), "open").await?;
@@ -46,7 +46,7 @@ async fn one_press_reaches_each_column_once() -> anyhow::Result<()> {
         }
         assert!(number(&browser, method, ".bytes").await? > bytes);
 
-        // One connection lasts; a poll is answered and asked again.
+        // One connection lasts; a poll is answered and sent again.
         let [ws, poll, sse] = Method::ALL;
         assert_eq!(number(&browser, ws, ".requests").await?, 1);
         assert_eq!(number(&browser, sse, ".requests").await?, 1);
@@ -80,7 +80,7 @@ async fn a_burst_arrives_in_order() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_loss_is_told_in_each_column() -> anyhow::Result<()> {
-    // Of the ten, published at once, no more than eight are held.
+    // Of the ten messages, published at once, no more than eight are held.
     let services = Service::all_three(&["--history=8"]).await?;
     let browser = Browser::start("en").await?;
     browser.open(&services[0].url("/compare")).await?;
@@ -123,7 +123,7 @@ async fn a_service_that_is_down_leaves_the_others_alone() -> anyhow::Result<()> 
     browser.until(&format!("document.querySelector({error:?}).textContent.includes('did not answer')")).await?;
     assert_eq!(browser.rows(&part(Method::Poll, ".messages")).await?, [message("all")]);
 
-    // Opened while it is down, the page is as useful.
+    // The page is as useful if it is opened while the service is down.
     for service in [ws, sse] {
         browser.open(&service.url("/compare")).await?;
         browser.until_state(&part(Method::Ws, ".state"), "open").await?;

@@ -1,9 +1,9 @@
-//! What a person with a browser relies on.
+//! The pages, as a person uses them in a browser.
 //!
-//! - `pages`: each service's page, and what is true of all pages
-//! - `plain`: clients as simple as can be, which know nothing of cursors
+//! - `pages`: each service's page, and properties that all pages share
+//! - `plain`: clients as simple as possible, without cursors
 //! - `reconnect`: the network is cut, a service is restarted
-//! - `compare`: the three side by side
+//! - `compare`: the page with the three services side by side
 
 mod compare;
 mod pages;

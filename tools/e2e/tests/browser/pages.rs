@@ -1,4 +1,4 @@
-//! Each service's page, and what is true of all pages.
+//! Each service's page, and properties that all pages share.
 
 use e2e::browser::{Browser, Row, message};
 use e2e::service::{Method, Service};
@@ -33,7 +33,7 @@ async fn shows_and_publishes(method: Method) -> anyhow::Result<()> {
     assert!(is_clock_time(shown.as_str().unwrap_or_default()), "{shown}");
     let time = browser.value("document.querySelector('#messages time').dateTime").await?;
     if method == Method::Sse {
-        // Its events carry no time, so it shows when they arrive.
+        // Its events have no time, so the page shows when they arrive.
         let late = browser.value(&format!("Date.parse({time}) - Date.parse({})", published["at"])).await?;
         assert!((0.0..30_000.0).contains(&late.as_f64().unwrap_or(-1.0)), "{late} ms after it was published");
     } else {
@@ -76,7 +76,7 @@ async fn ws_echo_answers_from_its_echo_box() -> anyhow::Result<()> {
     let service = Service::started(Method::Ws, &[]).await?;
     let browser = Browser::start("zh-CN").await?;
     browser.open(&service.url("/")).await?;
-    // The box holds the text already.
+    // The box has the text already.
     browser.until("document.getElementById('echo-text').value === '你好，服务器！'").await?;
     browser.click("#echo-send").await?;
     browser.until("document.querySelector('#echo-answers li')").await?;
@@ -109,7 +109,7 @@ async fn pages_speak_the_language_of_the_person() -> anyhow::Result<()> {
             assert_eq!(browser.text("h1").await?, heading);
             assert_eq!(browser.value("document.title").await?, heading);
             assert_eq!(browser.text(".state").await?, open, "{page}");
-            // Nothing was left untranslated.
+            // Nothing is left untranslated.
             let empty = "[...document.querySelectorAll('[data-text]')].filter((one) => !one.textContent).length";
             assert_eq!(browser.value(empty).await?, 0, "{page}");
         }
@@ -136,7 +136,7 @@ async fn pages_say_nothing_on_the_console() -> anyhow::Result<()> {
         assert!(log.is_empty(), "{page}: {log:#?}");
     }
 
-    // The log is where a violation of the policy would be found.
+    // A violation of the policy would be in the log.
     browser.run("document.body.append(Object.assign(document.createElement('script'), { text: '1' }))").await?;
     let log = browser.log().await?;
     assert!(log.iter().any(|line| line.message.contains("Content Security Policy")), "{log:#?}");
@@ -159,7 +159,7 @@ async fn pages_fit_a_narrow_phone() -> anyhow::Result<()> {
             browser.until_row(".messages", &text).await?;
             let widths = "[document.scrollingElement.clientWidth, document.scrollingElement.scrollWidth]";
             assert_eq!(browser.value(widths).await?, json!([360, 360]), "{page}");
-            // What is cut off inside an element does not widen the page.
+            // Content that is cut off inside an element does not widen the page.
             let cut_off = "[...document.querySelectorAll('body *')]
                 .filter((one) => one.clientWidth && one.tagName !== 'INPUT' && one.scrollWidth > one.clientWidth + 1)
                 .map((one) => one.outerHTML.slice(0, 200))";

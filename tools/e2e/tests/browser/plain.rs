@@ -1,9 +1,9 @@
-//! Clients as simple as can be, which know nothing of cursors, topics or JSON frames.
+//! Clients as simple as possible, without cursors, topics or JSON frames.
 
 use e2e::browser::Browser;
 use e2e::service::{Method, Service};
 
-/// Waits until the console has been told a text, and returns all that it has been told.
+/// Waits until the console has a text, and returns all its messages.
 async fn until_logged(browser: &Browser, text: &str) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     let logged = async {
@@ -20,7 +20,7 @@ async fn until_logged(browser: &Browser, text: &str) -> anyhow::Result<Vec<Strin
     }
 }
 
-/// A file with a page of a person's own, opened as a file.
+/// A file with a page of a user's own, opened as a file.
 struct OwnPage(std::path::PathBuf);
 
 impl OwnPage {
@@ -38,7 +38,7 @@ impl OwnPage {
 
 impl Drop for OwnPage {
     fn drop(&mut self) {
-        // A leftover in the build folder harms nobody.
+        // A file that remains in the build folder does no harm.
         let _ = std::fs::remove_file(&self.0);
     }
 }
@@ -79,7 +79,7 @@ async fn a_plain_websocket_is_answered() -> anyhow::Result<()> {
     browser.open(&page.url()).await?;
     let lines = until_logged(&browser, "收到服务器消息：服务器回应：你好，服务器！").await?;
     assert!(lines[0].contains("连接已建立"), "{lines:#?}");
-    // The echo says nothing of its own accord: the simulated source is for the feed.
+    // The echo sends nothing by itself: the simulated source is for the feed.
     browser.run("ws.send('')").await?;
     let lines = until_logged(&browser, "收到服务器消息：").await?;
     assert!(lines.len() == 1 && lines[0].ends_with("收到服务器消息：服务器回应：\""), "{lines:#?}");
@@ -143,7 +143,7 @@ async fn the_simulated_source_is_seen_on_every_service() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Two clients that keep no state wait; both are given the next message, and one that nobody waits for is kept.
+/// Two clients that keep no cursor wait. Both receive the next message, and a message for which nobody waits is kept.
 #[tokio::test]
 async fn a_plain_poll_is_answered_with_the_next_message() -> anyhow::Result<()> {
     let service = Service::started(Method::Poll, &[]).await?;

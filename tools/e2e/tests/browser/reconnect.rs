@@ -1,4 +1,4 @@
-//! The network is cut, a service is restarted: nothing is lost, or the page says so.
+//! After the network is cut or a service is restarted, nothing is lost, or the page reports it.
 
 use e2e::browser::{Browser, Row, message};
 use e2e::proxy::Proxy;
@@ -29,7 +29,7 @@ async fn survives_cuts(method: Method) -> anyhow::Result<()> {
     browser.until_state(STATE, "open").await?;
     let mut expected = Vec::new();
 
-    // Cut before the first message has been seen, and healed before the page comes back.
+    // Cut before the first message has arrived, and healed before the page reconnects.
     proxy.cut();
     browser.until_state(STATE, "waiting").await?;
     assert!(browser.text(STATE).await?.starts_with("Connection lost, reconnecting"));
@@ -97,7 +97,7 @@ async fn tells_of_a_restart(method: Method) -> anyhow::Result<()> {
     let gap = browser.text("#messages [data-kind=gap]").await?;
     assert!(gap.contains("Messages are missing here") && gap.contains("may have restarted"), "{gap}");
 
-    // It is told once: who comes back again finds nothing missing.
+    // The gap is reported once: after another reconnect nothing is missing.
     browser.click("#disconnect").await?;
     browser.click("#connect").await?;
     browser.until_state(STATE, "open").await?;

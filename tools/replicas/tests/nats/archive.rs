@@ -60,6 +60,29 @@ async fn a_cursor_older_than_memory_is_served_from_the_stream() {
     assert_eq!(client.texts(1).await, ["live"], "after the stream it reads from memory");
 }
 
+/// Pages of the archive have a size, and any NATS client can publish a message that exceeds it.
+#[tokio::test]
+async fn messages_larger_than_a_page_are_read_from_the_stream() {
+    let nats = NatsServer::start().await;
+    let roomy = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
+    let first = roomy.publish("a", "first").await;
+    let sizes = [1000, 600_000, 1_000_000, 1_000_000, 10, 300_000, 300_000, 300_000, 500_000, 10, 1_000_000, 10];
+    let texts: Vec<_> =
+        sizes.iter().enumerate().map(|(index, size)| format!("{index} {}", "x".repeat(*size))).collect();
+    let jetstream = nats.jetstream().await;
+    for text in &texts {
+        jetstream.publish("push.a", text.clone().into()).await.unwrap().await.unwrap();
+    }
+    store(&nats, "a", &numbered("m", 0..300)).await;
+    let small = Replica::start(Method::WebSocket, &nats.url(), &SMALL).await;
+    let mut client = Client::resume(&small, "topic=a", &first).await;
+    for text in &texts {
+        let received = client.texts(1).await.remove(0);
+        assert!(received == *text, "received {} bytes, not {}", received.len(), text.len());
+    }
+    assert_eq!(client.texts(300).await, longs(numbered("m", 0..300)));
+}
+
 #[tokio::test]
 async fn pages_reach_back_into_the_stream() {
     let nats = NatsServer::start().await;

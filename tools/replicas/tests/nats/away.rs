@@ -140,7 +140,7 @@ async fn a_replica_that_is_ready_has_what_it_had_missed() {
     assert_eq!(page["messages"].as_array().unwrap().len(), 600);
 }
 
-/// A replica that does not know yet that the stream was made anew sends no gap to clients that have cursors of the new one.
+/// A replica that does not know yet that the stream was created again sends no gap to clients that have cursors of the new one.
 #[tokio::test]
 async fn a_replica_that_is_a_history_behind_sends_no_gap() {
     let nats = NatsServer::start().await;

@@ -1,6 +1,6 @@
-//! Reads a stream of events (WHATWG HTML, section 9.2.6), however it was cut to pieces.
+//! A parser of event streams (WHATWG HTML, section 9.2.6) that come in pieces.
 
-/// What the end of a block gives: an event if there is data, and an id that counts in any case.
+/// The content of a block: an event if there is data, and an id that counts even without data.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Dispatch {
     pub(super) id: Option<String>,
@@ -8,11 +8,11 @@ pub(super) struct Dispatch {
     pub(super) data: Option<String>,
 }
 
-/// What has been read and not been dispatched. A block without its empty line never is.
+/// The bytes and fields that have been read and not been dispatched. A block without its empty line never is.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     unread: Vec<u8>,
-    /// How much of `unread` is known to hold no line end.
+    /// The length of the beginning of `unread` that holds no line end.
     searched: usize,
     id: Option<String>,
     event: Option<String>,
@@ -24,7 +24,7 @@ impl Parser {
         self.unread.extend_from_slice(bytes);
     }
 
-    /// The next block that is complete and says anything.
+    /// Returns the next complete block that has data or an id.
     pub(super) fn next(&mut self) -> Option<Dispatch> {
         while let Some(line) = self.line() {
             if !line.is_empty() {
@@ -39,7 +39,8 @@ impl Parser {
         None
     }
 
-    /// The next whole line. Lines end with \n or \r\n; a lone \r, which the format allows too, no server here sends.
+    /// Returns the next complete line. Lines end with \n or \r\n; no server here sends a lone \r, which the format allows
+    /// too.
     fn line(&mut self) -> Option<String> {
         let Some(at) = self.unread[self.searched..].iter().position(|&byte| byte == b'\n') else {
             self.searched = self.unread.len();
@@ -91,7 +92,7 @@ mod tests {
         let expected = [
             block(Some("e-1"), None, None),
             block(Some("e-2"), Some("gap"), Some("a\n b")),
-            // Here ends what was whole: e-3 has no empty line after it.
+            // The last complete block: e-3 has no empty line after it.
             block(None, None, Some("")),
         ];
         for size in 1..STREAM.len() {

@@ -1,4 +1,4 @@
-//! A client by long polling: one request after the other, over one connection for as long as it lasts.
+//! A connection by long polling: one request after the other, for as long as it lasts.
 
 use std::sync::atomic::Ordering;
 
@@ -7,12 +7,13 @@ use hyper::StatusCode;
 use hyper::header::{ETAG, HeaderMap, LAST_MODIFIED};
 use serde::Deserialize;
 
-use super::{Client, Notes};
+use super::endpoint::Endpoint;
+use super::notes::Notes;
 use crate::cuts::events::Gap;
 use crate::http::{Connection, read_body};
 use crate::target::Form;
 
-/// A page, as far as it concerns a client.
+/// The part of a page that a client needs.
 #[derive(Deserialize)]
 struct Page {
     messages: Vec<Message>,
@@ -25,19 +26,19 @@ struct Message {
     text: String,
 }
 
-pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
-    let mut connection = Connection::open(client.address, client.idle).await?;
+pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
+    let mut connection = Connection::open(endpoint.address, endpoint.idle).await?;
     let mut joined = false;
     loop {
-        if client.route.form != Form::Push {
-            // It is answered when there is a message, so that it waits is all there is to be known.
+        if endpoint.route.form != Form::Push {
+            // There is no answer before the first message, so a client that waits counts as joined.
             notes.progress.joined.store(true, Ordering::Relaxed);
         }
-        let response = connection.send(client.request(notes)?, client.wait + client.idle).await?;
+        let response = connection.send(endpoint.request(notes)?, endpoint.wait + endpoint.idle).await?;
         let (head, body) = response.into_parts();
         let news = match head.status {
             StatusCode::OK => true,
-            // Nothing within the time.
+            // There was no message in time.
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::REQUEST_TIMEOUT => false,
             other => bail!("answered {other}"),
         };
@@ -45,16 +46,16 @@ pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> a
             joined = true;
             notes.joined(began);
         }
-        let body = read_body(body, client.idle).await?;
+        let body = read_body(body, endpoint.idle).await?;
         if news {
-            take(client, notes, &head.headers, &body)?;
+            take(endpoint, notes, &head.headers, &body)?;
         }
     }
 }
 
-/// Takes a whole answer. One that was cut never comes here, and is asked for again.
-fn take(client: &Client, notes: &mut Notes, headers: &HeaderMap, body: &[u8]) -> anyhow::Result<()> {
-    if client.route.form == Form::Push {
+/// Reads a whole answer. One that was cut never gets here, and is requested again.
+fn take(endpoint: &Endpoint, notes: &mut Notes, headers: &HeaderMap, body: &[u8]) -> anyhow::Result<()> {
+    if endpoint.route.form == Form::Push {
         let page: Page = serde_json::from_slice(body)?;
         if let Some(gap) = page.gap {
             notes.gap(gap);

@@ -1,4 +1,4 @@
-//! A client by Server-Sent Events.
+//! A connection by Server-Sent Events.
 
 use anyhow::{Context, ensure};
 use http_body_util::BodyExt;
@@ -6,21 +6,22 @@ use hyper::StatusCode;
 use hyper::header::{ACCEPT, HeaderValue};
 use tokio::time::timeout;
 
+use super::endpoint::Endpoint;
 use super::event_stream::{Dispatch, Parser};
-use super::{Client, Notes};
+use super::notes::Notes;
 use crate::http::Connection;
 
-pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
-    let mut connection = Connection::open(client.address, client.idle).await?;
-    let mut request = client.request(notes)?;
+pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
+    let mut connection = Connection::open(endpoint.address, endpoint.idle).await?;
+    let mut request = endpoint.request(notes)?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    let response = connection.send(request, client.idle).await?;
+    let response = connection.send(request, endpoint.idle).await?;
     ensure!(response.status() == StatusCode::OK, "answered {}", response.status());
     notes.joined(began);
     let mut body = response.into_body();
     let mut parser = Parser::default();
-    // Comments, which mean nothing else, end the wait too.
-    while let Some(frame) = timeout(client.idle, body.frame()).await.context("no sign of life")? {
+    // Comments end the wait too.
+    while let Some(frame) = timeout(endpoint.idle, body.frame()).await.context("no byte in time")? {
         let Ok(data) = frame?.into_data() else { continue };
         parser.feed(&data);
         while let Some(Dispatch { id, event, data }) = parser.next() {

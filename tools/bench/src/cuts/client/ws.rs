@@ -1,4 +1,4 @@
-//! A client by WebSocket.
+//! A connection by WebSocket.
 
 use anyhow::{Context, bail};
 use futures_util::StreamExt;
@@ -11,17 +11,18 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use super::{Client, Notes};
+use super::endpoint::Endpoint;
+use super::notes::Notes;
 use crate::cuts::events::Gap;
 use crate::target::Form;
 
-/// Many clients in one process read, so each reads little at a time.
+/// Small, because one process has many clients.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// What the feed says.
+/// A message of the feed.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Told {
+enum FeedMessage {
     Welcome {
         cursor: String,
     },
@@ -34,21 +35,21 @@ enum Told {
     Other,
 }
 
-pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
-    let stream = timeout(client.idle, TcpStream::connect(client.address)).await??;
+pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) -> anyhow::Result<()> {
+    let stream = timeout(endpoint.idle, TcpStream::connect(endpoint.address)).await??;
     stream.set_nodelay(true)?;
-    let mut request = format!("ws://{}{}", client.address, client.path(notes)).into_client_request()?;
-    if client.route.form == Form::Meta {
+    let mut request = format!("ws://{}{}", endpoint.address, endpoint.path(notes)).into_client_request()?;
+    if endpoint.route.form == Form::Meta {
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, "ws+meta.nchan".parse()?);
     }
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
     let handshake = client_async_with_config(request, stream, Some(config));
-    let (mut websocket, _) = timeout(client.idle, handshake).await??;
+    let (mut websocket, _) = timeout(endpoint.idle, handshake).await??;
     notes.joined(began);
     // Pings, which the library answers, end the wait too.
-    while let Some(message) = timeout(client.idle, websocket.next()).await.context("no sign of life")? {
+    while let Some(message) = timeout(endpoint.idle, websocket.next()).await.context("no byte in time")? {
         match message? {
-            Message::Text(text) => take(client, notes, &text)?,
+            Message::Text(text) => take(endpoint, notes, &text)?,
             Message::Close(_) => break,
             _ => {}
         }
@@ -56,20 +57,20 @@ pub(super) async fn session(client: &Client, notes: &mut Notes, began: u64) -> a
     Ok(())
 }
 
-fn take(client: &Client, notes: &mut Notes, text: &str) -> anyhow::Result<()> {
-    match client.route.form {
+fn take(endpoint: &Endpoint, notes: &mut Notes, text: &str) -> anyhow::Result<()> {
+    match endpoint.route.form {
         Form::Push => match serde_json::from_str(text)? {
-            Told::Welcome { cursor } => notes.reached(&cursor),
-            Told::Message { id, text } => {
+            FeedMessage::Welcome { cursor } => notes.reached(&cursor),
+            FeedMessage::Message { id, text } => {
                 notes.message(&text);
                 notes.reached(&id);
             }
-            Told::Gap(gap) => {
+            FeedMessage::Gap(gap) => {
                 let cursor = gap.cursor.clone();
                 notes.gap(gap);
                 notes.reached(&cursor);
             }
-            Told::Other => {}
+            FeedMessage::Other => {}
         },
         Form::Text => notes.message(text),
         Form::Meta => {

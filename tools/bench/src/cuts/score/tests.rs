@@ -1,8 +1,8 @@
-use super::*;
-use crate::cuts::events::Gap;
-use crate::cuts::ledger::{Cursor, Entry};
+use super::{Record, Score};
+use crate::cuts::events::{Event, Gap};
+use crate::cuts::ledger::{Cursor, Entry, Ledger};
 
-/// One message of topic 0 a place: number 10 + offset, sent at 1000 times its order and taken 10 later.
+/// A message of topic 0: number 10 + offset, sent at 1000 times its order and accepted 10 later.
 fn entry(order: u64, epoch: &str, offset: u64) -> Entry {
     let cursor = Some(Cursor { epoch: epoch.into(), offset });
     Entry { number: 10 + order, topic: 0, sent: order * 1000, accepted: order * 1000 + 10, cursor }
@@ -54,7 +54,7 @@ fn a_hole_is_missing() {
     let score = score(&ten(), messages((11..=20).filter(|&number| number != 14)));
     assert_eq!((score.expected, score.received, score.missing), (10, 9, 1));
     assert!(!score.is_clean());
-    assert_eq!(score.examples, ["client 0: 1 missing in a row from message 14 on, untold"]);
+    assert_eq!(score.examples, ["client 0: 1 missing in a row from message 14 on, unreported"]);
 }
 
 #[test]
@@ -89,72 +89,72 @@ fn the_first_position_says_from_where_on_messages_are_due() {
     let clean = score(&ten(), late(15));
     assert!(clean.is_clean(), "{clean:?}");
     assert_eq!(clean.expected, 6);
-    // One too many was not asked for, one too few is missing.
+    // One message too many does no harm, one too few is missing.
     assert_eq!(score(&ten(), late(14)).astray, 1);
     assert_eq!(score(&ten(), late(16)).missing, 1);
 }
 
 #[test]
 fn a_gap_covers_exactly_what_it_says() {
-    let told = |since, cursor, from| {
+    let gap_of = |since, cursor, from| {
         score(&ten(), concat([messages(11..=13), vec![gap("expired", since, cursor)], messages(from..=20)]))
     };
-    let exact = told("a-3", "a-7", 18);
+    let exact = gap_of("a-3", "a-7", 18);
     assert!(exact.is_clean(), "{exact:?}");
-    assert_eq!((exact.told_lost, exact.received, exact.missing), (4, 6, 0));
+    assert_eq!((exact.lost_reported, exact.received, exact.missing), (4, 6, 0));
     assert_eq!(exact.gaps.get("expired"), Some(&1));
-    // Too little at the end, too little at the beginning.
-    assert_eq!((told("a-3", "a-6", 18).told_lost, told("a-3", "a-6", 18).missing), (3, 1));
-    assert_eq!((told("a-4", "a-7", 18).told_lost, told("a-4", "a-7", 18).missing), (3, 1));
-    // What a gap says is lost must not arrive afterwards.
-    let arrived = told("a-3", "a-7", 17);
-    assert_eq!((arrived.out_of_order, arrived.told_lost), (1, 3));
+    // A gap that ends too early, and one that begins too late.
+    assert_eq!((gap_of("a-3", "a-6", 18).lost_reported, gap_of("a-3", "a-6", 18).missing), (3, 1));
+    assert_eq!((gap_of("a-4", "a-7", 18).lost_reported, gap_of("a-4", "a-7", 18).missing), (3, 1));
+    // A message that a gap reports as lost must not arrive afterwards.
+    let arrived = gap_of("a-3", "a-7", 17);
+    assert_eq!((arrived.out_of_order, arrived.lost_reported), (1, 3));
 }
 
 #[test]
 fn a_gap_excuses_nothing_that_was_passed_before() {
     let events = concat([messages([11, 12, 14]), vec![gap("lagged", "a-2", "a-6")], messages(17..=20)]);
     let score = score(&ten(), events);
-    assert_eq!((score.missing, score.told_lost), (1, 2), "13 is a hole, whatever was told later");
+    assert_eq!((score.missing, score.lost_reported), (1, 2), "13 is a hole, whatever was reported later");
 }
 
 #[test]
 fn a_gap_where_nothing_was_lost_is_no_fault() {
     let score = score(&ten(), concat([messages(11..=13), vec![gap("epoch", "a-3", "a-3")], messages(14..=20)]));
     assert!(score.is_clean(), "{score:?}");
-    assert_eq!(score.told_lost, 0);
+    assert_eq!(score.lost_reported, 0);
 }
 
 #[test]
 fn an_epoch_gap_covers_the_rest_of_the_old_history() {
     let events = concat([messages(11..=13), vec![gap("epoch", "a-3", "b-0")], messages(16..=20)]);
-    let told = score(&restarted(), events);
-    assert!(told.is_clean(), "{told:?}");
-    assert_eq!((told.told_lost, told.epochs_passed), (2, 1));
+    let reported = score(&restarted(), events);
+    assert!(reported.is_clean(), "{reported:?}");
+    assert_eq!((reported.lost_reported, reported.epochs_passed), (2, 1));
     // But nothing of the new one.
     let events = concat([messages(11..=13), vec![gap("epoch", "a-3", "b-0")], messages(17..=20)]);
     assert_eq!(score(&restarted(), events).missing, 1);
-    // Unless it says so.
+    // Unless the gap says so.
     let events = concat([messages(11..=13), vec![gap("epoch", "a-3", "b-2")], messages(18..=20)]);
     let later = score(&restarted(), events);
-    assert_eq!((later.told_lost, later.missing), (4, 0));
+    assert_eq!((later.lost_reported, later.missing), (4, 0));
 }
 
 #[test]
 fn a_restart_has_to_be_told_once() {
-    let untold = score(&restarted(), messages(11..=20));
-    assert_eq!((untold.missing, untold.epochs_untold), (0, 1));
-    assert!(!untold.is_clean());
+    let unreported = score(&restarted(), messages(11..=20));
+    assert_eq!((unreported.missing, unreported.epochs_unreported), (0, 1));
+    assert!(!unreported.is_clean());
     let again = gap("epoch", "a-5", "b-0");
-    let retold = score(&restarted(), concat([messages(11..=15), vec![again.clone(), again], messages(16..=20)]));
-    assert_eq!((retold.missing, retold.epochs_retold), (0, 1));
-    assert!(!retold.is_clean());
+    let repeated = score(&restarted(), concat([messages(11..=15), vec![again.clone(), again], messages(16..=20)]));
+    assert_eq!((repeated.missing, repeated.epochs_repeated), (0, 1));
+    assert!(!repeated.is_clean());
 }
 
 #[test]
 fn a_restart_between_two_messages_loses_the_old_end_if_it_is_not_told() {
     let score = score(&restarted(), messages((11..=13).chain(16..=20)));
-    assert_eq!((score.missing, score.epochs_untold), (2, 1));
+    assert_eq!((score.missing, score.epochs_unreported), (2, 1));
 }
 
 #[test]

@@ -1,25 +1,26 @@
-//! What is written into a message, so that whoever receives it knows which it is and when it was sent, and how it is found
-//! again among whatever a server puts around it.
+//! The stamp at the beginning of every message, with its number and the time at which it was sent, and the scanner that
+//! finds stamps in whatever a server puts around them.
 
 use memchr::memchr;
 
-/// `~LLLNNNNNNNNN~TTTTTTTTTTTTTTT~`: lane, number, nanoseconds. No encoding of text that servers use changes these.
+/// `~LLLNNNNNNNNN~TTTTTTTTTTTTTTT~`: lane, number, nanoseconds. None of the text encodings that servers use changes these
+/// characters.
 pub(crate) const LENGTH: usize = 30;
 
 const EDGE: u8 = b'~';
 
-/// Which message it is.
+/// The identity of a message, and when it was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// The publisher: what one publishes has an order.
+pub(crate) struct Stamp {
+    /// The publisher. The messages of one publisher have an order.
     pub(crate) lane: u16,
-    /// The place among the lane's messages, from 1.
+    /// The number of the message among those of its lane, from 1.
     pub(crate) number: u32,
-    /// When publishing it began, in nanoseconds on the generator's clock.
+    /// The time at which its publication began, in nanoseconds on the generator's clock.
     pub(crate) begun: u64,
 }
 
-impl Mark {
+impl Stamp {
     pub(crate) fn write(self, to: &mut [u8]) {
         to[..LENGTH].fill(EDGE);
         digits(&mut to[1..4], self.lane.into());
@@ -27,7 +28,7 @@ impl Mark {
         digits(&mut to[14..29], self.begun);
     }
 
-    /// Reads a mark that begins with the first byte.
+    /// Reads a stamp that begins with the first byte.
     fn read(bytes: &[u8; LENGTH]) -> Option<Self> {
         if bytes[13] != EDGE || bytes[29] != EDGE {
             return None;
@@ -49,7 +50,7 @@ fn number(bytes: &[u8]) -> Option<u64> {
     bytes.iter().try_fold(0_u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
-/// Finds marks in a stream of bytes that comes in pieces.
+/// Finds stamps in a stream of bytes that comes in pieces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scanner {
     held: [u8; LENGTH],
@@ -57,7 +58,7 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    pub(crate) fn scan(&mut self, mut piece: &[u8], mut found: impl FnMut(Mark)) {
+    pub(crate) fn scan(&mut self, mut piece: &[u8], mut found: impl FnMut(Stamp)) {
         while self.length > 0 {
             let more = (LENGTH - self.length).min(piece.len());
             self.held[self.length..self.length + more].copy_from_slice(&piece[..more]);
@@ -65,12 +66,12 @@ impl Scanner {
                 self.length += more;
                 return;
             }
-            if let Some(mark) = Mark::read(&self.held) {
-                found(mark);
+            if let Some(stamp) = Stamp::read(&self.held) {
+                found(stamp);
                 self.length = 0;
                 piece = &piece[more..];
             } else {
-                // It only began like one. Another may begin within what was held.
+                // It only began like a stamp. Another one may begin within what was held.
                 match memchr(EDGE, &self.held[1..self.length]) {
                     Some(at) => {
                         self.held.copy_within(at + 1..self.length, 0);
@@ -87,9 +88,9 @@ impl Scanner {
                 self.length = piece.len();
                 return;
             };
-            match Mark::read(bytes) {
-                Some(mark) => {
-                    found(mark);
+            match Stamp::read(bytes) {
+                Some(stamp) => {
+                    found(stamp);
                     piece = &piece[LENGTH..];
                 }
                 None => piece = &piece[1..],
@@ -102,19 +103,19 @@ impl Scanner {
 mod tests {
     use super::*;
 
-    fn mark(number: u32) -> Mark {
-        Mark { lane: 7, number, begun: 123_456_789_012_345 }
+    fn stamp(number: u32) -> Stamp {
+        Stamp { lane: 7, number, begun: 123_456_789_012_345 }
     }
 
     fn text(number: u32) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
-        mark(number).write(&mut bytes);
+        stamp(number).write(&mut bytes);
         bytes
     }
 
     #[test]
-    fn marks_are_found_wherever_the_stream_is_split() {
-        // What looks like the beginning of a mark, right before one, and twice in a row.
+    fn stamps_are_found_wherever_the_stream_is_split() {
+        // Something that looks like the beginning of a stamp, right before one, and twice in a row.
         let stream =
             [b"id: 1\ndata: ~".as_slice(), &text(1), b"x\n\n~00712~", &text(2), &text(3), b"~~", &text(4), b"~"]
                 .concat();
@@ -123,19 +124,19 @@ mod tests {
                 let mut scanner = Scanner::default();
                 let mut found = Vec::new();
                 for piece in [&stream[..first], &stream[first..second], &stream[second..]] {
-                    scanner.scan(piece, |mark| found.push(mark));
+                    scanner.scan(piece, |stamp| found.push(stamp));
                 }
-                assert_eq!(found, [mark(1), mark(2), mark(3), mark(4)], "{first} {second}");
+                assert_eq!(found, [stamp(1), stamp(2), stamp(3), stamp(4)], "{first} {second}");
             }
         }
     }
 
     #[test]
-    fn marks_are_found_byte_by_byte() {
+    fn stamps_are_found_byte_by_byte() {
         let stream = [b"~~~".as_slice(), &text(1), &text(999_999_999)].concat();
         let mut scanner = Scanner::default();
         let mut found = Vec::new();
-        stream.iter().for_each(|byte| scanner.scan(&[*byte], |mark| found.push(mark)));
-        assert_eq!(found, [mark(1), mark(999_999_999)]);
+        stream.iter().for_each(|byte| scanner.scan(&[*byte], |stamp| found.push(stamp)));
+        assert_eq!(found, [stamp(1), stamp(999_999_999)]);
     }
 }

@@ -1,40 +1,62 @@
-//! One client's part of the score.
+//! Judges one client after the other.
 
 use std::collections::HashSet;
 
-use super::{Record, Score, Times};
+use super::record::Record;
+use super::totals::{Score, Times};
 use crate::cuts::events::{Event, Gap};
 use crate::cuts::ledger::{Cursor, Entry, Ledger};
+use crate::stats::Percentiles;
 
-/// What became of an entry that the client should receive.
+impl Score {
+    /// Judges clients.
+    pub fn of(ledger: &Ledger, clients: &[Record]) -> Self {
+        let mut score = Self {
+            clients: clients.len() as u64,
+            published: ledger.entries().len() as u64,
+            uncertain: ledger.uncertain().len() as u64,
+            ..Self::default()
+        };
+        let mut times = Times::default();
+        for (client, record) in clients.iter().enumerate() {
+            Judge::new(ledger, record, client).judge(&mut score, &mut times);
+        }
+        score.catch_up = Percentiles::of(times.catch_up);
+        score.delay = Percentiles::of(times.delay);
+        score.delay_connected = Percentiles::of(times.delay_connected);
+        score
+    }
+}
+
+/// The fate of an entry that the client should receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Pending,
     Received,
-    ToldLost,
+    LostReported,
     Missing,
 }
 
-/// Follows one client through what it saw.
-pub(super) struct Judge<'a> {
+/// Judges one client by its events.
+struct Judge<'a> {
     ledger: &'a Ledger,
     events: &'a [Event],
     client: usize,
     /// The entries of the client's topics, as indices into the ledger.
     due: Vec<usize>,
     fates: Vec<Fate>,
-    /// So many of `due` come before the client's first position: they are none of its concern.
+    /// The number of entries of `due` before the client's first position, which do not count.
     start: usize,
-    /// So many of `due` are behind the client: what it receives next comes after them.
+    /// The number of entries of `due` that the client has passed: what it receives next has to come after them.
     reach: usize,
-    /// The epoch that the client is in.
+    /// The index of the epoch that the client is in.
     epoch: usize,
     /// Numbers that are not in the ledger and have been received.
     unlisted: HashSet<u64>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(ledger: &'a Ledger, record: &'a Record, client: usize) -> Self {
+    fn new(ledger: &'a Ledger, record: &'a Record, client: usize) -> Self {
         let of_the_client = |entry: &Entry| record.topic.is_none_or(|topic| topic == entry.topic);
         let entries = ledger.entries().iter().enumerate();
         let due: Vec<usize> = entries.filter(|(_, entry)| of_the_client(entry)).map(|(index, _)| index).collect();
@@ -42,7 +64,7 @@ impl<'a> Judge<'a> {
             Event::Position(cursor) => Cursor::parse(cursor),
             _ => None,
         });
-        // Where the server tells no position, all clients were there before the first message.
+        // If the server gives no positions, all clients were connected before the first message.
         let start = first.as_ref().and_then(|cursor| ledger.reached_by(cursor)).unwrap_or(0);
         let epoch = first.and_then(|cursor| ledger.epoch_named(&cursor.epoch)).unwrap_or(0);
         let start = due.partition_point(|&index| index < start);
@@ -59,9 +81,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    pub(super) fn judge(mut self, score: &mut Score, times: &mut Times) {
+    fn judge(mut self, score: &mut Score, times: &mut Times) {
         let mut joined: Option<u64> = None;
-        // What has to be reached, and since when.
+        // The number of entries to be reached, and the time from which it counts.
         let mut behind: Option<(usize, u64)> = None;
         for event in self.events {
             let mut now = None;
@@ -98,13 +120,13 @@ impl<'a> Judge<'a> {
         self.finish(score);
     }
 
-    /// So many of `due` had been taken by the server before this time.
+    /// The number of entries of `due` that the server had accepted before this time.
     fn published_before(&self, time: u64) -> usize {
-        // Publications overlap by little, so the order of answers is as good as that of places.
+        // Publications overlap little, so the order of answers is as good as that of cursors.
         self.due.partition_point(|&index| self.ledger.entries()[index].accepted < time)
     }
 
-    /// Returns when the message was sent, if it was due and is new.
+    /// Returns the time at which the message was sent, if it was due and is new.
     fn message(&mut self, number: u64, score: &mut Score) -> Option<u64> {
         let client = self.client;
         let Some(index) = self.ledger.index_of(number) else {
@@ -134,8 +156,8 @@ impl<'a> Judge<'a> {
             let epoch = self.ledger.epoch_of(index);
             if epoch > self.epoch {
                 score.epochs_passed += 1;
-                score.epochs_untold += 1;
-                score.example(|| format!("client {client}: message {number} is of another history, untold"));
+                score.epochs_unreported += 1;
+                score.example(|| format!("client {client}: message {number} is of another epoch, unreported"));
                 self.epoch = epoch;
             }
         }
@@ -148,13 +170,13 @@ impl<'a> Judge<'a> {
         *score.gaps.entry(gap.reason.to_string()).or_default() += 1;
         let (Some(since), Some(cursor)) = (Cursor::parse(&gap.since), Cursor::parse(&gap.cursor)) else {
             let client = self.client;
-            score.example(|| format!("client {client}: a gap without places: {gap:?}"));
+            score.example(|| format!("client {client}: a gap without cursors: {gap:?}"));
             return;
         };
         let from = self.ledger.reached_by(&since);
         let to = match self.ledger.reached_by(&cursor) {
             Some(to) => to,
-            // Nothing was published in the new history: the old one is over, and nothing is known to come after.
+            // Nothing was published in the new epoch: the old one is over, and nothing is known to come after it.
             None => self.ledger.epoch_named(&since.epoch).map_or(0, |epoch| self.ledger.end_of(epoch)),
         };
         if since.epoch != cursor.epoch {
@@ -162,10 +184,10 @@ impl<'a> Judge<'a> {
         }
         let place = |index: usize| self.due.partition_point(|&due| due < index);
         let (from, to) = (from.map_or(self.reach, place), place(to));
-        // What the client should have had before it was told is not covered.
+        // The gap does not cover what the client should have received before it.
         self.pass(from, Fate::Missing);
         self.reach = self.reach.max(from);
-        self.pass(to, Fate::ToldLost);
+        self.pass(to, Fate::LostReported);
         self.reach = self.reach.max(to);
     }
 
@@ -173,16 +195,16 @@ impl<'a> Judge<'a> {
         let before = self.ledger.epoch_named(&since.epoch);
         let Some(after) = self.ledger.epoch_named(&cursor.epoch) else { return };
         if before.is_some_and(|before| before < self.epoch) || after <= self.epoch {
-            score.epochs_retold += 1;
+            score.epochs_repeated += 1;
             let client = self.client;
-            score.example(|| format!("client {client}: told again of another history: {gap:?}"));
+            score.example(|| format!("client {client}: the same change of epoch was reported again: {gap:?}"));
             return;
         }
         score.epochs_passed += (after - self.epoch) as u64;
         self.epoch = after;
     }
 
-    /// Decides on everything that is still pending before a place.
+    /// Decides on every entry that is still pending before a place.
     fn pass(&mut self, to: usize, fate: Fate) {
         for pending in self.fates.iter_mut().take(to).skip(self.reach) {
             if *pending == Fate::Pending {
@@ -203,7 +225,7 @@ impl<'a> Judge<'a> {
         let count = |fate: Fate| fates.iter().filter(|&&other| other == fate).count() as u64;
         score.expected += fates.len() as u64;
         score.received += count(Fate::Received);
-        score.told_lost += count(Fate::ToldLost);
+        score.lost_reported += count(Fate::LostReported);
         score.missing += count(Fate::Missing);
         self.describe_missing(score);
     }
@@ -214,6 +236,6 @@ impl<'a> Judge<'a> {
         let length = (first..self.due.len()).take_while(missing).count();
         let number = self.ledger.entries()[self.due[first]].number;
         let client = self.client;
-        score.example(|| format!("client {client}: {length} missing in a row from message {number} on, untold"));
+        score.example(|| format!("client {client}: {length} missing in a row from message {number} on, unreported"));
     }
 }

@@ -1,0 +1,142 @@
+//! A connection's task: over the transport in memory, and over a socket where tokio's budget matters.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::FutureExt;
+use http::StatusCode;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::client::tests::app;
+use super::super::memory::FarEnd;
+use super::super::peer::Peer;
+use super::super::transport::Transport;
+use super::*;
+use crate::reply::Body;
+use crate::routes::{MethodRoute, Upgrade};
+
+/// A service with `GET /method`, which answers `method` at once, and `GET /held`, which is held by a session.
+fn routes(app: &Arc<App>, session: impl Fn() -> Box<dyn Session> + Send + Sync + 'static) -> Routes {
+    let reply = || Reply::new(StatusCode::OK, Body::from_iter([bytes::Bytes::from_static(b"method")]));
+    let at_once = MethodRoute::new("/method", Upgrade::Refused, move |_| async move { Ok(Answer::Whole(reply())) });
+    let held = MethodRoute::new("/held", Upgrade::Refused, move |_| {
+        let session = session();
+        async move { Ok(Answer::Held(session)) }
+    });
+    Routes::new(app, vec![at_once, held], &[])
+}
+
+/// Answers when the client sends a byte, and keeps nothing.
+struct AnswerAByte;
+
+impl Session for AnswerAByte {
+    fn begin(&mut self, _: &mut Client) {}
+
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow {
+        if event != Event::Readable {
+            return Flow::Continue;
+        }
+        client.discard_input();
+        client.answer(Reply::new(StatusCode::OK, Body::from_iter([bytes::Bytes::from_static(b"held")])));
+        Flow::Finish
+    }
+
+    fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Event> {
+        Poll::Pending
+    }
+}
+
+fn connect(app: &Arc<App>, routes: &Routes) -> (Connection, FarEnd) {
+    let (client, far) = Client::in_memory(app, usize::MAX);
+    (Connection::new(client, Arc::clone(app), routes.clone(), app.admission.enter().unwrap()), far)
+}
+
+/// Polls the connection's task until it has nothing more to do. Returns whether it has ended.
+async fn turn(connection: &mut Connection) -> bool {
+    std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *connection).poll(cx).is_ready())).await
+}
+
+#[tokio::test]
+async fn requests_of_both_readers_are_answered_in_order_on_one_connection() {
+    let app = app(&[]);
+    let (mut connection, far) = connect(&app, &routes(&app, || Box::new(AnswerAByte)));
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n");
+    far.send([get("/method"), get("/livez"), get("/method"), get("/held")].concat());
+    assert!(!turn(&mut connection).await);
+    let received = far.received_text();
+    let bodies: Vec<_> = ["method", "live", "method"].iter().filter(|body| received.contains(**body)).collect();
+    assert_eq!((bodies.len(), received.matches("HTTP/1.1 200 OK").count()), (3, 3), "{received}");
+    assert!(received.find("live").unwrap() > received.find("method").unwrap(), "{received}");
+
+    far.send("x");
+    assert!(!turn(&mut connection).await);
+    assert!(far.received_text().ends_with("held"));
+    far.send("GET /method HTTP/1.1\r\nconnection: close\r\n\r\n");
+    assert!(!turn(&mut connection).await);
+    assert!(far.is_closed());
+    far.leave();
+    assert!(turn(&mut connection).await);
+}
+
+#[tokio::test]
+async fn a_bad_head_is_answered_by_the_service_and_not_by_hyper() {
+    let app = app(&[]);
+    for before in ["", "GET /livez HTTP/1.1\r\nhost: test\r\n\r\n"] {
+        let (mut connection, far) = connect(&app, &routes(&app, || Box::new(AnswerAByte)));
+        far.send(format!("{before}nonsense\r\n\r\n"));
+        assert!(!turn(&mut connection).await);
+        let received = far.received_text();
+        assert_eq!(received.matches("HTTP/1.1 400 Bad Request").count(), 1, "{received}");
+        assert!(received.contains(r#""error":"bad_request""#) && far.is_closed(), "{received}");
+    }
+}
+
+/// Counts its events.
+struct Count {
+    news: Arc<AtomicUsize>,
+    due: Arc<AtomicUsize>,
+}
+
+impl Session for Count {
+    fn begin(&mut self, client: &mut Client) {
+        client.set_due(Instant::now() + Duration::from_millis(20));
+    }
+
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow {
+        match event {
+            Event::Readable => client.discard_input(),
+            Event::News => drop(self.news.fetch_add(1, Ordering::Relaxed)),
+            Event::Due => drop(self.due.fetch_add(1, Ordering::Relaxed)),
+            _ => {}
+        }
+        if event == Event::Due { Flow::Drop } else { Flow::Continue }
+    }
+
+    fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Event> {
+        Poll::Ready(Event::News)
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_never_stops_sending_keeps_its_session_neither_from_news_nor_from_its_time() {
+    let app = app(&[]);
+    let (news, due) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let counts = (Arc::clone(&news), Arc::clone(&due));
+    let session =
+        move || Box::new(Count { news: Arc::clone(&counts.0), due: Arc::clone(&counts.1) }) as Box<dyn Session>;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let sender = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let stream = listener.accept().await.unwrap().0;
+    let peer = Peer::Address(sender.local_addr().unwrap());
+    let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), false);
+    let mut connection =
+        Connection::new(client, Arc::clone(&app), routes(&app, session), app.admission.enter().unwrap());
+    let flood = || while sender.writable().now_or_never().is_some() && sender.try_write(&[b'x'; 64 * 1024]).is_ok() {};
+    sender.writable().await.unwrap();
+    sender.try_write(b"GET /held HTTP/1.1\r\n\r\n").unwrap();
+    while !turn(&mut connection).await {
+        flood();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(due.load(Ordering::Relaxed), 1);
+    assert!(news.load(Ordering::Relaxed) > 0);
+}

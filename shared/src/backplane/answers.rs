@@ -1,0 +1,75 @@
+//! Publications that are repeated because the first answer did not reach the publisher.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::time::Instant;
+
+use super::error::PublishError;
+use super::idempotency_key::{IDEMPOTENCY_WINDOW, IdempotencyKey};
+use super::placement::Placement;
+
+/// The answers to publications under the keys of the last [`IDEMPOTENCY_WINDOW`].
+#[derive(Debug)]
+pub(super) struct Answers {
+    limit: usize,
+    by_key: HashMap<IdempotencyKey, Placement>,
+    by_age: VecDeque<(Instant, IdempotencyKey)>,
+}
+
+impl Answers {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, by_key: HashMap::new(), by_age: VecDeque::new() }
+    }
+
+    /// Forgets the answers that are older than the window.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((_, key)) = self.by_age.pop_front_if(|(used, _)| *used + IDEMPOTENCY_WINDOW <= now) {
+            self.by_key.remove(&key);
+        }
+        if self.by_key.len() < self.by_key.capacity() / 4 {
+            self.by_key.shrink_to(self.by_key.len() * 2);
+            self.by_age.shrink_to(self.by_age.len() * 2);
+        }
+    }
+
+    pub(super) fn find(&mut self, key: &IdempotencyKey, now: Instant) -> Option<Placement> {
+        self.expire(now);
+        self.by_key.get(key).cloned()
+    }
+
+    pub(super) fn check_room(&self) -> Result<(), PublishError> {
+        if self.by_key.len() < self.limit { Ok(()) } else { Err(PublishError::TooManyKeys { limit: self.limit }) }
+    }
+
+    pub(super) fn remember(&mut self, key: IdempotencyKey, placement: Placement, now: Instant) {
+        self.by_age.push_back((now, key.clone()));
+        self.by_key.insert(key, placement);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::backplane::placement::Offsets;
+    use crate::cursor::Epoch;
+    use crate::timestamp::Timestamp;
+    use crate::topic::Topic;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_remembered_for_two_minutes() {
+        let mut answers = Answers::new(1);
+        let key: IdempotencyKey = "k".parse().unwrap();
+        let offsets = Offsets::Consecutive { first: 1, count: 1, at: Timestamp::now() };
+        let epoch = Epoch::new(1);
+        let placement = Placement { epoch, topic: Topic::default(), offsets };
+        answers.remember(key.clone(), placement, Instant::now());
+        assert!(answers.check_room().is_err());
+        tokio::time::advance(IDEMPOTENCY_WINDOW - Duration::from_millis(1)).await;
+        assert!(answers.find(&key, Instant::now()).is_some());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(answers.find(&key, Instant::now()).is_none());
+        assert!(answers.check_room().is_ok());
+    }
+}

@@ -1,0 +1,26 @@
+//! Messages that are published in one step, and the answer to it.
+
+use super::idempotency_key::IdempotencyKey;
+use super::placement::Placement;
+use crate::message::Draft;
+use crate::topic::Topic;
+
+/// Messages that are published in one step: they are appended together, in order.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// The topic.
+    pub topic: Topic,
+    /// The messages.
+    pub drafts: Vec<Draft>,
+    /// A repeat under a key of the last [`super::IDEMPOTENCY_WINDOW`] appends nothing.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// The answer of a backplane, given once it has the messages for good.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// The place of the messages.
+    pub placement: Placement,
+    /// Whether the messages were there already: this is the answer to the first publication under the same key.
+    pub repeated: bool,
+}

@@ -1,0 +1,36 @@
+//! The messages that a subscriber has not read.
+
+use std::collections::vec_deque;
+use std::slice;
+use std::sync::Arc;
+
+use super::entry::Entry;
+use super::interest::Interest;
+use super::ring::Slot;
+
+/// The messages that a subscriber has not read, in order of offset. Wherever they come from, it is one type, so that
+/// their readers are neither compiled once for each source nor call through a table.
+pub(crate) enum Unread<'a> {
+    /// Of one topic or pattern.
+    Window(vec_deque::Iter<'a, Arc<Entry>>),
+    /// Of several topics and patterns, from their windows.
+    Merged(slice::Iter<'a, Arc<Entry>>),
+    /// Of the ring, as far as the interests match them.
+    Ring(vec_deque::Iter<'a, Slot>, &'a [Interest]),
+}
+
+impl<'a> Iterator for Unread<'a> {
+    type Item = &'a Arc<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Window(entries) => entries.next(),
+            Self::Merged(entries) => entries.next(),
+            Self::Ring(slots, interests) => {
+                let matches =
+                    |entry: &&Arc<Entry>| interests.iter().any(|interest| interest.matches(&entry.message.topic));
+                slots.filter_map(|slot| slot.entry()).find(matches)
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The stream as a state machine, without a socket and without a runtime.
+
+use std::task::Waker;
+
+use clap::Parser;
+use futures_util::FutureExt;
+use serving::connection::FarEnd;
+use shared::backplane::Publication;
+use shared::message::Draft;
+use shared::topic::Topic;
+
+use super::*;
+use crate::Config;
+
+const ROOMY: usize = 1 << 20;
+
+/// An application with a history in memory.
+fn app(flags: &[&str]) -> Arc<App> {
+    let config = Config::parse_from(["sse-server"].iter().chain(flags));
+    let (backplane, hub) = config.open_history().unwrap();
+    App::new(config.flags.common, backplane, hub).unwrap()
+}
+
+fn publish(app: &App, texts: &[&str]) {
+    let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
+    let publication = Publication { topic: Topic::default(), drafts, key: None };
+    app.publish(publication).now_or_never().expect("memory confirms at once").unwrap();
+}
+
+/// A stream of everything from now on, with its client.
+fn stream(app: &Arc<App>, room: usize) -> (Stream, Client, FarEnd) {
+    let subscriber = app.subscribe(&[Topic::default().into()], Position::Now).now_or_never().unwrap().unwrap();
+    let (mut client, far) = Client::in_memory(app, room);
+    let mut stream = Stream::new(subscriber);
+    stream.begin(&mut client);
+    (stream, client, far)
+}
+
+fn is_news(stream: &mut Stream) -> bool {
+    stream.poll_event(&mut Context::from_waker(Waker::noop())) == Poll::Ready(Event::News)
+}
+
+/// The texts of the events in what a client received.
+fn texts(received: &str) -> Vec<&str> {
+    received.lines().filter_map(|line| line.strip_prefix("data: ")).collect()
+}
+
+#[tokio::test]
+async fn it_begins_with_a_head_and_a_position() {
+    let app = app(&[]);
+    let (mut stream, _client, far) = stream(&app, ROOMY);
+    let received = far.received_text();
+    let (head, event) = received.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("\r\ncontent-type: text/event-stream\r\n"),
+        "{head}"
+    );
+    let id = event.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    assert_eq!(id, stream.subscriber.cursor().to_string());
+    assert!(!is_news(&mut stream));
+}
+
+#[tokio::test]
+async fn a_burst_is_delivered_in_batches_and_one_event_writes_one_batch() {
+    let app = app(&[]);
+    let (mut stream, mut client, far) = stream(&app, ROOMY);
+    far.received();
+    let numbers: Vec<String> = (0..BATCH.messages + 1).map(|n| n.to_string()).collect();
+    publish(&app, &numbers.iter().map(String::as_str).collect::<Vec<_>>());
+    for expected in [&numbers[..BATCH.messages], &numbers[BATCH.messages..]] {
+        assert!(is_news(&mut stream));
+        assert_eq!(stream.on(Event::News, &mut client), Flow::Continue);
+        assert_eq!(texts(&far.received_text()), expected);
+    }
+    assert!(!is_news(&mut stream));
+}
+
+#[tokio::test]
+async fn bytes_that_the_client_does_not_take_wait_in_the_client() {
+    let app = app(&[]);
+    let (mut stream, mut client, far) = stream(&app, 10);
+    publish(&app, &["hello"]);
+    assert_eq!(stream.on(Event::News, &mut client), Flow::Continue);
+    assert!(client.has_unwritten() && !client.is_gone());
+    assert_eq!(far.received().len(), 10);
+}
+
+#[tokio::test]
+async fn a_heartbeat_reports_a_position_that_moved_on_without_a_message() {
+    let app = app(&[]);
+    let (mut stream, mut client, far) = stream(&app, ROOMY);
+    far.received();
+    assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
+    assert_eq!(far.received_text(), ":\n\n");
+
+    let elsewhere = Publication { topic: "other".parse().unwrap(), drafts: vec![Draft::text("x")], key: None };
+    let id = app.publish(elsewhere).now_or_never().unwrap().unwrap().placement.each().next().unwrap().id;
+    assert!(!is_news(&mut stream));
+    assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
+    assert_eq!(far.received_text(), format!(":\nid: {id}\n\n"));
+    assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
+    assert_eq!(far.received_text(), ":\n\n", "each position is reported once");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_released_delivers_everything_first() {
+    let app = app(&[]);
+    let (mut stream, mut client, far) = stream(&app, ROOMY);
+    far.received();
+    publish(&app, &["x"; BATCH.messages + 1]);
+    assert_eq!(stream.on(Event::Draining, &mut client), Flow::Continue);
+    assert_eq!(stream.on(Event::Released, &mut client), Flow::Continue);
+    assert!(is_news(&mut stream), "it goes on as soon as the client has taken the first batch");
+    assert_eq!(stream.on(Event::News, &mut client), Flow::Finish);
+    let received = far.received_text();
+    assert_eq!(texts(&received).len(), BATCH.messages + 1);
+    assert!(received.lines().rev().nth(1).unwrap().starts_with("retry: "), "{received}");
+}
+
+#[tokio::test]
+async fn what_the_client_sends_is_forgotten_and_its_end_is_noticed() {
+    let app = app(&[]);
+    let (mut stream, mut client, far) = stream(&app, ROOMY);
+    far.send("GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(stream.on(Event::Readable, &mut client), Flow::Continue);
+    assert!(client.take_unread().is_empty() && !client.is_gone());
+    far.leave();
+    assert_eq!(stream.on(Event::Readable, &mut client), Flow::Continue);
+    assert!(client.is_gone());
+}

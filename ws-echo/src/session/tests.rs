@@ -1,0 +1,183 @@
+//! A WebSocket as a state machine, without a socket and without a runtime.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use clap::Parser;
+use serving::app::App;
+use serving::connection::FarEnd;
+
+use super::*;
+use crate::Config;
+
+const ROOMY: usize = 1 << 20;
+
+fn app() -> Arc<App> {
+    let config = Config::parse_from(["ws-echo"]);
+    let (backplane, hub) = config.open_history().unwrap();
+    App::new(config.flags.common, backplane, hub).unwrap()
+}
+
+/// A conversation that repeats messages, and can be made busy.
+#[derive(Default)]
+struct Repeat {
+    messages: usize,
+    busy: bool,
+}
+
+impl Conversation for Repeat {
+    fn begin(&mut self, _: &mut Client) {}
+
+    fn on_message(&mut self, message: Message, answers: &mut Vec<u8>) {
+        self.messages += 1;
+        let Message::Text(text) = message else { return };
+        self.busy = text == "busy";
+        answers.extend_from_slice(text.as_bytes());
+    }
+
+    fn takes_messages(&self) -> bool {
+        !self.busy
+    }
+
+    fn on(&mut self, event: Event, _: &mut Client) -> Option<Close> {
+        self.busy = false;
+        (event == Event::Released).then_some(Close::Restart)
+    }
+
+    fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Event> {
+        Poll::Pending
+    }
+}
+
+/// A client's frame, masked with zeroes.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    frame(0x81, text.as_bytes())
+}
+
+fn open(app: &Arc<App>, full: bool, room: usize) -> (WebSocket<Repeat>, Client, FarEnd) {
+    let now = Instant::now();
+    let phase = Phase::Handshake { headers: Box::default(), full };
+    let reader = Reader::new(1000, BytesMut::new());
+    let conversation = Repeat::default();
+    let mut socket = WebSocket { reader, heartbeat: now, heard: now, phase, has_more: false, conversation };
+    let (mut client, far) = Client::in_memory(app, room);
+    socket.begin(&mut client);
+    (socket, client, far)
+}
+
+/// An open WebSocket after its handshake.
+fn opened() -> (WebSocket<Repeat>, Client, FarEnd) {
+    let opened = open(&app(), false, ROOMY);
+    assert!(opened.2.received_text().starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
+    opened
+}
+
+fn poll(session: &mut impl Session) -> Poll<Event> {
+    session.poll_event(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test]
+async fn messages_that_came_together_are_answered_in_one_write() {
+    let (mut socket, mut client, far) = opened();
+    far.send([text("a"), frame(0x89, b"p"), text("b")].concat());
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+    assert_eq!(far.received(), b"a\x8a\x01pb");
+    assert_eq!(poll(&mut socket), Poll::Pending);
+}
+
+#[tokio::test]
+async fn while_a_message_is_being_dealt_with_no_other_is_taken() {
+    let (mut socket, mut client, far) = opened();
+    far.send([text("busy"), text("next")].concat());
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+    assert_eq!((far.received_text(), socket.takes_input()), ("busy".to_owned(), false));
+    assert_eq!(poll(&mut socket), Poll::Pending);
+
+    assert_eq!(socket.on(Event::Done, &mut client), Flow::Continue);
+    assert_eq!(poll(&mut socket), Poll::Ready(Event::News), "the next message is here already");
+    assert_eq!(socket.on(Event::News, &mut client), Flow::Continue);
+    assert_eq!((far.received_text(), socket.takes_input()), ("next".to_owned(), true));
+}
+
+#[tokio::test]
+async fn a_close_of_the_client_is_answered_after_the_messages_before_it() {
+    let (mut socket, mut client, far) = opened();
+    far.send([text("a"), frame(0x88, &[0x03, 0xe8]), text("never")].concat());
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Finish);
+    assert_eq!(far.received(), b"a\x88\x02\x03\xe8");
+    assert_eq!(socket.conversation.messages, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_the_protocol_is_closed_and_not_listened_to() {
+    let (mut socket, mut client, far) = opened();
+    far.send([text("a"), vec![0xff]].concat());
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue, "half a frame is none yet");
+    far.send([0xff; 20]);
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Finish);
+    let received = far.received();
+    assert_eq!((&received[..2], &received[3..5]), (&b"a\x88"[..], &1002u16.to_be_bytes()[..]));
+}
+
+#[tokio::test]
+async fn a_socket_that_is_released_waits_for_the_client_to_close_too() {
+    let (mut socket, mut client, far) = opened();
+    assert_eq!(socket.on(Event::Released, &mut client), Flow::Continue);
+    assert_eq!(&far.received()[2..4], &1012u16.to_be_bytes());
+    far.send(text("on its way"));
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+    assert_eq!((far.received_text(), socket.conversation.messages), (String::new(), 0));
+    far.send(frame(0x88, &[0x03, 0xe8]));
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Finish);
+
+    let (mut socket, mut client, _far) = opened();
+    assert_eq!(socket.on(Event::Released, &mut client), Flow::Continue);
+    assert_eq!(socket.on(Event::Due, &mut client), Flow::Finish, "it does not wait for ever");
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_the_close_frame_follows_the_handshake() {
+    let (mut socket, mut client, far) = open(&app(), true, ROOMY);
+    assert_eq!(poll(&mut socket), Poll::Ready(Event::News));
+    assert_eq!(socket.on(Event::News, &mut client), Flow::Continue);
+    let received = far.received();
+    let close = received.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    assert_eq!(&received[close + 2..close + 4], &1013u16.to_be_bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_a_sign_of_life_for_two_heartbeats_is_closed() {
+    let (mut socket, mut client, far) = opened();
+    let period = client.app().config.connections.heartbeat;
+    tokio::time::advance(socket.heartbeat - Instant::now()).await;
+    for _ in 0..2 {
+        assert_eq!(socket.on(Event::Due, &mut client), Flow::Continue);
+        assert_eq!(far.received(), b"\x89\x00");
+        tokio::time::advance(socket.heartbeat - Instant::now()).await;
+    }
+    assert_eq!(socket.heartbeat - socket.heard, 2 * period);
+    assert_eq!(socket.on(Event::Due, &mut client), Flow::Continue);
+    assert_eq!(&far.received()[2..4], &1008u16.to_be_bytes());
+}
+
+#[tokio::test]
+async fn frames_that_came_with_the_handshake_are_read() {
+    let app = app();
+    let (mut client, far) = Client::in_memory(&app, ROOMY);
+    far.send(text("early"));
+    client.keep_input();
+    let now = Instant::now();
+    let phase = Phase::Handshake { headers: Box::default(), full: false };
+    let reader = Reader::new(1000, BytesMut::new());
+    let conversation = Repeat::default();
+    let mut socket = WebSocket { reader, heartbeat: now, heard: now, phase, has_more: false, conversation };
+    socket.begin(&mut client);
+    far.received();
+    assert_eq!(poll(&mut socket).map(|event| socket.on(event, &mut client)), Poll::Ready(Flow::Continue));
+    assert_eq!(far.received_text(), "early");
+    assert_eq!(poll(&mut socket).map(|_| ()), Poll::Pending);
+}
