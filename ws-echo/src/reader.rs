@@ -38,9 +38,12 @@ pub(crate) struct Reader {
 struct Partial {
     /// The bytes of the next frames.
     unread: BytesMut,
-    /// The message whose last fragment is still to come.
-    message: Option<(Data, Vec<u8>)>,
+    unfinished: Unfinished,
 }
+
+/// The message whose last fragment is still to come.
+#[derive(Debug, Default)]
+struct Unfinished(Option<(Data, Vec<u8>)>);
 
 /// A whole frame, by its place in the bytes that it was found in.
 struct Frame {
@@ -55,7 +58,7 @@ struct Frame {
 impl Reader {
     /// Makes a reader for messages of up to `max_message_bytes`. `unread` was received before.
     pub(crate) fn new(max_message_bytes: usize, unread: BytesMut) -> Self {
-        let partial = (!unread.is_empty()).then(|| Box::new(Partial { unread, message: None }));
+        let partial = (!unread.is_empty()).then(|| Box::new(Partial { unread, ..Partial::default() }));
         Self { max_message_bytes, partial }
     }
 
@@ -71,18 +74,18 @@ impl Reader {
     ///
     /// # Errors
     /// As [`Reader::next`].
-    pub(crate) fn receive(&mut self, mut bytes: &[u8]) -> Result<Option<Incoming>, Close> {
-        while self.is_empty() {
-            let Some(frame) = self.parse(bytes)? else { break };
-            let payload = &bytes[frame.payload..frame.end];
-            bytes = &bytes[frame.end..];
-            if let Some(incoming) = self.accept(&frame, payload)? {
-                self.push(bytes);
-                return Ok(Some(incoming));
-            }
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<Option<Incoming>, Close> {
+        if !self.is_empty() {
+            self.push(bytes);
+            return self.next();
         }
-        self.push(bytes);
-        self.next()
+        let mut unfinished = self.partial.take().map(|partial| partial.unfinished).unwrap_or_default();
+        let (incoming, length) = unfinished.read(bytes, self.max_message_bytes)?;
+        if unfinished.0.is_some() {
+            self.partial.get_or_insert_default().unfinished = unfinished;
+        }
+        self.push(&bytes[length..]);
+        Ok(incoming)
     }
 
     /// Returns whether no bytes wait to be read.
@@ -96,99 +99,17 @@ impl Reader {
     /// When the client breaks the protocol, sends text that is not UTF-8, or too large a message. Nothing after that can
     /// be read.
     pub(crate) fn next(&mut self) -> Result<Option<Incoming>, Close> {
-        while let Some(partial) = &self.partial {
-            let Some(frame) = self.parse(&partial.unread)? else { break };
-            let payload = self.take_payload(&frame);
-            if let Some(incoming) = self.accept(&frame, payload)? {
-                return Ok(Some(incoming));
-            }
+        let Some(partial) = &mut self.partial else { return Ok(None) };
+        let Partial { unread, unfinished } = &mut **partial;
+        let (incoming, length) = unfinished.read(unread, self.max_message_bytes)?;
+        if length < unread.len() {
+            unread.advance(length);
+        } else if unfinished.0.is_some() {
+            *unread = BytesMut::new();
+        } else {
+            self.partial = None;
         }
-        Ok(None)
-    }
-
-    /// Finds the frame that `bytes` begin with. `None` when it has not come whole.
-    fn parse(&self, bytes: &[u8]) -> Result<Option<Frame>, Close> {
-        let mut cursor = Cursor::new(bytes);
-        let parsed = FrameHeader::parse(&mut cursor).map_err(|error| Close::Protocol(error.to_string()))?;
-        let Some((header, length)) = parsed else { return Ok(None) };
-        let payload = cursor.position() as usize;
-        if payload != header.len(length) {
-            return Err(Close::Protocol("a length is not in its shortest form".to_owned()));
-        }
-        let mask = self.check(&header, length)?;
-        // `check` has compared the length with the limit.
-        let end = payload + length as usize;
-        Ok((end <= bytes.len()).then_some(Frame { header, mask, payload, end }))
-    }
-
-    /// Checks a frame that is announced by its header, and returns its mask.
-    fn check(&self, header: &FrameHeader, length: u64) -> Result<[u8; 4], Close> {
-        let wrong = |what: &str| Err(Close::Protocol(what.to_owned()));
-        if header.rsv1 || header.rsv2 || header.rsv3 {
-            return wrong("a reserved bit is set, and no extension was agreed on");
-        }
-        let Some(mask) = header.mask else { return wrong("a client's frames have to be masked") };
-        let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
-        match header.opcode {
-            OpCode::Control(_) if length > MAX_CONTROL => return wrong("a control frame is larger than 125 bytes"),
-            OpCode::Control(_) if !header.is_final => return wrong("a control frame is fragmented"),
-            OpCode::Control(_) => return Ok(mask),
-            OpCode::Data(Data::Continue) if message.is_none() => return wrong("there is nothing to continue"),
-            OpCode::Data(Data::Continue) => {}
-            OpCode::Data(_) if message.is_some() => return wrong("a message begins within another"),
-            OpCode::Data(_) => {}
-        }
-        let before = message.map_or(0, |(_, payload)| payload.len());
-        if length > (self.max_message_bytes - before) as u64 {
-            return Err(Close::TooLarge(format!("a message is larger than {} bytes", self.max_message_bytes)));
-        }
-        Ok(mask)
-    }
-
-    /// Takes a frame off the unread bytes, and returns its payload.
-    fn take_payload(&mut self, frame: &Frame) -> BytesMut {
-        let unread = &mut self.partial.get_or_insert_default().unread;
-        let mut payload = match unread.len() {
-            whole if whole == frame.end => std::mem::take(unread),
-            _ => unread.split_to(frame.end),
-        };
-        payload.advance(frame.payload);
-        self.drop_empty();
-        payload
-    }
-
-    fn accept(&mut self, frame: &Frame, payload: impl AsRef<[u8]> + Into<Vec<u8>>) -> Result<Option<Incoming>, Close> {
-        match frame.header.opcode {
-            OpCode::Control(control) => control_frame(control, unmasked(payload, frame.mask)).map(Some),
-            OpCode::Data(kind) => self.data_frame(kind, frame, payload),
-        }
-    }
-
-    fn data_frame(
-        &mut self,
-        kind: Data,
-        frame: &Frame,
-        payload: impl AsRef<[u8]> + Into<Vec<u8>>,
-    ) -> Result<Option<Incoming>, Close> {
-        let half_read = self.partial.as_mut().and_then(|partial| partial.message.take());
-        let message = match half_read {
-            None => (kind, unmasked(payload, frame.mask)),
-            Some((kind, mut message)) => {
-                let before = message.len();
-                message.extend_from_slice(payload.as_ref());
-                unmask(&mut message[before..], frame.mask);
-                (kind, message)
-            }
-        };
-        if !frame.header.is_final {
-            self.partial.get_or_insert_default().message = Some(message);
-            return Ok(None);
-        }
-        self.drop_empty();
-        Ok(Some(match message {
-            (Data::Text, text) => Incoming::Text(String::from_utf8(text).map_err(|_| Close::InvalidUtf8)?),
-            (_, bytes) => Incoming::Binary(bytes),
-        }))
+        Ok(incoming)
     }
 
     /// Returns whether anything is half read, and memory kept for it.
@@ -196,10 +117,82 @@ impl Reader {
     pub(crate) fn holds_memory(&self) -> bool {
         self.partial.is_some()
     }
+}
 
-    /// Gives the memory back once nothing is half read.
-    fn drop_empty(&mut self) {
-        self.partial.take_if(|partial| partial.unread.is_empty() && partial.message.is_none());
+impl Unfinished {
+    /// Reads frames up to the end of a message or control frame, and returns it with the length of all that was read.
+    fn read(&mut self, bytes: &[u8], max_message_bytes: usize) -> Result<(Option<Incoming>, usize), Close> {
+        let mut length = 0;
+        while let Some(frame) = self.parse(&bytes[length..], max_message_bytes)? {
+            let payload = &bytes[length + frame.payload..length + frame.end];
+            length += frame.end;
+            let incoming = match frame.header.opcode {
+                OpCode::Control(control) => Some(control_frame(control, unmasked(payload, frame.mask))?),
+                OpCode::Data(kind) => self.data_frame(kind, &frame, payload)?,
+            };
+            if incoming.is_some() {
+                return Ok((incoming, length));
+            }
+        }
+        Ok((None, length))
+    }
+
+    /// Finds the frame that `bytes` begin with. `None` when it has not come whole.
+    fn parse(&self, bytes: &[u8], max_message_bytes: usize) -> Result<Option<Frame>, Close> {
+        let mut cursor = Cursor::new(bytes);
+        let parsed = FrameHeader::parse(&mut cursor).map_err(|error| Close::Protocol(error.to_string()))?;
+        let Some((header, length)) = parsed else { return Ok(None) };
+        let payload = cursor.position() as usize;
+        if payload != header.len(length) {
+            return Err(Close::Protocol("a length is not in its shortest form".to_owned()));
+        }
+        let mask = self.check(&header, length, max_message_bytes)?;
+        // `check` has compared the length with the limit.
+        let end = payload + length as usize;
+        Ok((end <= bytes.len()).then_some(Frame { header, mask, payload, end }))
+    }
+
+    /// Checks a frame that is announced by its header, and returns its mask.
+    fn check(&self, header: &FrameHeader, length: u64, max_message_bytes: usize) -> Result<[u8; 4], Close> {
+        let wrong = |reason: &str| Err(Close::Protocol(reason.to_owned()));
+        if header.rsv1 || header.rsv2 || header.rsv3 {
+            return wrong("a reserved bit is set, and no extension was agreed on");
+        }
+        let Some(mask) = header.mask else { return wrong("a client's frames have to be masked") };
+        match header.opcode {
+            OpCode::Control(_) if length > MAX_CONTROL => return wrong("a control frame is larger than 125 bytes"),
+            OpCode::Control(_) if !header.is_final => return wrong("a control frame is fragmented"),
+            OpCode::Control(_) => return Ok(mask),
+            OpCode::Data(Data::Continue) if self.0.is_none() => return wrong("there is nothing to continue"),
+            OpCode::Data(Data::Continue) => {}
+            OpCode::Data(_) if self.0.is_some() => return wrong("a message begins within another"),
+            OpCode::Data(_) => {}
+        }
+        let before = self.0.as_ref().map_or(0, |(_, message)| message.len());
+        if length > (max_message_bytes - before) as u64 {
+            return Err(Close::TooLarge(format!("a message is larger than {max_message_bytes} bytes")));
+        }
+        Ok(mask)
+    }
+
+    fn data_frame(&mut self, kind: Data, frame: &Frame, payload: &[u8]) -> Result<Option<Incoming>, Close> {
+        let message = match self.0.take() {
+            None => (kind, unmasked(payload, frame.mask)),
+            Some((kind, mut message)) => {
+                let before = message.len();
+                message.extend_from_slice(payload);
+                unmask(&mut message[before..], frame.mask);
+                (kind, message)
+            }
+        };
+        if !frame.header.is_final {
+            self.0 = Some(message);
+            return Ok(None);
+        }
+        Ok(Some(match message {
+            (Data::Text, text) => Incoming::Text(String::from_utf8(text).map_err(|_| Close::InvalidUtf8)?),
+            (_, bytes) => Incoming::Binary(bytes),
+        }))
     }
 }
 
@@ -223,8 +216,8 @@ fn control_frame(control: Control, payload: Vec<u8>) -> Result<Incoming, Close> 
     }
 }
 
-fn unmasked(payload: impl Into<Vec<u8>>, mask: [u8; 4]) -> Vec<u8> {
-    let mut payload = payload.into();
+fn unmasked(payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    let mut payload = payload.to_vec();
     unmask(&mut payload, mask);
     payload
 }

@@ -2,7 +2,7 @@
 //!
 //! - A service in this process ([`Server`]) or as one of its own ([`Process`], [`ServiceProgram`]), and a NATS server
 //!   ([`NatsProcess`]).
-//! - Clients: [`RawClient`] sends any bytes, [`publish`] and its like publish.
+//! - Clients: [`RawClient`] sends any bytes, [`publish()`] and its like publish.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
 //!   [`connection`], [`drain`], [`refusal`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //!
