@@ -20,8 +20,8 @@ const EVENT_JSON: &str = "Push-Event-Json";
 /// The time of publication in milliseconds since the Unix epoch, by the clock of the process that published.
 const AT: &str = "Push-At";
 
-/// The most by which a publisher's clock may be ahead of the stream's to count, in milliseconds: memory evicts messages by
-/// age.
+/// The time in milliseconds by which a publisher's clock may be ahead of the stream's and still be used. Memory evicts
+/// by this time.
 const MAX_AHEAD: u64 = 60_000;
 
 /// The subject of a topic or a pattern. Wildcards are those of NATS.

@@ -19,7 +19,7 @@ use super::client::Client;
 
 /// The progress of the answers that hyper writes.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct WriteProgress {
     /// Answers of ours that hyper has not taken whole.
     answers: AtomicUsize,
     /// An answer of ours has begun since hyper last wrote everything.
@@ -29,9 +29,9 @@ pub(super) struct Progress {
 }
 
 /// An answer on its way from a handler to hyper.
-pub(super) struct AnswerToken(Arc<Progress>);
+pub(super) struct AnswerToken(Arc<WriteProgress>);
 
-impl Progress {
+impl WriteProgress {
     pub(super) fn begin_answer(progress: &Arc<Self>) -> AnswerToken {
         progress.answers.fetch_add(1, Ordering::Relaxed);
         progress.writes_ours.store(true, Ordering::Relaxed);
@@ -95,13 +95,13 @@ impl<B: Body> Body for TrackedBody<B> {
 /// The client, with the write time-out.
 pub(super) struct Io {
     client: Client,
-    progress: Arc<Progress>,
+    progress: Arc<WriteProgress>,
     /// Runs from when the client began to take nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Io {
-    pub(super) fn new(client: Client, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(client: Client, progress: Arc<WriteProgress>) -> Self {
         Self { client, progress, stalled: None }
     }
 

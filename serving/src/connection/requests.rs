@@ -20,7 +20,7 @@ use warp::reply::Response;
 
 use super::client::Client;
 use super::handover::{Handover, Held};
-use super::hyper_io::{Io, Progress, TrackedBody};
+use super::hyper_io::{Io, TrackedBody, WriteProgress};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Context;
@@ -41,10 +41,10 @@ pub(super) enum Left {
 pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: BoxedFilter<(Response,)>) -> (Client, Left) {
     let is_overflow = client.is_overflow();
     let handover = Handover::default();
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(WriteProgress::default());
     let io = TokioIo::new(Io::new(client, Arc::clone(&progress)));
     let service = hyper::service::service_fn(|request| {
-        let answer = Progress::begin_answer(&progress);
+        let answer = WriteProgress::begin_answer(&progress);
         let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), is_overflow);
         response.map(|outcome| outcome.map(|response| response.map(|body| TrackedBody::new(body, answer))))
     });
