@@ -49,14 +49,28 @@ impl Entry {
     ///
     /// Where the history has used up its memory, the encoding of a message that is not recent is for the caller alone:
     /// reading old messages must not push out others.
+    #[inline]
     pub fn encoded(&self, format: &'static Format) -> Bytes {
+        match self.kept(format) {
+            Some(bytes) => bytes.clone(),
+            None => self.encode(format),
+        }
+    }
+
+    /// The encoding in a format, if it is kept.
+    fn kept(&self, format: &'static Format) -> Option<&Bytes> {
         let mut kept = self.encoding.get();
         while let Some(encoding) = kept {
             if ptr::eq(encoding.format, format) {
-                return encoding.bytes.clone();
+                return Some(&encoding.bytes);
             }
             kept = encoding.next.get().map(Box::as_ref);
         }
+        None
+    }
+
+    /// Encodes the message, and keeps the encoding if that is allowed.
+    fn encode(&self, format: &'static Format) -> Bytes {
         match &self.account {
             Some(account) if !account.usage().is_recent(self.offset()) => self.encoded_if_room(format, account),
             _ => self.keep(format, || {

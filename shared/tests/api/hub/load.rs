@@ -136,3 +136,52 @@ async fn under_load_every_loss_is_reported_to_a_slow_reader() {
         assert_eq!(messages + missed, 8 * APPENDED as u64);
     }
 }
+
+/// Reads to the end of so many topics, slowly, and returns what it got and the gaps: from the first offset, exclusive, to
+/// the second.
+async fn read_slowly(mut subscriber: Subscriber, topics: usize) -> (Vec<u64>, Vec<(u64, u64)>) {
+    let (mut ends, mut got, mut gaps) = (0, Vec::new(), Vec::new());
+    while ends < topics {
+        subscriber.changed().await;
+        let batch = subscriber.read(&JSON, BatchLimit { messages: fastrand::usize(1..200), ..ALL });
+        gaps.extend(batch.gap.map(|gap| (gap.since.offset, gap.cursor.offset)));
+        ends += batch.entries.iter().filter(|entry| &*entry.message.text == END).count();
+        got.extend(batch.entries.iter().map(|entry| entry.message.id.offset));
+        tokio::task::yield_now().await;
+    }
+    (got, gaps)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn under_load_what_a_slow_reader_of_patterns_does_not_get_is_in_a_gap() {
+    // More of each topic is held than a pattern's newest messages, and less than is published meanwhile.
+    let history = Arc::new(History::new(at_most(200)));
+    let mut readers = JoinSet::new();
+    for (index, (topics, matching)) in FILTERS.iter().cycle().enumerate().take(3 * FILTERS.len()) {
+        let subscriber = history.follow(topics, Position::Now);
+        readers.spawn(async move { (index % FILTERS.len(), read_slowly(subscriber, matching.len()).await) });
+    }
+    let publisher = Arc::clone(&history);
+    let published = tokio::task::spawn_blocking(move || {
+        let mut published = Vec::new();
+        for _ in 0..3000 {
+            let topic = fastrand::usize(..TOPICS.len());
+            let ids = publisher.publish_all(TOPICS[topic], &["m"; 8][..fastrand::usize(1..8)]);
+            published.extend(ids.iter().map(|id| (id.offset, topic)));
+        }
+        for (index, topic) in TOPICS.iter().enumerate() {
+            published.push((publisher.publish(topic, END).offset, index));
+        }
+        published
+    });
+    let published = soon(published).await.unwrap();
+    for (filter, (got, gaps)) in soon(readers.join_all()).await {
+        let (topics, matching) = FILTERS[filter];
+        assert!(got.is_sorted_by(|one, two| one < two), "in order and once: {topics:?}");
+        for (offset, topic) in &published {
+            let in_gap = gaps.iter().any(|(since, cursor)| since < offset && offset <= cursor);
+            let wanted = matching.contains(topic) && !in_gap;
+            assert_eq!(got.binary_search(offset).is_ok(), wanted, "{offset} of {topics:?}, gaps {gaps:?}");
+        }
+    }
+}
