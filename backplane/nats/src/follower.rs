@@ -22,6 +22,7 @@ use crate::status::Status;
 use crate::stored_message::StoredMessage;
 use crate::stream::{StreamError, StreamSnapshot};
 use shared::backplane::Fatal;
+use shared::cursor::Epoch;
 use shared::hub::{Appender, Hub};
 use shared::timestamp::Timestamp;
 
@@ -43,7 +44,7 @@ pub(crate) struct Follower {
     hub: Hub,
     /// The time for which subscribers are left asleep, so that they are woken once for several messages.
     gather: Duration,
-    /// The hub's first appender; its `renew` makes those of the stream's histories.
+    /// An appender of no hub; its `renew` makes those of the stream's histories.
     initial: Appender,
     history: Option<LocalHistory>,
     skipped: SkipLog,
@@ -55,7 +56,8 @@ pub(crate) struct Follower {
 
 impl Follower {
     pub(crate) fn new(replica: Arc<Replica>, hub: Hub, appender: Appender, gather: Duration) -> Self {
-        let (initial, skipped) = (appender, SkipLog::default());
+        // A history knows its successor, so whoever kept the hub's first one would keep all that came after it.
+        let (initial, skipped) = (appender.renew(Epoch::new(0)), SkipLog::default());
         Self { replica, hub, gather, initial, history: None, skipped, catch_up_to: None, behind_at: None }
     }
 

@@ -24,6 +24,9 @@ pub(crate) struct Bell {
 /// The value of [`Bell::queued`] while the timers do not hold the bell.
 pub(super) const NOT_QUEUED: u64 = u64::MAX;
 
+/// The value of [`Bell::due`] once the connection has ended.
+pub(super) const CLOSED: u64 = u64::MAX;
+
 impl Bell {
     /// Makes a bell that counts as rung, so that the first poll looks at everything.
     pub(crate) fn new() -> Self {
@@ -58,8 +61,9 @@ impl Bell {
         self.task.wake();
     }
 
-    /// Forgets the task, whose memory would stay allocated for as long as the timers hold the bell.
-    pub(crate) fn release_task(&self) {
+    /// Has the timers let go of the bell, and forgets the task, whose memory would stay allocated until then.
+    pub(crate) fn close(&self) {
+        self.due.store(CLOSED, Ordering::SeqCst);
         drop(self.task.take());
     }
 }

@@ -219,6 +219,14 @@ impl Client {
         self.framing.keep_alive
     }
 
+    /// Repeats [`Event::Released`] for a session that begins after its connection's turn to go has come.
+    pub(crate) fn repeat_release(&mut self) {
+        if matches!(self.release, Release::Reported) {
+            self.release = Release::At(Instant::now());
+            self.bell.keep_rung();
+        }
+    }
+
     /// Makes the next poll look at everything, without waking the task. Called when the client comes back from hyper,
     /// and before each request.
     pub(crate) fn look_again(&self) {
@@ -323,7 +331,7 @@ impl Client {
     }
 
     fn lose(&mut self, error: &io::Error) {
-        tracing::debug!(%error, "connection lost");
+        tracing::debug!(%error, "the client has gone");
         self.is_gone = true;
         self.output = Output::default();
         self.bell.keep_rung();
@@ -332,7 +340,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.bell.release_task();
+        self.bell.close();
     }
 }
 

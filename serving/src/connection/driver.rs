@@ -223,6 +223,7 @@ impl Connection {
 
     fn hold(&mut self, mut session: Box<dyn Session>) -> Step {
         if let Some(client) = &mut self.client {
+            client.repeat_release();
             session.begin(client);
         }
         Step::Next(Phase::Session(session))

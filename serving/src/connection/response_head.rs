@@ -19,7 +19,7 @@ pub(crate) struct Framing {
 
 impl Default for Framing {
     fn default() -> Self {
-        Self { keep_alive: false, version: Version::HTTP_11, open_to: OpenTo::Nobody }
+        Self { keep_alive: false, version: Version::HTTP_11, open_to: OpenTo::NoRequest }
     }
 }
 
