@@ -152,6 +152,7 @@ impl ApiError {
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Publish(PublishError::TooManyKeys { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Publish(PublishError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Publish(PublishError::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
             | Self::Full
             | Self::Draining
@@ -186,6 +187,7 @@ impl ApiError {
             Self::Draining => "draining",
             Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
             Self::Publish(PublishError::TooLarge { .. }) => "too_large",
+            Self::Publish(PublishError::KeyReused) => "key_reused",
             Self::Publish(PublishError::InDoubt(_)) => "in_doubt",
             Self::NotReady(_) | Self::Publish(PublishError::NotReady(_)) => "not_ready",
         }

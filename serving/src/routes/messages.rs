@@ -54,7 +54,7 @@ async fn publish<B: Buf>(
 
     let receipt = app.publish(Publication { topic, drafts, key }).await?;
     let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };
-    let mut placed: Vec<_> = receipt.placement.each().collect();
+    let mut placed: Vec<_> = receipt.each().collect();
     Ok(if many { json(status, placed) } else { json(status, placed.swap_remove(0)) })
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::answers::Answers;
+use super::answers::{Answers, ContentHasher};
 use super::error::{Fatal, NotReady, PublishError};
 use super::interface::Backplane;
 use super::placement::{Offsets, Placement};
@@ -25,6 +25,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Memory {
     sequence: Mutex<Sequence>,
+    content_hasher: ContentHasher,
     gather: Duration,
 }
 
@@ -41,7 +42,7 @@ impl Memory {
     pub fn new(limits: HistoryLimits, keys: usize) -> (Self, Hub) {
         let (hub, appender) = Hub::new(Epoch::born_now(), limits);
         let sequence = Sequence { appender, answers: Answers::new(keys), last_at: Timestamp::from_millis(0) };
-        (Self { sequence: Mutex::new(sequence), gather: Duration::ZERO }, hub)
+        (Self { sequence: Mutex::new(sequence), content_hasher: ContentHasher::default(), gather: Duration::ZERO }, hub)
     }
 
     /// Delays the waking of subscribers, so that messages which follow within this time are delivered together.
@@ -49,10 +50,13 @@ impl Memory {
         Self { gather, ..self }
     }
 
-    fn append(&self, Publication { topic, drafts, key }: Publication) -> Result<Receipt, PublishError> {
+    fn append(&self, publication: Publication) -> Result<Receipt, PublishError> {
+        let content = publication.key.is_some().then(|| self.content_hasher.hash(&publication));
+        let Publication { topic, drafts, key } = publication;
+        let keyed = key.zip(content);
         let mut sequence = self.sequence.lock();
-        if let Some(key) = &key {
-            if let Some(placement) = sequence.answers.find(key, Instant::now()) {
+        if let Some((key, content)) = &keyed {
+            if let Some(placement) = sequence.answers.find(key, *content, Instant::now())? {
                 return Ok(Receipt { placement, repeated: true });
             }
             sequence.answers.check_room()?;
@@ -69,8 +73,8 @@ impl Memory {
             Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }
         });
         let wake = sequence.appender.append(messages);
-        if let Some(key) = key {
-            sequence.answers.remember(key, placement.clone(), Instant::now());
+        if let Some((key, content)) = keyed {
+            sequence.answers.remember(key, content, placement.clone(), Instant::now());
         }
         drop(sequence);
         wake.wake_after(self.gather);

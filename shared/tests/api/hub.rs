@@ -68,7 +68,7 @@ impl History {
         let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
         let publication = Publication { topic: topic.parse().unwrap(), drafts, key: None };
         let receipt = self.memory.publish(publication).now_or_never().expect("memory takes no time").unwrap();
-        receipt.placement.each().map(|placed| placed.id).collect()
+        receipt.each().map(|placed| placed.id).collect()
     }
 
     fn follow(&self, topics: &[&str], from: Position) -> Subscriber {

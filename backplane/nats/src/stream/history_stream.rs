@@ -14,7 +14,6 @@ use super::metadata::{CHANGED, EPOCH, HISTORY};
 use super::settings::StreamSettings;
 use super::snapshot::StreamSnapshot;
 use crate::link::Link;
-use crate::stored_message::StoredMessage;
 use shared::timestamp::Timestamp;
 
 /// The stream, asked through the connection.
@@ -106,22 +105,8 @@ impl HistoryStream {
         Ok(self.raw(sequence).await?.map(|message| message.time.unix_timestamp_nanos()))
     }
 
-    /// The subject of the message of a sequence, and the time at which it was published, if the stream still has it.
-    pub(crate) async fn published(&self, sequence: u64) -> Result<Option<(String, Timestamp)>, StreamError> {
-        Ok(self.raw(sequence).await?.map(|message| {
-            let stored = StoredMessage {
-                sequence,
-                subject: &message.subject,
-                headers: Some(&message.headers),
-                payload: &message.payload,
-                nanos: message.time.unix_timestamp_nanos(),
-            };
-            (stored.subject.to_owned(), stored.at())
-        }))
-    }
-
-    /// The message as the stream's leader has it, since other servers may be behind.
-    async fn raw(&self, sequence: u64) -> Result<Option<StreamMessage>, StreamError> {
+    /// The message of a sequence, if the stream still has it: as its leader has it, since other servers may be behind.
+    pub(crate) async fn raw(&self, sequence: u64) -> Result<Option<StreamMessage>, StreamError> {
         let stream = self.link.jetstream()?.get_stream_no_info(self.name()).await;
         let stream = stream.map_err(|error| self.unreachable(error))?;
         match stream.get_raw_message(sequence).await {
