@@ -81,6 +81,12 @@ pub enum ApiError {
         /// The flag that sets it.
         flag: &'static str,
     },
+    /// An array holds more messages than `--max-array`.
+    #[error("the array holds more than {limit} messages; publish several arrays or raise --max-array")]
+    TooManyMessages {
+        /// The limit.
+        limit: usize,
+    },
     /// The body is encoded in a way that is not understood.
     #[error("{0}; send UTF-8, without a Content-Encoding")]
     UnsupportedMediaType(String),
@@ -146,7 +152,7 @@ impl ApiError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::TooManyMessages { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -177,6 +183,7 @@ impl ApiError {
             Self::NoText => "no_text",
             Self::InvalidUtf8 => "invalid_utf8",
             Self::TooLarge { .. } => "too_large",
+            Self::TooManyMessages { .. } => "too_many_messages",
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::UnexpectedBody => "unexpected_body",
             Self::UpgradeRequired => "upgrade_required",

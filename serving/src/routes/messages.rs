@@ -50,7 +50,7 @@ async fn publish<B: Buf>(
     };
     let form = Form::of(request)?;
     let body = read(app, request, body).await?;
-    let (drafts, many) = form.parse(body)?;
+    let (drafts, many) = form.parse(body, app.config.input.max_array)?;
 
     let receipt = app.publish(Publication { topic, drafts, key }).await?;
     let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };

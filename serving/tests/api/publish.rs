@@ -181,6 +181,23 @@ async fn above_the_most_keys_publishing_with_a_key_is_refused_for_now() {
 }
 
 #[tokio::test]
+async fn the_longest_array_is_taken_and_a_longer_one_is_not() {
+    let service = Service::start(&[]).await;
+    let array = |count| json!(vec![json!({ "text": "m" }); count]).to_string();
+    let refused = service.post("", "application/json", array(1001)).await;
+    refused.assert_error(413, "too_many_messages", "1000 messages");
+    assert!(service.held("main").is_empty(), "of an array that is too long nothing is taken");
+    assert_eq!(service.post("", "application/json", array(1000)).await.status, 201);
+
+    let service = Service::start(&["--max-array", "2"]).await;
+    service.post("", "application/json", array(3)).await.assert_error(413, "too_many_messages", "--max-array");
+    // It is read no further than needed, so this is not found to be no JSON.
+    let unfinished = array(3).replace(']', ",x");
+    service.post("", "application/json", unfinished).await.assert_error(413, "too_many_messages", "--max-array");
+    assert_eq!(service.post("", "application/json", array(2)).await.status, 201);
+}
+
+#[tokio::test]
 async fn the_largest_message_is_taken_and_a_larger_one_is_not() {
     let service = Service::start(&["--max-message-bytes", "100"]).await;
     service.publish("main", &"x".repeat(100)).await;
