@@ -24,6 +24,7 @@ use shared::cursor::{Cursor, Epoch};
 use shared::message::Draft;
 use shared::timestamp::Timestamp;
 use shared::topic::Topic;
+use shared::wall_clock::{SystemClock, WallClock};
 
 /// The time that one attempt waits for its answer.
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -82,7 +83,7 @@ impl Publisher {
         let client = self.replica.link.client();
         let client = client.map_err(|error| PublishError::NotReady(error.to_string().into()))?;
         let before = self.replica.progress.reached();
-        let at = Timestamp::now();
+        let at = SystemClock.now();
         // A publisher that is answered "in doubt" and repeats the array must find its first message still recognised.
         let last_deadline = Instant::now() + self.timeout.max(self.replica.stream.settings.duplicate_window() / 2);
         let id = key.as_ref().map_or_else(|| client.new_inbox(), |key| key.as_str().to_owned());
@@ -215,7 +216,7 @@ mod tests {
     }
 
     fn stored(sequence: u64) -> Stored {
-        Stored { sequence, at: Timestamp::now(), repeated: false }
+        Stored { sequence, at: SystemClock.now(), repeated: false }
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,8 +12,10 @@ mod history_stream;
 mod metadata;
 mod settings;
 mod snapshot;
+mod stream_clock;
 
 pub(crate) use error::StreamError;
 pub(crate) use history_stream::HistoryStream;
 pub(crate) use settings::StreamSettings;
 pub(crate) use snapshot::StreamSnapshot;
+pub(crate) use stream_clock::StreamClock;

@@ -14,7 +14,7 @@ use super::metadata::{CHANGED, EPOCH, HISTORY};
 use super::settings::StreamSettings;
 use super::snapshot::StreamSnapshot;
 use crate::link::Link;
-use shared::timestamp::Timestamp;
+use shared::wall_clock::{SystemClock, WallClock};
 
 /// The stream, asked through the connection.
 pub(crate) struct HistoryStream {
@@ -121,7 +121,7 @@ impl HistoryStream {
         let unchanged = |metadata: &Value| {
             metadata[EPOCH].as_str().and_then(|number| number.parse::<u64>().ok()) == snapshot.renewed
         };
-        let epoch = (Timestamp::now().as_millis() * 1000 + fastrand::u64(..1000)).to_string();
+        let epoch = (SystemClock.now().as_millis() * 1000 + fastrand::u64(..1000)).to_string();
         self.edit_metadata(unchanged, |metadata| metadata[EPOCH] = Value::from(epoch)).await
     }
 
