@@ -30,6 +30,7 @@ mod requests;
 mod session;
 mod timers;
 mod transport;
+mod turn;
 
 /// The types that `bell` is made of.
 mod sync {
