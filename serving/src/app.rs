@@ -62,10 +62,11 @@ impl App {
     /// Serves the history of a hub, which the backplane feeds.
     ///
     /// # Errors
-    /// When flags contradict each other.
+    /// When the flags contradict each other, or the system allows too few descriptors.
     pub fn new(config: CommonConfig, backplane: Arc<dyn Backplane>, hub: Hub) -> Result<Arc<Self>, ConfigError> {
         let (message, history) = (config.input.max_message_bytes, config.history.history_bytes);
-        // A message is held as it was published and as it is sent; both have to fit.
+        // A message is held as it was published and in at least one format, which may be larger; the factor leaves room
+        // for both.
         if history.as_u64() / 4 < message.as_u64() {
             return Err(ConfigError::HistoryTooSmall { history, message });
         }
@@ -86,7 +87,7 @@ impl App {
         self.admission.drain()
     }
 
-    /// The backplane, for those who feed it or wait for it.
+    /// The backplane, to run it, and for the ticker to publish.
     pub fn backplane(&self) -> Arc<dyn Backplane> {
         Arc::clone(&self.backplane)
     }

@@ -16,7 +16,7 @@ const RELEASE: std::ops::Range<f64> = 0.05..0.8;
 #[derive(Debug, Clone)]
 pub struct Drain {
     begun: CancellationToken,
-    /// The same as one load, since every answer asks.
+    /// The same as an atomic, since every answer reads it.
     draining: Arc<AtomicBool>,
     window: Duration,
 }

@@ -90,7 +90,7 @@ pub enum ApiError {
     /// The body is encoded in a way that is not understood.
     #[error("{0}; send UTF-8, without a Content-Encoding")]
     UnsupportedMediaType(String),
-    /// A route that answers has no use for a body.
+    /// A body was sent to a method's route, which takes none.
     #[error("this route takes no body; send the request without one")]
     UnexpectedBody,
     /// A WebSocket route was asked for without an upgrade.

@@ -15,7 +15,7 @@ use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 
 use crate::format;
 
-/// The size of one write. More messages than this are read from the history only when these are on their way.
+/// The limit of one write. The next batch is read once the client has taken this one.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
 
 const HEADERS: [(HeaderName, &str); 3] = [
@@ -41,7 +41,7 @@ pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Answer, Ap
 /// The stream of one client.
 struct Stream {
     subscriber: Subscriber,
-    /// The last position that the client was given, by a message or otherwise.
+    /// The subscriber's position at the last delivery or heartbeat.
     reported: Cursor,
     /// The service is shutting down and it is this client's turn to go, once it has everything.
     is_released: bool,
@@ -53,7 +53,7 @@ impl Stream {
         Self { subscriber, reported, is_released: false }
     }
 
-    /// Writes one batch of what waits. Returns whether there is more to be had at once.
+    /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&format::TEXT, BATCH);
         let gap = gap.map(|gap| format::gap(&gap)).unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::close::Close;
 use crate::frame::{self, ClientFrame, ServerFrame};
 use crate::session::{self, Conversation, Message};
 
-/// The size of one write. More messages than this are read from the history only when these are on their way.
+/// The limit of one write. The next batch is read once the client has taken this one.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
 
 /// The longest that a byte of text can become in JSON, as `\u0000`.
@@ -52,7 +52,7 @@ enum Publishing {
 }
 
 impl Feed {
-    /// Writes one batch of what waits. Returns whether there is more to be had at once.
+    /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&frame::MESSAGE, BATCH);
         let gap = gap.map(|gap| ServerFrame::Gap(&gap).encode()).unwrap_or_default();
@@ -111,7 +111,7 @@ impl Conversation for Feed {
     }
 }
 
-/// Does what a client's message asks for, and returns the frame that says what came of it.
+/// Does what a client's message asks for, and returns the frame with the outcome.
 async fn answer(app: Arc<App>, message: Message) -> Vec<u8> {
     let parsed = match &message {
         Message::Text(text) => ClientFrame::parse(text),

@@ -68,7 +68,7 @@ pub(crate) enum ClientFrame {
     Publish { topic: Option<String>, text: Option<Box<str>>, event: Option<EventName>, key: Option<String> },
 }
 
-/// The key of a frame that is wrong otherwise, which tells the client which of its frames it was.
+/// The key of an invalid frame, sent back so that the client knows which of its frames failed.
 #[derive(Debug, Deserialize)]
 struct Keyed {
     key: Option<String>,

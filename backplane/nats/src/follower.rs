@@ -42,7 +42,7 @@ pub(crate) struct Follower {
     hub: Hub,
     /// The time for which subscribers are left asleep, so that they are woken once for several messages.
     gather: Duration,
-    /// The appender with which the hub began. It makes those of the histories that the stream holds.
+    /// The hub's first appender; its `renew` makes those of the stream's histories.
     initial: Appender,
     history: Option<LocalHistory>,
     skipped: SkipLog,

@@ -41,8 +41,8 @@ impl<'a> Intake<'a> {
         self.taken < MAX_BATCH
     }
 
-    /// Takes the next stored message. The stream gave up the messages of sequences that are missing before it, and does not
-    /// say of which topics they were.
+    /// Takes the next stored message. Sequences missing before it were discarded; the stream does not say of which
+    /// topics.
     pub(crate) fn take(&mut self, message: &StoredMessage<'_>) {
         self.lose_before(message.sequence);
         self.take_filtered(message);

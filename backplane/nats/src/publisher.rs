@@ -1,10 +1,11 @@
 //! The publisher: from publications to the stream.
 //!
-//! A message is sent under an id by which the stream recognises repeats for two minutes. So a message that is not confirmed,
-//! because the answer did not come or the stream has no leader at the moment, is sent again under the same id. The messages
-//! of an array are sent one after the other, each when the one before it is confirmed: if several were under way together,
-//! one that has to be sent again would come after those behind it. So each message has `--publish-timeout`, counted from the
-//! confirmation of the one before it.
+//! A message is sent under an id by which the stream recognises repeats for two minutes. So a message that is not
+//! confirmed, because the answer did not come or the stream has no leader at the moment, is sent again under the same
+//! id. The messages of an array are sent one after the other, each when the one before it is confirmed: if several were
+//! under way together, one that has to be sent again would come after those behind it. So each message has
+//! `--publish-timeout`, counted from the confirmation of the one before it, and the array as a whole has half the
+//! duplicate window, or `--publish-timeout` if that is longer.
 
 use std::sync::Arc;
 use std::time::Duration;

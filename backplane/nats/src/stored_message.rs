@@ -24,8 +24,8 @@ const AT: &str = "Push-At";
 /// The digest of the whole publication, on each message that was published under an idempotency key.
 const DIGEST: &str = "Push-Digest";
 
-/// The most by which a publisher's clock may be ahead of the stream's to count, in milliseconds: memory evicts messages by
-/// age.
+/// The time in milliseconds by which a publisher's clock may be ahead of the stream's and still be used. Memory evicts
+/// by this time.
 const MAX_AHEAD: u64 = 60_000;
 
 /// The subject of a topic or a pattern. Wildcards are those of NATS.

@@ -1,8 +1,7 @@
 //! The bell by which a connection's socket, timer and drain call for its task.
 //!
-//! Most wake-ups of a connection are news for its session. So that those need not look at the socket, the timer and the
-//! drain as well, these three have a waker of their own, the bell's, which leaves word that it was rung: they are polled
-//! only then.
+//! Most wake-ups of a connection are news for its session, which wake the task directly. Socket, timer and drain wake
+//! it through the bell, which records that: the task looks at the three only then.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +35,7 @@ impl Bell {
         }
     }
 
-    /// Has the bell wake this task from now on. Called at the beginning of each poll, before [`Bell::take`].
+    /// Makes the bell wake this task from now on. Called at the beginning of each poll, before [`Bell::take`].
     pub(crate) fn listen(&self, task: &Waker) {
         self.task.register(task);
     }
@@ -47,19 +46,19 @@ impl Bell {
         self.rung.load(Ordering::Acquire) && self.rung.swap(false, Ordering::AcqRel)
     }
 
-    /// Has the next poll look at everything, without waking the task.
+    /// Makes the next poll look at everything, without waking the task.
     pub(crate) fn keep_rung(&self) {
         self.rung.store(true, Ordering::Release);
     }
 
-    /// Leaves word and wakes the task.
+    /// Marks the bell as rung and wakes the task.
     pub(crate) fn ring(&self) {
         // A swap as in `take`, so that the two are in one order: whichever comes second knows of the first.
         self.rung.swap(true, Ordering::AcqRel);
         self.task.wake();
     }
 
-    /// Lets go of the task, whose memory would stay allocated for as long as the timers hold the bell.
+    /// Forgets the task, whose memory would stay allocated for as long as the timers hold the bell.
     pub(crate) fn release_task(&self) {
         drop(self.task.take());
     }

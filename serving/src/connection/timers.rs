@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::bell::{Bell, NOT_QUEUED};
 
-/// The resolution: no bell is rung early, and none later than this, beside what the runtime adds.
+/// The resolution: a bell never rings early, and at most this late plus the runtime's delay.
 const TICK: Duration = Duration::from_millis(10);
 
 /// The times at which connections want to be woken.
@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Timers {
     start: Instant,
     queue: Mutex<BTreeMap<u64, Vec<Arc<Bell>>>>,
-    /// Tells [`Timers::run`] of an entry before all others.
+    /// Notified when an entry becomes the first.
     earlier: Notify,
 }
 
@@ -32,10 +32,10 @@ impl Timers {
         Self { start: Instant::now(), queue: Mutex::default(), earlier: Notify::new() }
     }
 
-    /// Has the bell rung at a time, in place of the last time set.
+    /// Sets the time at which the bell rings, in place of the last time set.
     ///
-    /// Whoever takes a ring of the bell has to call this again while the time is still to come: a ring that the queue was
-    /// about to make for the last time set may have taken the bell off the queue.
+    /// After the bell was found rung, this has to be called again if the time is still to come: the queue may have
+    /// removed the bell already.
     pub(crate) fn set(&self, bell: &Arc<Bell>, due: Instant) {
         let due = self.tick_after(due);
         bell.due.store(due, Ordering::SeqCst);

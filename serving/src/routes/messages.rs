@@ -1,4 +1,4 @@
-//! `/messages`: POST publishes, GET reads a page of the history, which is never held.
+//! `/messages`: POST publishes, GET reads a page of the history; neither request is held.
 
 use std::sync::Arc;
 

@@ -14,15 +14,15 @@ use crate::message::Message;
 use crate::moment::Moment;
 use crate::topic::{Topic, TopicFilter};
 
-/// The cost of a topic that holds messages, in bytes and beside them: its part of the maps, lists and locks.
+/// The bytes that a topic with messages costs besides the messages: its share of the maps, lists and locks.
 const TOPIC_COST: usize = 512;
 
-/// So many messages are evicted by age at once.
+/// The number of messages that are evicted by age at once.
 const AGED_AT_ONCE: usize = 1000;
 
 /// Appends to the history of a hub and evicts from it.
 ///
-/// A hub has one appender, which cannot be cloned: its owner decides the order.
+/// A history has one appender, which cannot be cloned: its owner decides the order.
 pub struct Appender {
     history: Arc<History>,
 }
@@ -111,7 +111,7 @@ impl Appender {
         true
     }
 
-    /// Continues the history at an offset without a message: what lies between is of no topic. Never goes back.
+    /// Moves the end of the history to an offset; no message lies between. Never goes back.
     pub fn skip_to(&mut self, offset: u64) {
         self.history.advance_head(offset);
     }
@@ -143,7 +143,8 @@ impl Appender {
         let name = message.topic.clone();
         let entry = Arc::new(Entry::held(message, since, &self.history.usage));
 
-        // The guard keeps the topic in the registry until it holds the message, and patterns from being opened without it.
+        // While the guard is held, the topic stays in the registry, and no pattern can be opened that would miss the
+        // message.
         let registry = self.history.registry_with(&[TopicFilter::Exact(name.clone())]);
         let topic = Arc::clone(registry.topic(&name).expect("the guard keeps the topic"));
         topic.push(Arc::clone(&entry));

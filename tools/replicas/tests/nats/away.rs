@@ -39,7 +39,7 @@ async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
 }
 
 #[tokio::test]
-async fn while_nats_is_paused_subscribers_stay_and_publishers_are_refused() {
+async fn while_nats_is_suspended_subscribers_stay_and_publishers_are_refused() {
     let nats = NatsServer::start().await;
     let flags = ["--publish-timeout", "500ms"];
     let (one, two) = (
@@ -52,7 +52,7 @@ async fn while_nats_is_paused_subscribers_stay_and_publishers_are_refused() {
         client.texts(5).await;
     }
 
-    nats.pause(true);
+    nats.suspend().await;
     let unconfirmed = one.try_publish("a", "unconfirmed", Some("k")).await;
     assert_eq!((unconfirmed.status, unconfirmed.text("error")), (503, "in_doubt"), "{unconfirmed:?}");
     assert!(
@@ -75,7 +75,7 @@ async fn while_nats_is_paused_subscribers_stay_and_publishers_are_refused() {
     let mut newcomer = Client::resume(&two, "topic=a", &ids[6]).await;
     assert_eq!(newcomer.texts(3).await, numbered("m", 7..10));
 
-    nats.pause(false);
+    nats.resume();
     for replica in [&one, &two] {
         replica.until_ready().await;
     }

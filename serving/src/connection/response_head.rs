@@ -1,4 +1,4 @@
-//! The head of an answer, as HTTP/1.1 has it (RFC 9112, sections 4 and 5).
+//! The head of an answer in HTTP/1.1 (RFC 9112, sections 4 and 5).
 
 use std::cell::RefCell;
 use std::time::SystemTime;
