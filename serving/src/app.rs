@@ -12,6 +12,7 @@ use crate::admission::{Admission, OVERFLOW};
 use crate::config::CommonConfig;
 use crate::connection::Timers;
 use crate::drain::Drain;
+use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use shared::backplane::{Backplane, NotReady, Publication, Receipt};
 use shared::cursor::Position;
@@ -157,12 +158,19 @@ impl App {
         timeout(ARCHIVE_PATIENCE, reading).await.map_err(out_of_reach)
     }
 
-    /// `Err` with the reason when the service should be sent no clients.
-    pub fn ready(&self) -> Result<(), NotReady> {
+    /// The readiness of the service: it can serve clients as long as it has a history, be it in memory alone.
+    ///
+    /// # Errors
+    /// With the reason when the service should be sent no clients.
+    pub(crate) fn readiness(&self) -> Result<Readiness, NotReady> {
         if !self.admission.is_open() {
             return Err("shutting down".into());
         }
-        self.backplane.ready()
+        self.backplane.known()?;
+        Ok(match self.backplane.ready() {
+            Ok(()) => Readiness::Ready,
+            Err(NotReady(message)) => Readiness::Degraded { publishing: self.backplane.publishable().is_ok(), message },
+        })
     }
 
     /// `--max-message-bytes`.

@@ -31,6 +31,7 @@ mod response_head;
 mod session;
 mod timers;
 mod transport;
+mod turn;
 
 /// The types that `bell` is made of.
 mod sync {

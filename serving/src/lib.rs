@@ -21,6 +21,7 @@ pub mod healthcheck;
 pub mod logging;
 pub mod page;
 pub mod query;
+mod readiness;
 pub mod refusal;
 pub mod reply;
 pub mod request;

@@ -127,7 +127,7 @@ async fn answer(app: Arc<App>, message: Message) -> Vec<u8> {
     let key = key.as_deref();
     let mut frame = Vec::new();
     match published {
-        Ok(id) => ServerFrame::Ack { key, id }.put(&mut frame),
+        Ok((id, repeated)) => ServerFrame::Ack { key, id, repeated }.put(&mut frame),
         Err(error) => {
             ServerFrame::Error { key, error: error.code(), message: &error.to_string() }.put(&mut frame);
         }
@@ -135,17 +135,18 @@ async fn answer(app: Arc<App>, message: Message) -> Vec<u8> {
     frame
 }
 
+/// Publishes one message. Returns its id, and `true` if it was there already.
 async fn publish(
     app: &App,
     topic: Option<&str>,
     text: Option<Box<str>>,
     event: Option<EventName>,
     key: Option<&str>,
-) -> Result<Cursor, ApiError> {
+) -> Result<(Cursor, bool), ApiError> {
     let topic = frame::topic(topic)?;
     let key = key.map(str::parse).transpose()?;
     let draft = Draft { text: text.ok_or(ApiError::NoText)?, event };
     let receipt = app.publish(Publication { topic, drafts: vec![draft], key }).await?;
-    let id = receipt.placement.each().next().map(|placed| placed.id);
-    Ok(id.expect("one message was published, so it has a place"))
+    let placed = receipt.each().next().expect("one message was published, so it has a place");
+    Ok((placed.id, placed.repeated))
 }

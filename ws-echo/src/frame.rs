@@ -21,8 +21,13 @@ pub(crate) enum ServerFrame<'a> {
     Message(&'a Message),
     /// Messages are missing here.
     Gap(&'a Gap),
-    /// A publication was taken.
-    Ack { key: Option<&'a str>, id: Cursor },
+    /// A publication was taken, or an earlier one under the same key was.
+    Ack {
+        key: Option<&'a str>,
+        id: Cursor,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        repeated: bool,
+    },
     /// A publication, or whatever the client sent, was not taken.
     Error { key: Option<&'a str>, error: &'a str, message: &'a str },
 }

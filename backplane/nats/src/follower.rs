@@ -24,7 +24,6 @@ use crate::stream::{StreamError, StreamSnapshot};
 use shared::backplane::Fatal;
 use shared::cursor::Epoch;
 use shared::hub::{Appender, Hub};
-use shared::timestamp::Timestamp;
 
 /// The interval between inspections that check that the stream is still the same.
 const INSPECTION: Duration = Duration::from_secs(2);
@@ -196,6 +195,7 @@ impl Follower {
         if snapshot.epoch() != history.epoch() || snapshot.last < position_then {
             return Err(Interruption::Restart);
         }
+        history.clock = snapshot.clock;
         match snapshot.unfit {
             Some(unfit) => self.replica.set_status(Status::Unfit(unfit.to_string().into())),
             None if self.catch_up_to.is_none() => self.replica.set_status(Status::Following),
@@ -242,7 +242,8 @@ impl Follower {
 
     /// Evicts old messages, in slices, so that other tasks get their turn.
     async fn evict(&mut self) {
-        while self.history.as_mut().is_some_and(|history| history.appender.evict_aged(Timestamp::now())) {
+        let evict = |history: &mut LocalHistory| history.appender.evict_aged(history.appender.now());
+        while self.history.as_mut().is_some_and(evict) {
             tokio::task::yield_now().await;
         }
     }

@@ -21,6 +21,7 @@ use warp::reply::Response;
 use super::client::Client;
 use super::handover::{Handover, Held};
 use super::hyper_io::{Io, TrackedBody, WriteProgress};
+use super::turn::Turns;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Context;
@@ -43,9 +44,10 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: BoxedF
     let handover = Handover::default();
     let progress = Arc::new(WriteProgress::default());
     let io = TokioIo::new(Io::new(client, Arc::clone(&progress)));
+    let turns = Turns::default();
     let service = hyper::service::service_fn(|request| {
         let answer = WriteProgress::begin_answer(&progress);
-        let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), is_overflow);
+        let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), is_overflow, turns.clone());
         response.map(|outcome| outcome.map(|response| response.map(|body| TrackedBody::new(body, answer))))
     });
     let mut keeps_alive = app.admission.keeps_alive(is_overflow);
@@ -60,6 +62,7 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: BoxedF
 
     let mut drain_begun = pin!(app.admission.drain().begun());
     let ended = poll_fn(|cx| {
+        turns.begin();
         let ended = connection.poll_without_shutdown(cx);
         // The answers before the session's are in hyper's buffer for as long as the client does not take them.
         if !progress.is_write_pending()
@@ -106,8 +109,10 @@ fn respond(
     routes: BoxedFilter<(Response,)>,
     handover: Handover,
     is_overflow: bool,
+    turns: Turns,
 ) -> BoxFuture<'static, Result<Response, Infallible>> {
     async move {
+        turns.take().await;
         let (mut head, body) = request.into_parts();
         let admitted = app.admission.admit(&head.method, head.uri.path(), &head.headers, is_overflow);
         let mut response = match admitted.refusal {
