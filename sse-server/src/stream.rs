@@ -107,9 +107,12 @@ impl Stream {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(self.format.messages, BATCH);
         let gap = gap.map(|gap| self.format.encode(format::gap(&gap))).unwrap_or_default();
         // An empty batch with more to come means that older messages are being fetched.
-        let more = more && !(gap.is_empty() && bytes.is_empty());
+        let is_empty = gap.is_empty() && bytes.is_empty();
         client.write_shared([gap, bytes]);
-        more
+        if !is_empty {
+            self.reported = self.subscriber.cursor();
+        }
+        more && !is_empty
     }
 }
 
@@ -143,7 +146,6 @@ impl Session for Stream {
             Event::Draining | Event::Done => return Flow::Continue,
         }
         let more = self.deliver(client);
-        self.reported = self.subscriber.cursor();
         if self.is_released && !more {
             let last = self.format.encode(format!("{}\n", format::retry()));
             client.write_shared([last, self.format.end()]);
