@@ -47,8 +47,8 @@ pub(crate) struct Admitted {
 pub(crate) enum Stay {
     /// It may stay.
     Welcome,
-    /// All places are taken. Only health checks and WebSocket handshakes reach a route then; a WebSocket is closed
-    /// after its handshake.
+    /// All places are taken. Only health checks, WebSocket handshakes and requests whose route has its own answer for this
+    /// reach a route then; a WebSocket is closed after its handshake.
     Full,
     /// The service is shutting down.
     Draining,
@@ -87,8 +87,16 @@ impl Admission {
         place(&self.places, false).or_else(|| place(&self.overflow, true))
     }
 
-    /// Decides on a request before any route sees it.
-    pub(crate) fn admit(&self, method: &Method, path: &str, headers: &HeaderMap, is_overflow: bool) -> Admitted {
+    /// Decides on a request before any route sees it. `answers_when_full` is true where the request's route has its own answer
+    /// for when there is no room.
+    pub(crate) fn admit(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        is_overflow: bool,
+        answers_when_full: bool,
+    ) -> Admitted {
         let stay = match (is_overflow, self.drain.is_draining()) {
             (true, _) => Stay::Full,
             (false, true) => Stay::Draining,
@@ -100,7 +108,10 @@ impl Admission {
         };
         // A health check asks about the process, which is well when it is full. A WebSocket client is answered by a
         // close frame after the handshake, since a page cannot read the status of one that failed.
-        let served = stay != Stay::Full || matches!(path, "/livez" | "/readyz") || is_websocket_upgrade(headers);
+        let served = stay != Stay::Full
+            || matches!(path, "/livez" | "/readyz")
+            || is_websocket_upgrade(headers)
+            || answers_when_full;
         let refusal = cors::preflight(method, headers).or_else(|| (!served).then(|| ApiError::Full.reply()));
         Admitted { open_to, refusal, stay }
     }

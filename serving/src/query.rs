@@ -109,6 +109,15 @@ impl Query {
         })
     }
 
+    /// Returns whether something is switched on by `1`. It is off by `0`, and if it is not named.
+    pub fn is_on(&self, name: &'static str) -> Result<bool, ApiError> {
+        match self.get(name).as_deref() {
+            None | Some("0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => Err(ApiError::BadParameter { parameter: name, reason: "write 1 or 0".to_owned() }),
+        }
+    }
+
     /// A time in seconds, or with a unit, of at most `most`.
     pub fn seconds(&self, name: &'static str, most: Duration) -> Result<Option<Duration>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };

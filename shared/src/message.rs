@@ -6,9 +6,9 @@ use crate::cursor::Cursor;
 use crate::timestamp::Timestamp;
 use crate::topic::Topic;
 
-/// Event names that a client would mistake for something else: `gap` reports a gap over SSE, and an
-/// `EventSource` fires `open` and `error` itself.
-const RESERVED_EVENTS: [&str; 3] = ["gap", "open", "error"];
+/// Event names that a client would mistake for something else: `gap` reports a gap over SSE, `heartbeat` is a heartbeat,
+/// `expired` is kept free for reports to come, and an `EventSource` fires `open` and `error` itself.
+const RESERVED_EVENTS: [&str; 5] = ["gap", "open", "error", "heartbeat", "expired"];
 
 /// The longest event name, in bytes.
 pub const MAX_EVENT_BYTES: usize = 128;
@@ -117,7 +117,9 @@ mod tests {
 
     #[test]
     fn an_event_name_that_would_break_a_client_is_refused() {
-        for bad in ["", "gap", "open", "error", "a\nb", "a\rb", &"x".repeat(MAX_EVENT_BYTES + 1)] {
+        for bad in
+            ["", "gap", "open", "error", "heartbeat", "expired", "a\nb", "a\rb", &"x".repeat(MAX_EVENT_BYTES + 1)]
+        {
             assert_eq!(EventName::try_from(bad.to_owned()), Err(BadEventName), "{bad:?}");
         }
         for good in ["message", "订单", &"x".repeat(MAX_EVENT_BYTES)] {

@@ -20,7 +20,8 @@ static HTML: LazyLock<String> = LazyLock::new(|| INDEX.html());
 pub(crate) fn routes(app: &Arc<App>) -> Routes {
     let events = {
         let app = Arc::clone(app);
-        MethodRoute::new("/events", Upgrade::Refused, move |request| stream::events(Arc::clone(&app), request))
+        let answer = move |request| stream::answer(Arc::clone(&app), request);
+        MethodRoute::new("/events", Upgrade::Refused, answer).answers_when_full(stream::accepts_events)
     };
     let assets = [
         Asset { path: "/", content: &HTML },

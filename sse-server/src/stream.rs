@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use serving::app::App;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
+use serving::reply::{Body, Reply};
 use serving::request::Request;
 use shared::cursor::{Cursor, Position};
 use shared::hub::{BatchLimit, EncodedBatch, Subscriber};
 use tokio::time::Instant;
-use warp::http::HeaderName;
-use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use tracing::debug;
+use warp::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use warp::http::{HeaderMap, HeaderName, StatusCode};
 
-use crate::format;
+use crate::format::{self, StreamFormat};
 
 /// The limit of one write. The next batch is read once the client has taken this one.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
@@ -25,9 +28,34 @@ const HEADERS: [(HeaderName, &str); 3] = [
     (HeaderName::from_static("x-accel-buffering"), "no"),
 ];
 
-/// Answers a request for the stream.
-pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
+/// Answers a request for the stream. An `EventSource` never gives up because it was turned away for now.
+pub(crate) async fn answer(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
+    let accepts_events = accepts_events(&request.headers);
+    let turned_away = match events(app, request).await {
+        Err(error @ (ApiError::Full | ApiError::Draining | ApiError::NotReady(_))) if accepts_events => error,
+        answer => return answer,
+    };
+    debug!(error = turned_away.code(), "refused");
+    let reply = Reply::new(StatusCode::OK, Body::from_iter([format::turned_away(&turned_away).into()]));
+    Ok(HEADERS.into_iter().fold(reply, |reply, (name, value)| reply.with(name, value)).into())
+}
+
+/// Returns whether a client asks for events by their type, as every `EventSource` does (WHATWG HTML, section 9.2.2).
+pub(crate) fn accepts_events(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut ranges = values.flat_map(|value| value.split(','));
+    ranges.any(|range| {
+        let essence = range.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("text/event-stream")
+    })
+}
+
+async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
+    if request.finds_no_room() {
+        return Err(ApiError::Full);
+    }
     let topics = request.query.topics()?;
+    let (format, shows_heartbeats) = (format_of(&request)?, request.query.is_on("heartbeat")?);
     // A browser that reconnects repeats the query of its first request, so what it has seen since then counts.
     let last_event_id = match request.headers.get("last-event-id").map(HeaderValue::as_bytes) {
         None | Some(b"") => None,
@@ -35,12 +63,28 @@ pub(crate) async fn events(app: Arc<App>, request: Request) -> Result<Answer, Ap
     };
     let since = request.query.since()?;
     let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now)).await?;
-    request.hold(Stream::new(subscriber))
+    request.hold(Stream::new(subscriber, format, shows_heartbeats))
+}
+
+/// Returns the form of the stream that a request asks for.
+fn format_of(request: &Request) -> Result<StreamFormat, ApiError> {
+    let json = match request.query.get("data").as_deref() {
+        None => false,
+        Some("json") => true,
+        Some(_) => {
+            let reason = "write json for whole messages as JSON, or leave it out for their texts".to_owned();
+            return Err(ApiError::BadParameter { parameter: "data", reason });
+        }
+    };
+    Ok(StreamFormat::new(request.version(), json))
 }
 
 /// The stream of one client.
 struct Stream {
     subscriber: Subscriber,
+    format: StreamFormat,
+    /// Heartbeats are events, which scripts can see.
+    shows_heartbeats: bool,
     /// The subscriber's position at the last delivery or heartbeat.
     reported: Cursor,
     /// The service is shutting down and it is this client's turn to go, once it has everything.
@@ -48,25 +92,34 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(subscriber: Subscriber) -> Self {
+    fn new(subscriber: Subscriber, format: StreamFormat, shows_heartbeats: bool) -> Self {
         let reported = subscriber.cursor();
-        Self { subscriber, reported, is_released: false }
+        Self { subscriber, format, shows_heartbeats, reported, is_released: false }
+    }
+
+    /// The interval of heartbeats, where scripts are to see them.
+    fn shown_period(&self, client: &Client) -> Option<Duration> {
+        self.shows_heartbeats.then_some(client.app().config.connections.heartbeat)
     }
 
     /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
-        let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&format::TEXT, BATCH);
-        let gap = gap.map(|gap| format::gap(&gap)).unwrap_or_default();
+        let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(self.format.messages, BATCH);
+        let gap = gap.map(|gap| self.format.encode(format::gap(&gap))).unwrap_or_default();
         // An empty batch with more to come means that older messages are being fetched.
-        let more = more && !(gap.is_empty() && bytes.is_empty());
+        let is_empty = gap.is_empty() && bytes.is_empty();
         client.write_shared([gap, bytes]);
-        more
+        if !is_empty {
+            self.reported = self.subscriber.cursor();
+        }
+        more && !is_empty
     }
 }
 
 impl Session for Stream {
     fn begin(&mut self, client: &mut Client) {
-        client.begin_stream(&HEADERS, format::priming_event(self.reported).as_bytes());
+        let first = format::priming_event(self.reported, self.shown_period(client));
+        client.begin_stream(&HEADERS, &self.format.encode(first));
         // The first heartbeat at random, so that those of clients that came together are spread.
         let period = client.app().config.connections.heartbeat;
         client.set_due(Instant::now() + period.mul_f64(fastrand::f64()));
@@ -80,7 +133,9 @@ impl Session for Stream {
                 client.set_due(Instant::now() + client.app().config.connections.heartbeat);
                 self.deliver(client);
                 let reached = self.subscriber.cursor();
-                client.write_shared([format::heartbeat(reached, self.reported)]);
+                let moved_to = (reached != self.reported).then_some(reached);
+                let heartbeat = format::heartbeat(moved_to, self.shown_period(client));
+                client.write_shared([self.format.encode(heartbeat)]);
                 self.reported = reached;
                 return Flow::Continue;
             }
@@ -91,9 +146,9 @@ impl Session for Stream {
             Event::Draining | Event::Done => return Flow::Continue,
         }
         let more = self.deliver(client);
-        self.reported = self.subscriber.cursor();
         if self.is_released && !more {
-            client.write(format!("{}\n", format::retry()).as_bytes());
+            let last = self.format.encode(format!("{}\n", format::retry()));
+            client.write_shared([last, self.format.end()]);
             return Flow::Finish;
         }
         Flow::Continue

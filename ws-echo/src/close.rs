@@ -14,6 +14,8 @@ pub(crate) enum Close {
     InvalidUtf8,
     /// 1008: no sign of life from the client for two heartbeats.
     Silent,
+    /// 1008: a message of the client has begun, and is not whole after `--read-timeout`.
+    TooSlow,
     /// 1009: a message of the client is larger than allowed.
     TooLarge(String),
     /// 1012: the service is shutting down; connect again, another one may have taken over.
@@ -31,6 +33,7 @@ impl Close {
             Self::Protocol(reason) => (CloseCode::Protocol, reason.as_str()),
             Self::InvalidUtf8 => (CloseCode::Invalid, "text is not valid UTF-8"),
             Self::Silent => (CloseCode::Policy, "no sign of life for two heartbeats"),
+            Self::TooSlow => (CloseCode::Policy, "a message took too long to arrive, send it faster"),
             Self::TooLarge(reason) => (CloseCode::Size, reason.as_str()),
             Self::Restart => (CloseCode::Restart, "shutting down, connect again"),
             Self::Full => (CloseCode::Again, "all connections are taken, try again later"),

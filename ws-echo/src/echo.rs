@@ -52,6 +52,8 @@ impl Conversation for Echo {
         }
     }
 
+    fn heartbeat(&mut self, _: &mut Client) {}
+
     fn on(&mut self, event: Event, _: &mut Client) -> Option<Close> {
         (event == Event::Released).then_some(Close::Restart)
     }

@@ -31,14 +31,19 @@ const ENVELOPE: usize = 4 * 1024;
 pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Now);
+    let shows_heartbeats = request.query.is_on("heartbeat")?;
     let subscriber = app.subscribe(&topics, since).await?;
     let limit = app.max_message_bytes() * ESCAPED + ENVELOPE;
-    session::open(&request, limit, Feed { app, subscriber, publishing: None, is_released: false })
+    session::open(&request, limit, Feed::new(app, subscriber, shows_heartbeats))
 }
 
 pub(crate) struct Feed {
     app: Arc<App>,
     subscriber: Subscriber,
+    /// The last position that the client was given, by a message or otherwise.
+    reported: Cursor,
+    /// Heartbeats are frames too, which scripts can see.
+    shows_heartbeats: bool,
     /// The client's publication that is not confirmed yet. Boxed, since most clients never publish.
     publishing: Option<Box<Publishing>>,
     /// The service is shutting down and it is this client's turn to go, once it has everything.
@@ -52,20 +57,39 @@ enum Publishing {
 }
 
 impl Feed {
+    fn new(app: Arc<App>, subscriber: Subscriber, shows_heartbeats: bool) -> Self {
+        let reported = subscriber.cursor();
+        Self { app, subscriber, reported, shows_heartbeats, publishing: None, is_released: false }
+    }
+
     /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&frame::MESSAGE, BATCH);
         let gap = gap.map(|gap| ServerFrame::Gap(&gap).encode()).unwrap_or_default();
         // An empty batch with more to come means that older messages are being fetched.
-        let more = more && !(gap.is_empty() && bytes.is_empty());
+        let is_empty = gap.is_empty() && bytes.is_empty();
         client.write_shared([gap, bytes]);
-        more
+        if !is_empty {
+            self.reported = self.subscriber.cursor();
+        }
+        more && !is_empty
+    }
+
+    /// Adds a heartbeat to `frames`, where scripts are to see it.
+    fn put_heartbeat(&self, frames: &mut Vec<u8>, client: &Client) {
+        if self.shows_heartbeats {
+            let period = frame::seconds(client.app().config.connections.heartbeat);
+            ServerFrame::Heartbeat { period }.put(frames);
+        }
     }
 }
 
 impl Conversation for Feed {
     fn begin(&mut self, client: &mut Client) {
-        client.write_shared([ServerFrame::Welcome { cursor: self.subscriber.cursor() }.encode()]);
+        let mut frames = Vec::new();
+        ServerFrame::Welcome { cursor: self.reported }.put(&mut frames);
+        self.put_heartbeat(&mut frames, client);
+        client.write(&frames);
     }
 
     fn on_message(&mut self, message: Message, answers: &mut Vec<u8>) {
@@ -79,6 +103,18 @@ impl Conversation for Feed {
 
     fn takes_messages(&self) -> bool {
         self.publishing.is_none() && !self.is_released
+    }
+
+    fn heartbeat(&mut self, client: &mut Client) {
+        self.deliver(client);
+        let reached = self.subscriber.cursor();
+        let mut frames = Vec::new();
+        if reached != self.reported {
+            ServerFrame::Position { cursor: reached }.put(&mut frames);
+            self.reported = reached;
+        }
+        self.put_heartbeat(&mut frames, client);
+        client.write(&frames);
     }
 
     fn on(&mut self, event: Event, client: &mut Client) -> Option<Close> {
@@ -150,3 +186,6 @@ async fn publish(
     let placed = receipt.each().next().expect("one message was published, so it has a place");
     Ok((placed.id, placed.repeated))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
 //! The frames of the feed, in and out.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use serving::error::ApiError;
 use shared::cursor::Cursor;
 use shared::gap::Gap;
@@ -19,6 +22,10 @@ pub(crate) enum ServerFrame<'a> {
     Welcome { cursor: Cursor },
     /// A message.
     Message(&'a Message),
+    /// The position has moved on without a message.
+    Position { cursor: Cursor },
+    /// A heartbeat that scripts can see, with the interval in seconds.
+    Heartbeat { period: Number },
     /// Messages are missing here.
     Gap(&'a Gap),
     /// A publication was taken, or an earlier one under the same key was.
@@ -45,6 +52,12 @@ impl ServerFrame<'_> {
         let json = serde_json::to_vec(self).expect("a frame of the service is always valid JSON");
         put(into, OpCode::Data(Data::Text), &[&json]);
     }
+}
+
+/// Returns the seconds of a duration: a whole number where it is one.
+pub(crate) fn seconds(duration: Duration) -> Number {
+    let whole = (duration.subsec_nanos() == 0).then(|| Number::from(duration.as_secs()));
+    whole.or_else(|| Number::from_f64(duration.as_secs_f64())).unwrap_or_else(|| Number::from(duration.as_secs()))
 }
 
 /// Adds a frame to `into`, whose payload is in parts. A server's frames are not masked (RFC 6455, section 5.1), so that all

@@ -112,10 +112,14 @@ impl Reader {
         Ok(incoming)
     }
 
-    /// Returns whether anything is half read, and memory kept for it.
-    #[cfg(test)]
-    pub(crate) fn holds_memory(&self) -> bool {
+    /// Returns whether anything is half read, be it a byte, and memory kept for it.
+    pub(crate) fn is_within_a_message(&self) -> bool {
         self.partial.is_some()
+    }
+
+    /// Returns whether fragments of a message have come, and others are to come.
+    pub(crate) fn has_fragments(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.unfinished.0.is_some())
     }
 }
 
@@ -205,7 +209,7 @@ fn control_frame(control: Control, payload: Vec<u8>) -> Result<Incoming, Close> 
             [] => Ok(Incoming::Close(None)),
             [high, low, ref reason @ ..] => {
                 let code = CloseCode::from(u16::from_be_bytes([high, low]));
-                if !code.is_allowed() {
+                if !may_be_sent_by_a_client(code.into()) {
                     return Err(Close::Protocol("no client may close with this code".to_owned()));
                 }
                 str::from_utf8(reason).map_err(|_| Close::InvalidUtf8)?;
@@ -214,6 +218,12 @@ fn control_frame(control: Control, payload: Vec<u8>) -> Result<Incoming, Close> 
             [_] => Err(Close::Protocol("a close code has two bytes".to_owned())),
         },
     }
+}
+
+/// Returns whether a client may close with a code: those in the IANA registry but for the ones that no frame may carry, and
+/// the ranges for libraries and applications.
+fn may_be_sent_by_a_client(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
 fn unmasked(payload: &[u8], mask: [u8; 4]) -> Vec<u8> {

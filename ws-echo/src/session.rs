@@ -44,6 +44,9 @@ pub(crate) trait Conversation: Send + 'static {
         true
     }
 
+    /// Sends what belongs to a heartbeat, besides the ping.
+    fn heartbeat(&mut self, client: &mut Client);
+
     /// Does what an event asks for: [`Event::News`], [`Event::Done`] or [`Event::Released`]. Returns the reason to close,
     /// if there is one.
     fn on(&mut self, event: Event, client: &mut Client) -> Option<Close>;
@@ -61,7 +64,7 @@ pub(crate) fn open(
     let phase = Phase::Handshake { headers: Box::new(handshake(request)?), full: request.finds_no_room() };
     let now = Instant::now();
     let reader = Reader::new(max_message_bytes, BytesMut::new());
-    request.hold(WebSocket { reader, heartbeat: now, heard: now, phase, has_more: false, conversation })
+    request.hold(WebSocket { reader, heartbeat: now, heard: now, began: None, phase, has_more: false, conversation })
 }
 
 /// Returns the headers of the answer that makes the connection a WebSocket (RFC 6455, section 4.2.2).
@@ -83,6 +86,8 @@ struct WebSocket<C> {
     heartbeat: Instant,
     /// The time of the client's last sign of life.
     heard: Instant,
+    /// The time since which the client's message is half read.
+    began: Option<Instant>,
     phase: Phase,
     /// The reader may have another whole message, which had to wait.
     has_more: bool,
@@ -126,7 +131,7 @@ impl<C: Conversation> Session for WebSocket<C> {
             (Phase::Closing, Event::Due) => Flow::Finish,
             (Phase::Closing, Event::Readable) => self.read_close(client),
             (Phase::Closing, _) | (Phase::Open, Event::Draining) => Flow::Continue,
-            (Phase::Open, Event::Due) => self.beat(client),
+            (Phase::Open, Event::Due) => self.on_due(client),
             (Phase::Open, Event::Readable) => {
                 let Self { reader, heard, .. } = self;
                 let mut incoming = Ok(None);
@@ -174,6 +179,10 @@ impl<C: Conversation> WebSocket<C> {
         let mut answers = Vec::new();
         loop {
             self.has_more = !self.reader.is_empty();
+            // A control frame can come between the fragments of a message, which does not begin anew then.
+            if matches!(incoming, Ok(Some(_))) && !self.reader.has_fragments() {
+                self.began = None;
+            }
             match incoming {
                 Ok(Some(Incoming::Text(text))) => self.conversation.on_message(Message::Text(text), &mut answers),
                 Ok(Some(Incoming::Binary(bytes))) => self.conversation.on_message(Message::Binary(bytes), &mut answers),
@@ -190,14 +199,48 @@ impl<C: Conversation> WebSocket<C> {
             }
             incoming = self.reader.next();
         }
+        if !self.has_more {
+            self.watch_message(client);
+        }
         if !answers.is_empty() {
             client.write(&answers);
         }
         Flow::Continue
     }
 
+    /// Begins to wait for the rest of a message that has begun, if one has.
+    fn watch_message(&mut self, client: &mut Client) {
+        if self.began.is_none() && self.reader.is_within_a_message() {
+            self.began = Some(Instant::now());
+            self.set_due(client);
+        }
+    }
+
+    /// The time at which a message that has begun has to be whole.
+    fn message_due(&self, client: &Client) -> Option<Instant> {
+        self.began.map(|began| began + client.app().config.connections.read_timeout)
+    }
+
+    fn set_due(&self, client: &mut Client) {
+        let message_due = self.message_due(client).unwrap_or(self.heartbeat);
+        client.set_due(self.heartbeat.min(message_due));
+    }
+
+    fn on_due(&mut self, client: &mut Client) -> Flow {
+        let now = Instant::now();
+        if self.message_due(client).is_some_and(|due| due <= now) {
+            return self.close(&Close::TooSlow, Vec::new(), client);
+        }
+        if self.heartbeat <= now {
+            return self.send_heartbeat(client);
+        }
+        // For a message that has become whole meanwhile.
+        self.set_due(client);
+        Flow::Continue
+    }
+
     /// Sends a heartbeat, unless the client has been silent for two of them.
-    fn beat(&mut self, client: &mut Client) -> Flow {
+    fn send_heartbeat(&mut self, client: &mut Client) -> Flow {
         let (now, period) = (Instant::now(), client.app().config.connections.heartbeat);
         if now - self.heartbeat > period / 4 {
             // This heartbeat is late because a write had to wait. The write went on, so the client is alive; it gets
@@ -209,10 +252,11 @@ impl<C: Conversation> WebSocket<C> {
             return self.close(&Close::Silent, Vec::new(), client);
         }
         self.heartbeat = silent_at.min(now + period);
-        client.set_due(self.heartbeat);
+        self.set_due(client);
         let mut ping = Vec::new();
         frame::put(&mut ping, OpCode::Control(Control::Ping), &[]);
         client.write(&ping);
+        self.conversation.heartbeat(client);
         Flow::Continue
     }
 

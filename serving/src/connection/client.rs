@@ -112,7 +112,8 @@ impl Client {
         self.set_due(Instant::now() + NEVER);
     }
 
-    /// Begins an answer that ends with the connection, such as a stream: writes its head and its first bytes.
+    /// Begins a stream, after which the connection is closed: writes its head and its first bytes. Over HTTP/1.1 a stream
+    /// consists of chunks (RFC 9112, section 7.1), and whoever writes it writes whole ones, the first bytes included.
     pub fn begin_stream(&mut self, headers: &[(HeaderName, &'static str)], first: &[u8]) {
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let mut head = self.framing.stream_head(self.app.admission.origins(), StatusCode::OK, headers);

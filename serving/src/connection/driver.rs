@@ -189,10 +189,11 @@ impl Connection {
         let head = Head::take(&mut unread, self.routes.of_method(), max_bytes);
         client.put_back(unread);
         let Some(Head { route, target, headers, version }) = head else {
-            let requests = serve_requests(client, Arc::clone(&self.app), self.routes.all());
+            let requests = serve_requests(client, Arc::clone(&self.app), self.routes.clone());
             return Step::Next(Phase::Hyper(requests.boxed()));
         };
-        let admitted = self.app.admission.admit(&Method::GET, target.path(), &headers, client.is_overflow());
+        let (is_overflow, answers) = (client.is_overflow(), route.takes_when_full(&headers));
+        let admitted = self.app.admission.admit(&Method::GET, target.path(), &headers, is_overflow, answers);
         let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay };
         let query = Query::new(target.query().unwrap_or_default().to_owned());
         let request = Request::new(Method::GET, headers, query, context);

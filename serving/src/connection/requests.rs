@@ -11,11 +11,11 @@ use std::task::Poll;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use http::Method;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tracing::debug;
-use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use super::client::Client;
@@ -25,6 +25,7 @@ use super::turn::Turns;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Context;
+use crate::routes::Routes;
 
 /// The way in which a connection left hyper.
 pub(super) enum Left {
@@ -39,7 +40,7 @@ pub(super) enum Left {
 }
 
 /// Lets hyper serve requests, until one is held or there are no more.
-pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: BoxedFilter<(Response,)>) -> (Client, Left) {
+pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes) -> (Client, Left) {
     let is_overflow = client.is_overflow();
     let handover = Handover::default();
     let progress = Arc::new(WriteProgress::default());
@@ -106,7 +107,7 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: BoxedF
 fn respond(
     request: http::Request<Incoming>,
     app: Arc<App>,
-    routes: BoxedFilter<(Response,)>,
+    routes: Routes,
     handover: Handover,
     is_overflow: bool,
     turns: Turns,
@@ -114,7 +115,9 @@ fn respond(
     async move {
         turns.take().await;
         let (mut head, body) = request.into_parts();
-        let admitted = app.admission.admit(&head.method, head.uri.path(), &head.headers, is_overflow);
+        let (method, path) = (&head.method, head.uri.path());
+        let answers = *method == Method::GET && routes.takes_when_full(path, &head.headers);
+        let admitted = app.admission.admit(method, path, &head.headers, is_overflow, answers);
         let mut response = match admitted.refusal {
             Some(reply) => reply.into(),
             // A request to CONNECT; warp assumes that there is a path.
@@ -127,7 +130,7 @@ fn respond(
                 });
                 head.extensions.insert(handover);
                 let request = http::Request::from_parts(head, body);
-                tower_service::Service::call(&mut warp::service(routes), request).await?
+                tower_service::Service::call(&mut warp::service(routes.all()), request).await?
             }
         };
         let headers = response.headers_mut();

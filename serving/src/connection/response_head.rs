@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::SystemTime;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
 
 use crate::cors::{OpenTo, Origins};
@@ -24,7 +24,12 @@ impl Default for Framing {
 }
 
 impl Framing {
-    /// Writes the head of an answer that ends with the connection, or of an upgrade.
+    /// Returns whether a stream is in chunks (RFC 9112, section 7.1), so that its end differs from a cut. HTTP/1.0 has none.
+    pub(crate) fn is_chunked(self) -> bool {
+        self.version != Version::HTTP_10
+    }
+
+    /// Writes the head of a stream, after which the connection is closed, or of an upgrade.
     pub(crate) fn stream_head<'a>(
         self,
         origins: &Origins,
@@ -34,6 +39,9 @@ impl Framing {
         let mut head = self.head(origins, status, 0);
         headers.into_iter().for_each(|(name, value)| put(&mut head, name, value));
         if status != StatusCode::SWITCHING_PROTOCOLS {
+            if self.is_chunked() {
+                put(&mut head, TRANSFER_ENCODING.as_str(), b"chunked");
+            }
             put(&mut head, CONNECTION.as_str(), b"close");
         }
         head.extend_from_slice(b"\r\n");

@@ -28,6 +28,7 @@ pub struct MethodRoute {
     path: &'static str,
     upgrade: Upgrade,
     handler: Handler,
+    answers_when_full: fn(&HeaderMap) -> bool,
 }
 
 impl MethodRoute {
@@ -37,7 +38,15 @@ impl MethodRoute {
         F: Fn(Request) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Answer, ApiError>> + Send + 'static,
     {
-        Self { path, upgrade, handler: Arc::new(move |request| handler(request).boxed()) }
+        let handler = Arc::new(move |request| handler(request).boxed());
+        Self { path, upgrade, handler, answers_when_full: |_| false }
+    }
+
+    /// Has the handler answer the requests with these headers even when the service is full
+    /// ([`Request::finds_no_room`]), besides WebSocket handshakes: for clients that a 503 would drive away for good.
+    #[must_use]
+    pub fn answers_when_full(self, which: fn(&HeaderMap) -> bool) -> Self {
+        Self { answers_when_full: which, ..self }
     }
 
     pub(crate) fn path(&self) -> &'static str {
@@ -47,6 +56,11 @@ impl MethodRoute {
     /// Returns whether this route, and no other at the same path, is for a request with these headers.
     pub(crate) fn takes(&self, headers: &HeaderMap) -> bool {
         is_websocket_upgrade(headers) != (self.upgrade == Upgrade::Refused)
+    }
+
+    /// Returns whether a request to this path with these headers is answered by the handler even when the service is full.
+    pub(crate) fn takes_when_full(&self, headers: &HeaderMap) -> bool {
+        self.takes(headers) && (self.answers_when_full)(headers)
     }
 
     pub(crate) fn answer(&self, request: Request) -> BoxFuture<'static, Answered> {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
@@ -38,6 +39,11 @@ impl Routes {
     /// The routes of the service's own method.
     pub(crate) fn of_method(&self) -> &[MethodRoute] {
         &self.0.of_method
+    }
+
+    /// Returns whether a GET of `path` is answered by the method's own handler even when the service is full.
+    pub(crate) fn takes_when_full(&self, path: &str, headers: &HeaderMap) -> bool {
+        self.0.of_method.iter().any(|route| route.path() == path && route.takes_when_full(headers))
     }
 
     /// Every route, for warp.

@@ -8,6 +8,7 @@ use serving::connection::FarEnd;
 use shared::backplane::Publication;
 use shared::message::Draft;
 use shared::topic::Topic;
+use warp::http::Version;
 
 use super::*;
 use crate::Config;
@@ -27,11 +28,15 @@ fn publish(app: &App, texts: &[&str]) {
     app.publish(publication).now_or_never().expect("memory confirms at once").unwrap();
 }
 
-/// A stream of everything from now on, with its client.
+/// A stream of everything from now on without chunks, with its client.
 fn stream(app: &Arc<App>, room: usize) -> (Stream, Client, FarEnd) {
+    stream_in(StreamFormat::new(Version::HTTP_10, false), false, app, room)
+}
+
+fn stream_in(format: StreamFormat, shows_heartbeats: bool, app: &Arc<App>, room: usize) -> (Stream, Client, FarEnd) {
     let subscriber = app.subscribe(&[Topic::default().into()], Position::Now).now_or_never().unwrap().unwrap();
     let (mut client, far) = Client::in_memory(app, room);
-    let mut stream = Stream::new(subscriber);
+    let mut stream = Stream::new(subscriber, format, shows_heartbeats);
     stream.begin(&mut client);
     (stream, client, far)
 }
@@ -91,7 +96,7 @@ async fn a_heartbeat_reports_a_position_that_moved_on_without_a_message() {
     let (mut stream, mut client, far) = stream(&app, ROOMY);
     far.received();
     assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
-    assert_eq!(far.received_text(), ":\n\n");
+    assert_eq!(far.received_text(), ":\n");
 
     let elsewhere = Publication { topic: "other".parse().unwrap(), drafts: vec![Draft::text("x")], key: None };
     let id = app.publish(elsewhere).now_or_never().unwrap().unwrap().each().next().unwrap().id;
@@ -99,7 +104,65 @@ async fn a_heartbeat_reports_a_position_that_moved_on_without_a_message() {
     assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
     assert_eq!(far.received_text(), format!(":\nid: {id}\n\n"));
     assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
-    assert_eq!(far.received_text(), ":\n\n", "each position is reported once");
+    assert_eq!(far.received_text(), ":\n", "each position is reported once");
+}
+
+/// Returns the text in whole chunks.
+fn decoded(mut chunks: &str) -> String {
+    let mut text = String::new();
+    while !chunks.is_empty() {
+        let (size, rest) = chunks.split_once("\r\n").expect("a chunk has a size");
+        let (chunk, rest) = rest.split_at(usize::from_str_radix(size, 16).expect("a size is hexadecimal"));
+        text.push_str(chunk);
+        chunks = rest.strip_prefix("\r\n").expect("a line end closes a chunk");
+    }
+    text
+}
+
+#[tokio::test]
+async fn over_http_1_1_each_write_is_whole_chunks_up_to_the_last() {
+    let app = app(&[]);
+    let format = StreamFormat::new(Version::HTTP_11, false);
+    let (mut stream, mut client, far) = stream_in(format, false, &app, ROOMY);
+    let received = far.received_text();
+    let (head, first) = received.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\ntransfer-encoding: chunked\r\n"), "{head}");
+    let cursor = stream.subscriber.cursor();
+    assert!(decoded(first).ends_with(&format!("\nid: {cursor}\n\n")), "{first}");
+
+    publish(&app, &["a", "b"]);
+    assert_eq!(stream.on(Event::News, &mut client), Flow::Continue);
+    assert_eq!(texts(&decoded(&far.received_text())), ["a", "b"]);
+    assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
+    assert_eq!(far.received_text(), "2\r\n:\n\r\n");
+    assert_eq!(stream.on(Event::Released, &mut client), Flow::Finish);
+    let last = far.received_text();
+    let retry = decoded(last.strip_suffix("0\r\n\r\n").expect("the body has an end"));
+    assert!(retry.starts_with("retry: ") && retry.ends_with("\n\n"), "{retry:?}");
+}
+
+#[tokio::test]
+async fn a_gap_is_a_chunk_too() {
+    let app = app(&["--history=1"]);
+    let format = StreamFormat::new(Version::HTTP_11, false);
+    let (mut stream, mut client, far) = stream_in(format, false, &app, ROOMY);
+    far.received();
+    publish(&app, &["lost", "kept"]);
+    assert_eq!(stream.on(Event::News, &mut client), Flow::Continue);
+    let text = decoded(&far.received_text());
+    assert!(text.contains("\nevent: gap\n") && text.ends_with("\ndata: kept\n\n"), "{text}");
+}
+
+#[tokio::test]
+async fn heartbeats_are_events_where_scripts_are_to_see_them() {
+    let app = app(&["--heartbeat=15s"]);
+    let format = StreamFormat::new(Version::HTTP_10, false);
+    let (mut stream, mut client, far) = stream_in(format, true, &app, ROOMY);
+    let cursor = stream.subscriber.cursor();
+    let received = far.received_text();
+    assert!(received.ends_with(&format!("\nid: {cursor}\nevent: heartbeat\ndata: 15\n\n")), "{received}");
+    assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
+    assert_eq!(far.received_text(), "event: heartbeat\ndata: 15\n\n");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ async fn a_client_that_is_released_gets_the_time_to_come_back() {
     let retry = field(&last, "retry").unwrap_or_else(|| panic!("{last:?}"));
     assert!(retry.parse::<u32>().is_ok_and(|millis| millis > 0), "{last:?}");
     assert_eq!(last, format!("retry: {retry}\n\n"));
+    assert!(client.has_last_chunk(), "an end is not a cut");
     server.stopped().await;
 }
 
@@ -31,4 +32,5 @@ async fn a_client_that_is_behind_gets_the_rest_before_it_is_released() {
     begin_stop(&mut server).await;
     client.read_until(&format!("id: {last}\ndata: last\n\n")).await;
     assert!(client.read_to_end().await.starts_with("retry: "));
+    assert!(client.has_last_chunk());
 }

@@ -122,7 +122,8 @@ pub(crate) async fn open_raw(address: SocketAddr, path: &str) -> (RawClient, Str
     let mut client = RawClient::connect(address).await;
     client.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
     let head = client.read_until("\r\n\r\n").await;
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("\r\ntransfer-encoding: chunked\r\n"), "{head}");
+    client.decode_chunks();
     let first = client.read_until("\n\n").await;
     (client, first)
 }

@@ -1,7 +1,7 @@
 //! Requests for a stream that cannot be had: each is refused with its reason, in JSON.
 
-use reqwest::Client;
-use testkit::{RawClient, assert_refused, soon};
+use reqwest::{Client, RequestBuilder};
+use testkit::{RawClient, Server, Service, assert_refused, begin_stop, soon};
 
 use crate::helpers::{Events, Sse, spawn_app};
 
@@ -18,6 +18,75 @@ async fn a_last_event_id_that_is_no_cursor_is_refused() {
         let request = Client::new().get(server.url("/events")).header("Last-Event-ID", id);
         assert_refused(soon(request.send()).await.unwrap(), 400, "bad_cursor").await;
     }
+}
+
+#[tokio::test]
+async fn what_a_stream_can_be_asked_for_is_limited() {
+    let server = spawn_app(&[]).await;
+    for query in ["data=", "data=xml", "heartbeat=", "heartbeat=yes"] {
+        let request = Client::new().get(server.url(&format!("/events?{query}")));
+        assert_refused(soon(request.send()).await.unwrap(), 400, "bad_parameter").await;
+    }
+}
+
+/// Asks as an `EventSource` does. Returns the body of the answer, which has an end.
+async fn turned_away(server: &Server, by: RequestBuilder) -> String {
+    let response = soon(by.header("Accept", "text/event-stream").send()).await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"]),
+        (200, &"text/event-stream".parse().unwrap())
+    );
+    assert!(response.headers().contains_key("access-control-allow-origin"), "a page can read it: {}", server.address());
+    soon(response.text()).await.unwrap()
+}
+
+/// Returns the reason and the time to wait, in seconds.
+fn reason(body: &str) -> (&str, u32) {
+    let lines: Vec<&str> = body.lines().collect();
+    let [comment, retry, ""] = lines[..] else { panic!("{body:?}") };
+    let (reason, _) = comment.strip_prefix(": ").unwrap().split_once(": ").unwrap();
+    (reason, retry.strip_prefix("retry: ").unwrap().parse::<u32>().unwrap() / 1000)
+}
+
+#[tokio::test]
+async fn an_event_source_that_finds_the_service_full_is_asked_to_come_back() {
+    let server = spawn_app(&["--max-connections", "1"]).await;
+    let held = Sse::hold(&server).await;
+    // A header that only hyper reads, and an origin.
+    for request in [
+        Client::new().get(server.url("/events")),
+        Client::new().get(server.url("/events")).header("Content-Length", "0"),
+    ] {
+        let body = turned_away(&server, request.header("Origin", "http://page.example")).await;
+        let (reason, seconds) = reason(&body);
+        assert!(reason == "full" && (5..15).contains(&seconds), "{body}");
+    }
+    // Everybody else is answered by a status.
+    for (path, accept) in [("/events", "*/*"), ("/messages", "text/event-stream"), ("/nowhere", "text/event-stream")] {
+        let request = Client::new().get(server.url(path)).header("Accept", accept);
+        assert_refused(soon(request.send()).await.unwrap(), 503, "full").await;
+    }
+    drop(held);
+}
+
+#[tokio::test]
+async fn an_event_source_that_comes_during_the_drain_is_asked_to_come_back() {
+    let mut server = spawn_app(&["--drain", "1h"]).await;
+    let _held = Sse::hold(&server).await;
+    begin_stop(&mut server).await;
+    let request = Client::new().get(server.url("/events")).header("Origin", "http://page.example");
+    let body = turned_away(&server, request).await;
+    let (reason, seconds) = reason(&body);
+    assert!(reason == "draining" && (1..3).contains(&seconds), "{body}");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_not_allowed_is_refused_however_full_the_service_is() {
+    let server = spawn_app(&["--max-connections", "1", "--allow-origin", "http://a.example"]).await;
+    let _held = Sse::hold(&server).await;
+    let request = Client::new().get(server.url("/events")).header("Accept", "text/event-stream");
+    let response = soon(request.header("Origin", "http://b.example").send()).await.unwrap();
+    assert_refused(response, 403, "origin_not_allowed").await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The stream itself: its head, its blocks, its heartbeats.
 
 use reqwest::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Follower, RawClient, publish, publish_json, soon};
 
 use crate::helpers::{Events, field, open_raw, spawn_app};
@@ -73,11 +73,11 @@ async fn a_quiet_stream_has_heartbeats_that_dispatch_nothing() {
     let server = spawn_app(&["--heartbeat", "50ms"]).await;
     let (mut client, _) = open_raw(server.address(), "/events").await;
     for _ in 0..3 {
-        assert_eq!(client.read_until("\n\n").await, ":\n\n");
+        assert_eq!(client.read_until("\n").await, ":\n", "an empty line would be an event to some clients");
     }
     let id = publish(&server, "main", "a message").await;
     let before = client.read_until(&format!("id: {id}\ndata: a message\n\n")).await;
-    assert!(before.replace(":\n\n", "").starts_with("id: "), "heartbeats come between messages: {before}");
+    assert!(before.replace(":\n", "").starts_with("id: "), "heartbeats come between messages: {before}");
     client.read_until(":\n").await;
 }
 
@@ -87,7 +87,7 @@ async fn a_heartbeat_moves_the_client_on_past_what_it_does_not_follow() {
     let (mut client, _) = open_raw(server.address(), "/events?topic=quiet").await;
     let id = publish(&server, "busy", "-").await;
     client.read_until(&format!(":\nid: {id}\n\n")).await;
-    assert_eq!(client.read_until("\n\n").await, ":\n\n", "the position is sent once");
+    assert_eq!(client.read_until(":\n:\n").await, ":\n:\n", "the position is sent once");
 }
 
 #[tokio::test]
@@ -109,6 +109,8 @@ async fn what_a_client_sends_after_its_request_does_no_harm() {
     let mut client = RawClient::connect(server.address()).await;
     let request = "GET /events HTTP/1.1\r\nhost: test\r\n\r\n";
     client.send(format!("{request}{request}")).await;
+    client.read_until("\r\n\r\n").await;
+    client.decode_chunks();
     client.read_until("\n\n").await;
     client.send("x".repeat(1 << 20)).await;
     let id = publish(&server, "main", "still here").await;
@@ -119,10 +121,48 @@ async fn what_a_client_sends_after_its_request_does_no_harm() {
 }
 
 #[tokio::test]
+async fn whole_messages_come_as_json_in_unnamed_events() {
+    let server = spawn_app(&[]).await;
+    let mut events = Events::open(&server, "/events?data=json").await;
+    let sent = json!([{ "text": "a\nb", "event": "news" }, { "text": "订单" }]);
+    let ids = publish_json(&server, "main", &sent).await;
+    for (index, id) in ids.iter().enumerate() {
+        let event = events.event().await;
+        let message: Value = serde_json::from_str(&event.data).unwrap();
+        assert_eq!((event.event.as_str(), &event.id), ("message", id));
+        assert_eq!((&message["id"], &message["topic"]), (&json!(id), &json!("main")));
+        assert_eq!((&message["text"], &message["event"]), (&sent[index]["text"], &sent[index]["event"]));
+        assert!(message["at"].is_string(), "{message}");
+    }
+    // A gap is what it was.
+    let mut events = Events::resume(&server, "/events?data=json", "elsewhere-1").await;
+    assert_eq!(events.event().await.event, "gap");
+}
+
+#[tokio::test]
+async fn heartbeats_that_scripts_can_see_begin_at_once() {
+    let server = spawn_app(&["--heartbeat", "1h"]).await;
+    let mut events = Events::open(&server, "/events?heartbeat=1").await;
+    let event = events.event().await;
+    assert_eq!((event.event.as_str(), event.data.as_str()), ("heartbeat", "3600"));
+    let id = publish(&server, "main", "x").await;
+    assert_eq!(events.event().await.id, id);
+
+    let server = spawn_app(&["--heartbeat", "50ms"]).await;
+    let mut events = Events::open(&server, "/events?heartbeat=1").await;
+    for _ in 0..3 {
+        let event = events.event().await;
+        assert_eq!((event.event.as_str(), event.data.as_str()), ("heartbeat", "0.05"));
+    }
+}
+
+#[tokio::test]
 async fn a_client_of_http_1_0_gets_the_stream_too() {
     let server = spawn_app(&[]).await;
     let mut client = RawClient::connect(server.address()).await;
     client.send("GET /events HTTP/1.0\r\n\r\n").await;
+    let head = client.read_until("\r\n\r\n").await;
+    assert!(!head.contains("transfer-encoding"), "{head}");
     client.read_until("\n\n").await;
     let head = publish(&server, "main", "old friend").await;
     client.read_until(&format!("id: {head}\ndata: old friend\n\n")).await;

@@ -127,6 +127,10 @@ impl Client {
                     Ok(Message::Text(json)) => {
                         let frame: Value = serde_json::from_str(&json).expect("frames are JSON");
                         break match frame["type"].as_str() {
+                            Some("position") => {
+                                self.cursor = text(&frame, "cursor");
+                                continue;
+                            }
                             Some("gap") => Received::gap(&frame),
                             Some("message") => Received::message(&frame),
                             _ => panic!("{frame}"),

@@ -1,6 +1,7 @@
 //! A client that sends any bytes, as well-behaved clients never would.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use crate::soon::soon;
 pub struct RawClient {
     stream: TcpStream,
     read: Vec<u8>,
+    /// The bytes that are not decoded yet, where chunks are.
+    encoded: Option<Vec<u8>>,
+    has_last_chunk: bool,
 }
 
 impl RawClient {
@@ -23,7 +27,7 @@ impl RawClient {
     /// # Panics
     /// When the server does not listen, as the functions that follow when it does not do its part in time.
     pub async fn connect(address: SocketAddr) -> Self {
-        Self { stream: soon(TcpStream::connect(address)).await.expect("the server listens"), read: Vec::new() }
+        Self::new(soon(TcpStream::connect(address)).await)
     }
 
     /// Connects with a receive buffer as small as the system allows, so that a client that does not read soon blocks the
@@ -31,7 +35,22 @@ impl RawClient {
     pub async fn connect_narrow(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(1).expect("a small buffer");
-        Self { stream: soon(socket.connect(address)).await.expect("the server listens"), read: Vec::new() }
+        Self::new(soon(socket.connect(address)).await)
+    }
+
+    fn new(connected: io::Result<TcpStream>) -> Self {
+        Self { stream: connected.expect("the server listens"), read: Vec::new(), encoded: None, has_last_chunk: false }
+    }
+
+    /// Takes what follows as chunks (RFC 9112, section 7.1): from here on, the content of whole chunks is read.
+    pub fn decode_chunks(&mut self) {
+        self.encoded = Some(std::mem::take(&mut self.read));
+        self.decode();
+    }
+
+    /// Returns whether the last chunk has come: the server ended the body, and did not only close the connection.
+    pub fn has_last_chunk(&self) -> bool {
+        self.has_last_chunk
     }
 
     /// Sends bytes.
@@ -89,7 +108,8 @@ impl RawClient {
     #[track_caller]
     pub fn read_to_end(&mut self) -> impl Future<Output = String> {
         soon(async move {
-            while let Ok(1..) = self.stream.read_buf(&mut self.read).await {}
+            while let Ok(1..) = self.stream.read_buf(self.encoded.as_mut().unwrap_or(&mut self.read)).await {}
+            self.decode();
             String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
         })
     }
@@ -110,8 +130,28 @@ impl RawClient {
     }
 
     async fn read_more(&mut self) {
-        let read = self.stream.read_buf(&mut self.read).await.expect("the server sends");
+        let into = self.encoded.as_mut().unwrap_or(&mut self.read);
+        let read = self.stream.read_buf(into).await.expect("the server sends");
+        self.decode();
         assert!(read > 0, "the server closed after {:?}", String::from_utf8_lossy(&self.read));
+    }
+
+    /// Decodes the chunks that have come whole.
+    fn decode(&mut self) {
+        let Some(encoded) = &mut self.encoded else { return };
+        while let Some(line) = encoded.windows(2).position(|window| window == b"\r\n") {
+            let size = std::str::from_utf8(&encoded[..line]).expect("a size is text");
+            let size = usize::from_str_radix(size, 16).unwrap_or_else(|_| panic!("{size:?} is no size of a chunk"));
+            let (begin, end) = (line + 2, line + 2 + size);
+            if encoded.len() < end + 2 {
+                return;
+            }
+            assert!(!self.has_last_chunk, "nothing follows the last chunk");
+            assert_eq!(&encoded[end..end + 2], b"\r\n", "a line end closes a chunk");
+            self.read.extend_from_slice(&encoded[begin..end]);
+            encoded.drain(..end + 2);
+            self.has_last_chunk = size == 0;
+        }
     }
 
     fn take(&mut self, length: usize) -> Vec<u8> {

@@ -39,6 +39,8 @@ impl Conversation for Repeat {
         !self.busy
     }
 
+    fn heartbeat(&mut self, _: &mut Client) {}
+
     fn on(&mut self, event: Event, _: &mut Client) -> Option<Close> {
         self.busy = false;
         (event == Event::Released).then_some(Close::Restart)
@@ -63,7 +65,8 @@ fn open(app: &Arc<App>, full: bool, room: usize) -> (WebSocket<Repeat>, Client, 
     let phase = Phase::Handshake { headers: Box::default(), full };
     let reader = Reader::new(1000, BytesMut::new());
     let conversation = Repeat::default();
-    let mut socket = WebSocket { reader, heartbeat: now, heard: now, phase, has_more: false, conversation };
+    let mut socket =
+        WebSocket { reader, heartbeat: now, heard: now, began: None, phase, has_more: false, conversation };
     let (mut client, far) = Client::in_memory(app, room);
     socket.begin(&mut client);
     (socket, client, far)
@@ -164,6 +167,53 @@ async fn a_client_without_a_sign_of_life_for_two_heartbeats_is_closed() {
     assert_eq!(&far.received()[2..4], &1008u16.to_be_bytes());
 }
 
+/// Lets time pass, and has the session handle that it is due.
+async fn pass(time: Duration, socket: &mut WebSocket<Repeat>, client: &mut Client) -> Flow {
+    tokio::time::advance(time).await;
+    socket.on(Event::Due, client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_has_begun_has_to_be_whole_within_the_read_time_out() {
+    let whole = text("a message");
+    let fragments = [frame(0x01, b"a"), frame(0x80, b"b")].concat();
+    for begun in [&whole[..1], &whole[..4], &whole[..10], &fragments[..7], &fragments[..9], &frame(0x89, b"ping")[..3]]
+    {
+        let (mut socket, mut client, far) = opened();
+        let within = client.app().config.connections.read_timeout;
+        socket.heartbeat += 10 * within;
+        far.send(begun);
+        assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+        assert_eq!(pass(within / 2, &mut socket, &mut client).await, Flow::Continue);
+        // Neither a control frame between the fragments nor another byte makes it begin anew.
+        far.send(if begun.len() == 7 { frame(0x89, b"") } else { Vec::new() });
+        assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+        far.received();
+        assert_eq!(pass(within / 2, &mut socket, &mut client).await, Flow::Finish, "{begun:?}");
+        let received = far.received();
+        assert_eq!((received[0], &received[2..4]), (0x88, &1008u16.to_be_bytes()[..]), "{begun:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_message_has_the_read_time_out_to_itself() {
+    let (mut socket, mut client, far) = opened();
+    let within = client.app().config.connections.read_timeout;
+    socket.heartbeat += 100 * within;
+    let message = text("x");
+    far.send(&message[..3]);
+    for _ in 0..5 {
+        assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+        assert_eq!(pass(within * 2 / 3, &mut socket, &mut client).await, Flow::Continue);
+        // The end of one message, and the beginning of the next.
+        far.send([&message[3..], &message[..3]].concat());
+    }
+    far.send(&message[3..]);
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+    assert_eq!(pass(within * 2, &mut socket, &mut client).await, Flow::Continue, "nothing has begun");
+    assert_eq!(far.received_text(), "x".repeat(socket.conversation.messages));
+}
+
 #[tokio::test]
 async fn frames_that_came_with_the_handshake_are_read() {
     let app = app();
@@ -174,7 +224,8 @@ async fn frames_that_came_with_the_handshake_are_read() {
     let phase = Phase::Handshake { headers: Box::default(), full: false };
     let reader = Reader::new(1000, BytesMut::new());
     let conversation = Repeat::default();
-    let mut socket = WebSocket { reader, heartbeat: now, heard: now, phase, has_more: false, conversation };
+    let mut socket =
+        WebSocket { reader, heartbeat: now, heard: now, began: None, phase, has_more: false, conversation };
     socket.begin(&mut client);
     far.received();
     assert_eq!(poll(&mut socket).map(|event| socket.on(event, &mut client)), Poll::Ready(Flow::Continue));

@@ -20,7 +20,7 @@ fn read(bytes: &[u8], piece: usize) -> Result<Vec<Incoming>, Close> {
             incoming = reader.next()?;
         }
     }
-    assert!(!reader.holds_memory(), "everything was read");
+    assert!(!reader.is_within_a_message(), "everything was read");
     Ok(read)
 }
 
@@ -79,12 +79,12 @@ fn a_reader_that_has_nothing_half_read_is_small_and_a_message_has_its_own_size()
     let text = frame(FIN | TEXT, &[b'x'; 64]);
     let Ok(Some(Incoming::Text(read))) = reader.receive(&text) else { panic!("the message came whole") };
     assert_eq!((read.len(), read.capacity()), (64, 64));
-    assert!(!reader.holds_memory());
+    assert!(!reader.is_within_a_message());
 
     reader.receive(&text[..10]).unwrap();
-    assert!(reader.holds_memory() && !reader.is_empty());
+    assert!(reader.is_within_a_message() && !reader.is_empty());
     reader.receive(&text[10..]).unwrap();
-    assert!(!reader.holds_memory() && reader.is_empty());
+    assert!(!reader.is_within_a_message() && reader.is_empty());
 }
 
 #[test]

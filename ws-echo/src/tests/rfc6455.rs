@@ -113,7 +113,7 @@ fn control_frames_are_short_and_whole() {
 #[test]
 fn a_close_has_a_code_that_a_client_may_send() {
     assert_eq!(read(&frame(FIN | CLOSE, b"")).unwrap(), [Incoming::Close(None)]);
-    for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999] {
+    for code in (1000..=1003).chain(1007..=1014).chain([3000, 3999, 4000, 4999]) {
         let payload = [&u16::to_be_bytes(code)[..], "reason ✓".as_bytes()].concat();
         assert_eq!(read(&frame(FIN | CLOSE, &payload)).unwrap(), [Incoming::Close(Some(CloseCode::from(code)))]);
     }

@@ -1,5 +1,7 @@
 //! Every way to close, and its code.
 
+use std::time::{Duration, Instant};
+
 use testkit::{RawClient, Server, get};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
@@ -10,7 +12,7 @@ use crate::raw::{BINARY, CLOSE, FIN, PING, TEXT, frame, open, read_close, read_f
 async fn a_client_that_closes_is_sent_its_own_code_back() {
     let server = spawn_app(&[]).await;
     for path in ["/", "/feed?topic=quiet"] {
-        for code in [1000_u16, 1001, 3000, 4999] {
+        for code in [1000_u16, 1001, 1012, 3000, 4999] {
             let mut ws = Ws::open(&server, path).await;
             if path != "/" {
                 ws.json().await;
@@ -25,7 +27,44 @@ async fn a_client_that_closes_is_sent_its_own_code_back() {
         client.send(frame(FIN | CLOSE, b"")).await;
         assert_eq!(read_frame(&mut client).await, (FIN | CLOSE, vec![]), "without a code");
         assert_eq!(client.read_to_end().await, "");
+        // Newer than the client's library.
+        assert_eq!(code_after(&server, path, &[frame(FIN | CLOSE, &1014_u16.to_be_bytes())]).await, 1014);
     }
+}
+
+#[tokio::test]
+async fn a_message_that_has_begun_and_does_not_become_whole_is_closed_with_1008() {
+    let server = spawn_app(&["--read-timeout", "300ms"]).await;
+    let fragments = [frame(TEXT, b"a"), frame(FIN | PING, b"")].concat();
+    for path in ["/", "/feed"] {
+        for begun in [&[FIN | TEXT][..], &frame(FIN | TEXT, &[b'x'; 1000])[..900], &fragments] {
+            let began = Instant::now();
+            let mut client = open(server.address(), path).await;
+            // A client between two messages may wait for as long as it likes.
+            client.send(frame(FIN | BINARY, b"whole")).await;
+            client.send(begun).await;
+            let (code, _) = read_close(&mut client).await;
+            assert_eq!(code, 1008, "{path}");
+            assert!(began.elapsed() >= Duration::from_millis(300));
+            assert_eq!(client.read_to_end().await, "");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_byte_by_byte_without_end_is_closed_with_1008() {
+    let server = spawn_app(&["--read-timeout", "300ms"]).await;
+    let mut client = open(server.address(), "/").await;
+    client.send(&frame(FIN | TEXT, &[b'x'; 60_000])[..10]).await;
+    // The close frame comes while the client still sends.
+    client.cut_off().await;
+    let server = spawn_app(&["--read-timeout", "1h"]).await;
+    let mut client = open(server.address(), "/").await;
+    let message = frame(FIN | BINARY, b"slow");
+    for byte in message.chunks(1) {
+        client.send(byte).await;
+    }
+    assert_eq!(read_frame(&mut client).await, (FIN | BINARY, b"slow".to_vec()));
 }
 
 /// Sends bytes on a WebSocket and returns the code that it is closed with.

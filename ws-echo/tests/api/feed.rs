@@ -1,10 +1,10 @@
 //! `GET /feed`: the frames of the service, and those of its clients.
 
 use serde_json::{Value, json};
-use testkit::{Follower, RawClient, publish, publish_array};
+use testkit::{Follower, RawClient, Service, assert_refused, publish, publish_array};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::helpers::{Ws, spawn_app};
+use crate::helpers::{Feed, Ws, spawn_app};
 use crate::raw::{FIN, TEXT, frame, handshake, read_frame};
 
 #[tokio::test]
@@ -112,6 +112,47 @@ async fn what_makes_no_sense_is_answered_with_why_and_the_feed_goes_on() {
     }
     publish(&server, "main", "still here").await;
     assert_eq!(feed.texts(1).await, ["still here"], "nothing of that was published");
+}
+
+#[tokio::test]
+async fn a_quiet_client_is_given_each_new_position_once() {
+    let server = spawn_app(&["--heartbeat", "100ms"]).await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed?topic=quiet").await;
+    for _ in 0..2 {
+        let id = publish(&server, "busy", "x").await;
+        assert_eq!(feed.json().await, json!({ "type": "position", "cursor": id }));
+        let (one, two) = (feed.any().await, feed.any().await);
+        assert!(one.is_ping() && two.is_ping(), "{one:?}, {two:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_learns_the_position_after_what_it_does_not_follow() {
+    let server = spawn_app(&["--heartbeat", "50ms"]).await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed?topic=quiet").await;
+    let ack = feed.ask(json!({ "type": "publish", "topic": "other", "text": "x" })).await;
+    assert_eq!(feed.json().await, json!({ "type": "position", "cursor": ack["id"] }));
+    let id = publish(&server, "quiet", "a message").await;
+    assert_eq!(feed.json().await["id"], json!(id), "a position that came with a message is not reported again");
+    let (first, _) = (feed.any().await, feed.any().await);
+    assert!(first.is_ping(), "{first:?}");
+}
+
+#[tokio::test]
+async fn heartbeats_that_scripts_can_see_begin_at_once() {
+    let server = spawn_app(&["--heartbeat", "1h"]).await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed?heartbeat=1").await;
+    assert_eq!(feed.json().await, json!({ "type": "heartbeat", "period": 3600 }));
+    publish(&server, "main", "x").await;
+    assert_eq!(feed.texts(1).await, ["x"]);
+
+    let server = spawn_app(&["--heartbeat", "50ms"]).await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed?heartbeat=1").await;
+    for _ in 0..3 {
+        assert_eq!(feed.json().await, json!({ "type": "heartbeat", "period": 0.05 }));
+    }
+    let request = Feed::request(server.address(), "heartbeat=often");
+    assert_refused(request.send().await.unwrap(), 400, "bad_parameter").await;
 }
 
 #[tokio::test]
