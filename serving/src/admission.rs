@@ -98,8 +98,8 @@ impl Admission {
         answers_when_full: bool,
     ) -> Admitted {
         let stay = match (is_overflow, self.drain.is_draining()) {
-            (true, _) => Stay::Full,
-            (false, true) => Stay::Draining,
+            (_, true) => Stay::Draining,
+            (true, false) => Stay::Full,
             (false, false) => Stay::Welcome,
         };
         let Some(open_to) = self.origins.admit(headers) else {
@@ -108,10 +108,8 @@ impl Admission {
         };
         // A health check asks about the process, which is well when it is full. A WebSocket client is answered by a
         // close frame after the handshake, since a page cannot read the status of one that failed.
-        let served = stay != Stay::Full
-            || matches!(path, "/livez" | "/readyz")
-            || is_websocket_upgrade(headers)
-            || answers_when_full;
+        let served =
+            !is_overflow || matches!(path, "/livez" | "/readyz") || is_websocket_upgrade(headers) || answers_when_full;
         let refusal = cors::preflight(method, headers).or_else(|| (!served).then(|| ApiError::Full.reply()));
         Admitted { open_to, refusal, stay }
     }

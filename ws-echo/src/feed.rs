@@ -106,7 +106,9 @@ impl Conversation for Feed {
     }
 
     fn heartbeat(&mut self, client: &mut Client) {
-        self.deliver(client);
+        if self.publishing.is_none() {
+            self.deliver(client);
+        }
         let reached = self.subscriber.cursor();
         let mut frames = Vec::new();
         if reached != self.reported {
@@ -121,25 +123,25 @@ impl Conversation for Feed {
         if event == Event::Released {
             self.is_released = true;
         }
-        if let Some(Publishing::Answered(frame)) = self.publishing.as_deref() {
-            client.write(frame);
-            self.publishing = None;
+        match self.publishing.as_deref() {
+            // A message of the client's own comes after the frame that answers it.
+            Some(Publishing::Waiting(_)) => return None,
+            Some(Publishing::Answered(frame)) => client.write(frame),
+            None => {}
         }
+        self.publishing = None;
         let more = self.deliver(client);
-        (self.is_released && !more && self.publishing.is_none()).then_some(Close::Restart)
+        (self.is_released && !more).then_some(Close::Restart)
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Some(publishing) = &mut self.publishing
-            && let Publishing::Waiting(answer) = &mut **publishing
-            && let Poll::Ready(frame) = answer.as_mut().poll(cx)
-        {
-            **publishing = Publishing::Answered(frame);
-        }
-        if let Some(Publishing::Answered(_)) = self.publishing.as_deref() {
+        if let Some(publishing) = &mut self.publishing {
+            if let Publishing::Waiting(answer) = &mut **publishing {
+                **publishing = Publishing::Answered(ready!(answer.as_mut().poll(cx)));
+            }
             return Poll::Ready(Event::Done);
         }
-        if self.is_released && self.publishing.is_none() {
+        if self.is_released {
             return Poll::Ready(Event::News);
         }
         ready!(self.subscriber.poll_changed(cx));

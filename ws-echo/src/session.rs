@@ -64,7 +64,16 @@ pub(crate) fn open(
     let phase = Phase::Handshake { headers: Box::new(handshake(request)?), full: request.finds_no_room() };
     let now = Instant::now();
     let reader = Reader::new(max_message_bytes, BytesMut::new());
-    request.hold(WebSocket { reader, heartbeat: now, heard: now, began: None, phase, has_more: false, conversation })
+    request.hold(WebSocket {
+        reader,
+        heartbeat: now,
+        heard: now,
+        began: None,
+        phase,
+        has_more: false,
+        is_released: false,
+        conversation,
+    })
 }
 
 /// Returns the headers of the answer that makes the connection a WebSocket (RFC 6455, section 4.2.2).
@@ -91,6 +100,8 @@ struct WebSocket<C> {
     phase: Phase,
     /// The reader may have another whole message, which had to wait.
     has_more: bool,
+    /// It is this client's turn to go, once the messages that were read are dealt with.
+    is_released: bool,
     conversation: C,
 }
 
@@ -145,6 +156,10 @@ impl<C: Conversation> Session for WebSocket<C> {
                 let incoming = self.reader.next();
                 self.take_messages(incoming, client)
             }
+            (Phase::Open, Event::Released) if self.has_more => {
+                self.is_released = true;
+                Flow::Continue
+            }
             (Phase::Open, Event::News | Event::Done | Event::Released) => match self.conversation.on(event, client) {
                 Some(close) => self.close(&close, Vec::new(), client),
                 None => Flow::Continue,
@@ -156,6 +171,10 @@ impl<C: Conversation> Session for WebSocket<C> {
         match self.phase {
             Phase::Handshake { .. } | Phase::Refused => Poll::Ready(Event::News),
             Phase::Open if self.may_take_messages() => Poll::Ready(Event::News),
+            Phase::Open if self.is_released && !self.has_more => {
+                self.is_released = false;
+                Poll::Ready(Event::Released)
+            }
             Phase::Open => self.conversation.poll_event(cx),
             Phase::Closing => Poll::Pending,
         }
@@ -163,7 +182,7 @@ impl<C: Conversation> Session for WebSocket<C> {
 
     fn takes_input(&self) -> bool {
         match self.phase {
-            Phase::Open => !self.has_more && self.conversation.takes_messages(),
+            Phase::Open => !self.has_more && !self.is_released && self.conversation.takes_messages(),
             Phase::Handshake { .. } | Phase::Refused | Phase::Closing => true,
         }
     }
@@ -228,6 +247,11 @@ impl<C: Conversation> WebSocket<C> {
 
     fn on_due(&mut self, client: &mut Client) -> Flow {
         let now = Instant::now();
+        if !self.takes_input() {
+            // A client that is not listened to is not silent, and cannot send the rest of its message.
+            self.heard = now;
+            self.began = self.began.map(|_| now);
+        }
         if self.message_due(client).is_some_and(|due| due <= now) {
             return self.close(&Close::TooSlow, Vec::new(), client);
         }

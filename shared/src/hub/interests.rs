@@ -63,8 +63,17 @@ impl Interests {
                 .filter_map(|topic| topic.oldest_after(offset))
                 .min();
         }
-        let ring = ring.read();
-        self.unread(&ring, offset, u64::MAX).next().map(|entry| entry.offset())
+        let mut after = offset;
+        loop {
+            // Given up between two sections, so that a long search does not keep the appender waiting.
+            let ring = ring.read();
+            let through = ring.section(after, ring.last());
+            let oldest = self.unread(&ring, after, through).next().map(|entry| entry.offset());
+            if oldest.is_some() || through >= ring.last() {
+                return oldest;
+            }
+            after = through;
+        }
     }
 
     /// Calls `read` and returns its result. `read` gets the unread entries in order (at least one more than the limit

@@ -34,9 +34,11 @@ impl Usage {
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// Adds bytes unless the limit would be exceeded. Returns whether they were added.
+    /// Adds bytes unless three quarters of the limit would be exceeded; the rest is for messages to come. Returns whether
+    /// they were added.
     pub(crate) fn try_add(&self, bytes: usize) -> bool {
-        let fits = |used: usize| used.checked_add(bytes).filter(|used| *used <= self.limit);
+        let most = self.limit - self.limit / 4;
+        let fits = |used: usize| used.checked_add(bytes).filter(|used| *used <= most);
         self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).is_ok()
     }
 

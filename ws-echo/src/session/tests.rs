@@ -65,8 +65,16 @@ fn open(app: &Arc<App>, full: bool, room: usize) -> (WebSocket<Repeat>, Client, 
     let phase = Phase::Handshake { headers: Box::default(), full };
     let reader = Reader::new(1000, BytesMut::new());
     let conversation = Repeat::default();
-    let mut socket =
-        WebSocket { reader, heartbeat: now, heard: now, began: None, phase, has_more: false, conversation };
+    let mut socket = WebSocket {
+        reader,
+        heartbeat: now,
+        heard: now,
+        began: None,
+        phase,
+        has_more: false,
+        is_released: false,
+        conversation,
+    };
     let (mut client, far) = Client::in_memory(app, room);
     socket.begin(&mut client);
     (socket, client, far)
@@ -224,8 +232,16 @@ async fn frames_that_came_with_the_handshake_are_read() {
     let phase = Phase::Handshake { headers: Box::default(), full: false };
     let reader = Reader::new(1000, BytesMut::new());
     let conversation = Repeat::default();
-    let mut socket =
-        WebSocket { reader, heartbeat: now, heard: now, began: None, phase, has_more: false, conversation };
+    let mut socket = WebSocket {
+        reader,
+        heartbeat: now,
+        heard: now,
+        began: None,
+        phase,
+        has_more: false,
+        is_released: false,
+        conversation,
+    };
     socket.begin(&mut client);
     far.received();
     assert_eq!(poll(&mut socket).map(|event| socket.on(event, &mut client)), Poll::Ready(Flow::Continue));
@@ -237,4 +253,35 @@ async fn frames_that_came_with_the_handshake_are_read() {
 #[test]
 fn a_session_is_small() {
     assert!(size_of::<WebSocket<crate::feed::Feed>>() <= 256, "{}", size_of::<WebSocket<crate::feed::Feed>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_not_listened_to_is_not_silent() {
+    let (mut socket, mut client, far) = opened();
+    far.send([text("busy"), text("next")].concat());
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+    for _ in 0..5 {
+        tokio::time::advance(socket.heartbeat - Instant::now()).await;
+        assert_eq!(socket.on(Event::Due, &mut client), Flow::Continue);
+    }
+    assert!(matches!(socket.phase, Phase::Open));
+    // Now that it is listened to, it has its time.
+    assert_eq!(socket.on(Event::Done, &mut client), Flow::Continue);
+    assert_eq!(socket.on(Event::News, &mut client), Flow::Continue);
+    assert!(socket.heard + client.app().config.connections.heartbeat >= socket.heartbeat);
+}
+
+#[tokio::test]
+async fn messages_that_were_read_are_dealt_with_before_the_client_is_released() {
+    let (mut socket, mut client, far) = opened();
+    far.send([text("busy"), text("next")].concat());
+    assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+    assert_eq!(socket.on(Event::Released, &mut client), Flow::Continue);
+    assert_eq!((far.received_text(), poll(&mut socket)), ("busy".to_owned(), Poll::Pending));
+    assert_eq!(socket.on(Event::Done, &mut client), Flow::Continue);
+    assert_eq!(poll(&mut socket).map(|event| socket.on(event, &mut client)), Poll::Ready(Flow::Continue));
+    assert_eq!(far.received_text(), "next");
+    assert_eq!(poll(&mut socket), Poll::Ready(Event::Released));
+    assert_eq!(socket.on(Event::Released, &mut client), Flow::Continue);
+    assert_eq!(&far.received()[2..4], &1012u16.to_be_bytes());
 }
