@@ -1,10 +1,12 @@
 //! The application: the state that the handlers of a service share.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
@@ -113,11 +115,26 @@ impl App {
     /// [`Refusal::NotReady`] when the history is not known, or it cannot be found out whether the position is in it.
     pub async fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
         self.backplane.known().map_err(Refusal::NotReady)?;
+        // Requests at the same time can exceed it by what the threads of the runtime decide at once.
+        let limit = self.config.history.max_patterns;
+        let has_pattern = filters.iter().any(|filter| matches!(filter, TopicFilter::Pattern(_)));
+        if has_pattern && self.hub.patterns_with(filters) > limit {
+            return Err(Refusal::TooManyPatterns { limit });
+        }
         if let Position::At(cursor) = from
             && !self.hub.knows(cursor)
             && let Some(locating) = self.backplane.locate(cursor)
         {
             locating.await.map_err(Refusal::NotReady)?;
+        }
+        // A pattern that nobody follows yet is compared with every topic. One after the other, so that publishers and other
+        // tasks get in between.
+        let mut opened = Vec::new();
+        if has_pattern && filters.len() > 1 {
+            for filter in filters {
+                opened.push(self.hub.subscribe(slice::from_ref(filter), Position::Now));
+                yield_now().await;
+            }
         }
         Ok(self.hub.subscribe(filters, from))
     }

@@ -51,6 +51,10 @@ pub struct HistoryConfig {
     /// Memory for the messages of all topics together
     #[arg(long, env = "PUSH_HISTORY_BYTES", value_name = "BYTES", default_value = "64 MiB")]
     pub history_bytes: ByteSize,
+    /// Distinct patterns with wildcards that are followed at a time; whoever follows or reads a further one is asked to try
+    /// again later. Each counts 2 KiB in --history-bytes
+    #[arg(long, env = "PUSH_MAX_PATTERNS", value_name = "N", default_value = "10000", value_parser = at_least_one)]
+    pub max_patterns: usize,
     /// Idempotency keys of the last 2 minutes that are remembered; with more, publishing under a key is refused. With --nats
     /// the stream remembers them, without this limit
     #[arg(long, env = "PUSH_IDEMPOTENCY_KEYS", value_name = "N", default_value = "100000", value_parser = at_least_one)]

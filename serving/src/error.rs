@@ -108,6 +108,15 @@ pub enum ApiError {
     /// `--max-connections` are open.
     #[error("all connections are taken; try again later")]
     Full,
+    /// As many distinct patterns are followed as `--max-patterns` allows.
+    #[error(
+        "{limit} distinct patterns with wildcards are followed, the most at a time; name topics or a pattern that others \
+         follow too, try again later, or raise --max-patterns"
+    )]
+    TooManyPatterns {
+        /// The limit.
+        limit: usize,
+    },
     /// The service is shutting down.
     #[error("the service is shutting down; try again, another one may take over")]
     Draining,
@@ -126,6 +135,7 @@ impl From<Refusal> for ApiError {
             Refusal::MessageTooLarge { limit } => {
                 Self::TooLarge { what: "message", limit, flag: "--max-message-bytes" }
             }
+            Refusal::TooManyPatterns { limit } => Self::TooManyPatterns { limit },
             Refusal::Backplane(error) => Self::Publish(error),
             Refusal::NotReady(reason) => Self::NotReady(reason),
         }
@@ -161,6 +171,7 @@ impl ApiError {
             Self::Publish(PublishError::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
             | Self::Full
+            | Self::TooManyPatterns { .. }
             | Self::Draining
             | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -191,6 +202,7 @@ impl ApiError {
             Self::UnexpectedUpgrade => "unexpected_upgrade",
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::Full => "full",
+            Self::TooManyPatterns { .. } => "too_many_patterns",
             Self::Draining => "draining",
             Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
             Self::Publish(PublishError::TooLarge { .. }) => "too_large",

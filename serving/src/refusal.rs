@@ -14,6 +14,12 @@ pub enum Refusal {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// As many distinct patterns are followed as `--max-patterns` allows.
+    #[error("{limit} patterns are followed already")]
+    TooManyPatterns {
+        /// The limit.
+        limit: usize,
+    },
     /// The history cannot be followed or read now.
     #[error("not ready: {0}")]
     NotReady(NotReady),

@@ -98,6 +98,11 @@ impl Pattern {
         &self.0
     }
 
+    /// Returns whether every topic matches.
+    pub fn matches_everything(&self) -> bool {
+        &*self.0 == ">"
+    }
+
     /// Returns whether a topic matches.
     pub fn matches(&self, topic: &Topic) -> bool {
         let mut tokens = topic.as_str().split('.');

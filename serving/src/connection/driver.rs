@@ -1,6 +1,7 @@
 //! The task of one connection: it reads requests, has them answered, and tells the session its events.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -66,6 +67,8 @@ enum Phase {
 enum Step {
     Next(Phase),
     Stay,
+    /// The next request has its turn after other tasks.
+    Yield,
     End,
 }
 
@@ -80,7 +83,8 @@ impl Connection {
         connection
     }
 
-    fn step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+    /// Takes a step. `has_begun` is set once a request is begun in this turn.
+    fn step(&mut self, cx: &mut Context<'_>, has_begun: &mut bool) -> Poll<Step> {
         if let Phase::Hyper(requests) = &mut self.phase {
             let (client, left) = ready!(requests.as_mut().poll(cx));
             client.listen(cx.waker());
@@ -96,7 +100,10 @@ impl Connection {
         match &mut self.phase {
             Phase::Hyper(_) => unreachable!("handled above"),
             // This request came together with the one before.
-            Phase::Request if client.has_input() => Poll::Ready(self.begin_request()),
+            Phase::Request if client.has_input() => {
+                let is_next = mem::replace(has_begun, true);
+                Poll::Ready(if is_next { Step::Yield } else { self.begin_request() })
+            }
             Phase::Request => {
                 let event = ready!(client.poll_event(cx, true, |_| Poll::Pending));
                 Poll::Ready(self.on_request_event(event))
@@ -168,7 +175,7 @@ impl Connection {
             return Step::End;
         }
         if client.has_input() {
-            return self.begin_request();
+            return Step::Stay;
         }
         match event {
             Event::Due => Step::End,
@@ -271,9 +278,11 @@ impl Future for Connection {
         if let Some(client) = &this.client {
             client.listen(cx.waker());
         }
+        let mut has_begun = false;
         for _ in 0..STEPS {
-            match ready!(this.step(cx)) {
+            match ready!(this.step(cx, &mut has_begun)) {
                 Step::Stay => {}
+                Step::Yield => break,
                 Step::Next(phase) => this.phase = phase,
                 Step::End => return Poll::Ready(()),
             }

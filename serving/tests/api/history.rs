@@ -163,6 +163,26 @@ async fn wildcards_and_several_topics_are_one_page() {
 }
 
 #[tokio::test]
+async fn no_more_patterns_are_followed_than_the_limit_allows() {
+    let service = Service::start(&["--max-patterns", "2"]).await;
+    service.publish("a.b", "m").await;
+    let follow = |pattern: &str| {
+        let filters = [pattern.parse().unwrap()];
+        let app = std::sync::Arc::clone(&service.app);
+        async move { app.subscribe(&filters, shared::cursor::Position::Now).await }
+    };
+    let (_one, two) = (follow("a.*").await.unwrap(), follow(">").await.unwrap());
+    let refused = service.get("/messages?topic=*.b").await;
+    refused.assert_error(503, "too_many_patterns", "--max-patterns");
+    assert_eq!(refused.header("retry-after"), Some("2"));
+    for query in ["?topic=a.*&topic=%3E", "?topic=a.b"] {
+        assert_eq!(texts(&service.get(&format!("/messages{query}")).await.json()), ["m"], "{query}");
+    }
+    drop(two);
+    assert_eq!(texts(&service.get("/messages?topic=*.b").await.json()), ["m"]);
+}
+
+#[tokio::test]
 async fn sixty_four_topics_can_be_named() {
     let service = Service::start(&[]).await;
     service.publish("t63", "m").await;

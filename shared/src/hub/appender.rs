@@ -121,8 +121,9 @@ impl Appender {
         let eviction = self.history.evictions() + 1;
         // The lock keeps topics from being opened without the loss.
         let mut registry = self.history.registry.write();
-        let ring = self.history.ring.write();
+        let mut ring = self.history.ring.write();
         registry.lose(Loss { through: offset, eviction });
+        ring.lose(Loss { through: offset, eviction });
         drop(ring);
         self.history.set_evictions(eviction);
         // The loss is noted before the head passes it: a reader takes nothing after the head that it has loaded.
@@ -134,8 +135,10 @@ impl Appender {
     pub fn lost_in(&mut self, topic: &Topic, offset: u64) {
         let eviction = self.history.evictions() + 1;
         let mut registry = self.history.registry.write();
-        let _ring = self.history.ring.write();
+        let mut ring = self.history.ring.write();
         registry.lose_in(topic, Loss { through: offset, eviction });
+        ring.lose(Loss { through: offset, eviction });
+        drop(ring);
         self.history.set_evictions(eviction);
     }
 
@@ -182,7 +185,7 @@ impl Appender {
         let Some(entry) = topic.evict_oldest(eviction) else { return };
         let loss = Loss { through: entry.offset(), eviction };
         registry.for_each_group(&topic.topic, |group| group.evict(loss));
-        ring.remove(entry.offset());
+        ring.evict(loss);
         drop(ring);
         drop(registry);
         self.history.set_evictions(eviction);

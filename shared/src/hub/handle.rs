@@ -75,6 +75,11 @@ impl Hub {
         Subscriber::new(self.history(), filters, from, false)
     }
 
+    /// The number of distinct patterns that are followed if these filters are followed too.
+    pub fn patterns_with(&self, filters: &[TopicFilter]) -> usize {
+        self.history().registry.read().patterns_with(filters)
+    }
+
     /// The number of topics that are kept: those with messages or subscribers.
     pub fn topics(&self) -> usize {
         self.history().registry.read().topics()

@@ -101,8 +101,9 @@ impl History {
         }
         drop(registry);
         let mut registry = self.registry.write();
-        let newest = self.ring.read().last();
-        filters.iter().for_each(|filter| registry.open(filter, newest));
+        let ring = self.ring.read();
+        filters.iter().for_each(|filter| registry.open(filter, &ring, &self.usage));
+        drop(ring);
         RwLockWriteGuard::downgrade(registry)
     }
 }

@@ -27,7 +27,7 @@ impl Loss {
 ///
 /// A reader asks for the farthest loss by an eviction that it does not ignore. Losses are kept by rising eviction and
 /// falling offset; an older loss that reaches no further than a newer one is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Losses {
     steps: SmallVec<[Loss; 1]>,
 }

@@ -7,14 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use super::entry::Entry;
-use super::loss::{Loss, Losses};
+use super::loss::Loss;
 use super::progress::Progress;
 use super::slots::Slots;
+use super::usage::Usage;
 use super::window::{Unreadable, Window};
 use crate::topic::Pattern;
 
 /// The number of the newest messages that are found without searching the ring.
 const WINDOW: usize = 64;
+
+/// The cost of a pattern that is followed, in bytes: the group, its window, and its part of the maps.
+const COST: usize = 2048;
 
 /// The subscribers of one pattern, and all that they share. It holds no topics: the registry finds the groups of a topic.
 pub(crate) struct PatternGroup {
@@ -26,13 +30,14 @@ pub(crate) struct PatternGroup {
     last: AtomicU64,
     /// The newest messages that match, and the losses of all topics that match.
     window: RwLock<Window>,
+    usage: Arc<Usage>,
 }
 
 impl PatternGroup {
-    /// Makes a group. `complete_after` is the newest offset of any message: the window holds all that comes after it.
-    pub(crate) fn new(pattern: Pattern, number: u64, last: u64, complete_after: u64, losses: Losses) -> Self {
-        let window = RwLock::new(Window::new(complete_after, losses));
-        Self { pattern, number, slots: Arc::default(), last: AtomicU64::new(last), window }
+    /// A group with an empty window, which counts in the memory that the history uses.
+    pub(crate) fn new(pattern: Pattern, number: u64, last: u64, window: Window, usage: Arc<Usage>) -> Self {
+        usage.add(COST);
+        Self { pattern, number, slots: Arc::default(), last: AtomicU64::new(last), window: RwLock::new(window), usage }
     }
 
     pub(crate) fn last(&self) -> u64 {
@@ -71,5 +76,11 @@ impl PatternGroup {
         read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
     ) -> Result<R, Unreadable> {
         self.window.read().read(progress, head, read)
+    }
+}
+
+impl Drop for PatternGroup {
+    fn drop(&mut self) {
+        self.usage.subtract(COST);
     }
 }

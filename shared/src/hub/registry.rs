@@ -6,9 +6,12 @@ use std::sync::Arc;
 use super::forgotten::Forgotten;
 use super::loss::Loss;
 use super::pattern_group::PatternGroup;
+use super::ring::Ring;
 use super::slots::Slots;
 use super::topic_history::TopicHistory;
 use super::trie::PatternTrie;
+use super::usage::Usage;
+use super::window::Window;
 use crate::topic::{Pattern, Topic, TopicFilter};
 
 /// The topics and patterns that are kept: those with messages or subscribers.
@@ -16,12 +19,20 @@ use crate::topic::{Pattern, Topic, TopicFilter};
 pub(crate) struct Registry {
     topics: HashMap<Topic, Arc<TopicHistory>>,
     patterns: PatternTrie<Arc<PatternGroup>>,
+    /// The number of patterns.
+    followed: usize,
     /// The number of groups that there have been.
     groups: u64,
     forgotten: Forgotten,
 }
 
 impl Registry {
+    /// The number of distinct patterns that are followed if these filters are followed too.
+    pub(crate) fn patterns_with(&self, filters: &[TopicFilter]) -> usize {
+        let is_new = |filter: &&TopicFilter| matches!(filter, TopicFilter::Pattern(_)) && !self.has(filter);
+        self.followed + filters.iter().filter(is_new).count()
+    }
+
     /// The number of topics.
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()
@@ -47,8 +58,8 @@ impl Registry {
         }
     }
 
-    /// Keeps the topic or pattern of a filter. `newest` is the offset of the newest message of any topic.
-    pub(crate) fn open(&mut self, filter: &TopicFilter, newest: u64) {
+    /// Keeps the topic or pattern of a filter, for a history with this ring.
+    pub(crate) fn open(&mut self, filter: &TopicFilter, ring: &Ring, usage: &Arc<Usage>) {
         if self.has(filter) {
             return;
         }
@@ -59,17 +70,27 @@ impl Registry {
             }
             TopicFilter::Pattern(pattern) => {
                 self.groups += 1;
-                let group = self.group(pattern, newest);
+                let group = self.group(pattern, ring, usage);
                 self.patterns.insert(pattern, Arc::new(group));
+                self.followed += 1;
             }
         }
     }
 
-    fn group(&self, pattern: &Pattern, newest: u64) -> PatternGroup {
+    fn group(&self, pattern: &Pattern, ring: &Ring, usage: &Arc<Usage>) -> PatternGroup {
+        let new = |last, losses| {
+            let window = Window::new(ring.last(), losses);
+            PatternGroup::new(pattern.clone(), self.groups, last, window, Arc::clone(usage))
+        };
+        // The usual pattern, which would take the longest: there is a topic for each of its matches.
+        if pattern.matches_everything() {
+            let lost = ring.losses().iter().map(|loss| loss.through).max().unwrap_or_default();
+            return new(ring.last().max(lost), ring.losses().clone());
+        }
         let matching = || self.topics.values().filter(|topic| pattern.matches(&topic.topic));
         let last = matching().map(|topic| topic.last()).max().unwrap_or_default();
         let losses = matching().flat_map(|topic| topic.losses()).chain(self.forgotten.all()).collect();
-        PatternGroup::new(pattern.clone(), self.groups, last, newest, losses)
+        new(last, losses)
     }
 
     /// The slots of all subscribers.
@@ -107,6 +128,7 @@ impl Registry {
     pub(crate) fn close_pattern_if_unused(&mut self, pattern: &Pattern) {
         if self.patterns.get(pattern).is_some_and(|group| group.slots.is_empty()) {
             self.patterns.remove(pattern);
+            self.followed -= 1;
         }
     }
 }

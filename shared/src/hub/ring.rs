@@ -4,6 +4,7 @@ use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 
 use super::entry::Entry;
+use super::loss::{Loss, Losses};
 use super::offset_queue::{AtOffset, OffsetQueue};
 
 /// The number of slots that are searched under one lock, so that the appender is not kept waiting.
@@ -18,6 +19,7 @@ pub(crate) struct Ring {
     holes: usize,
     /// The offset of the newest message there has been.
     last: u64,
+    losses: Losses,
 }
 
 /// A place in the ring: a message, or a hole.
@@ -60,7 +62,23 @@ impl Ring {
         self.slots.push(Slot { offset: self.last, entry: Some(entry) });
     }
 
-    pub(crate) fn remove(&mut self, offset: u64) {
+    /// The losses of all topics there have been.
+    pub(crate) fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// Notes a loss, of one topic or of all.
+    pub(crate) fn lose(&mut self, loss: Loss) {
+        self.losses.add(loss);
+    }
+
+    /// Removes the message that an eviction takes, which is a loss.
+    pub(crate) fn evict(&mut self, loss: Loss) {
+        self.lose(loss);
+        self.remove(loss.through);
+    }
+
+    fn remove(&mut self, offset: u64) {
         let Some(slot) = self.slots.get_mut(offset) else { return };
         if slot.entry.take().is_some() {
             self.holes += 1;

@@ -50,9 +50,36 @@ fn connect(app: &Arc<App>, routes: &Routes) -> (Connection, FarEnd) {
     (Connection::new(client, Arc::clone(app), routes.clone(), app.admission.enter().unwrap()), far)
 }
 
-/// Polls the connection's task until it has nothing more to do. Returns whether it has ended.
+/// Polls the connection's task once. Returns whether it has ended.
 async fn turn(connection: &mut Connection) -> bool {
     std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *connection).poll(cx).is_ready())).await
+}
+
+/// Polls the connection's task as often as a few requests need. Returns whether it has ended.
+async fn turns(connection: &mut Connection) -> bool {
+    for _ in 0..10 {
+        if turn(connection).await {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn requests_that_come_together_are_begun_in_a_turn_each() {
+    let app = app(&[]);
+    for path in ["/method", "/livez"] {
+        let (mut connection, far) = connect(&app, &routes(&app, || Box::new(AnswerAByte)));
+        far.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n").repeat(5));
+        let mut received = String::new();
+        for answered in 1..=5 {
+            assert!(!turn(&mut connection).await);
+            received += &far.received_text();
+            assert_eq!(received.matches("HTTP/1.1 200 OK").count(), answered, "{path}");
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -61,7 +88,7 @@ async fn requests_of_both_readers_are_answered_in_order_on_one_connection() {
     let (mut connection, far) = connect(&app, &routes(&app, || Box::new(AnswerAByte)));
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n");
     far.send([get("/method"), get("/livez"), get("/method"), get("/held")].concat());
-    assert!(!turn(&mut connection).await);
+    assert!(!turns(&mut connection).await);
     let received = far.received_text();
     let bodies: Vec<_> = ["method", "live", "method"].iter().filter(|body| received.contains(**body)).collect();
     assert_eq!((bodies.len(), received.matches("HTTP/1.1 200 OK").count()), (3, 3), "{received}");

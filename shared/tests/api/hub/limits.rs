@@ -110,6 +110,22 @@ fn all_topics_together_hold_so_many_bytes_and_the_oldest_go_first() {
 }
 
 #[test]
+fn patterns_that_are_followed_count() {
+    let mut fed = Fed::new(ROOMY);
+    fed.append("a", "m", 0).wake();
+    let before = fed.appender.bytes();
+    let follow = |filters: &[&str]| fed.hub.subscribe(&self::filters(filters), Position::Now);
+    let (one, same, other) = (follow(&["*"]), follow(&["*", "a"]), follow(&["a.*"]));
+    assert_eq!(fed.hub.patterns_with(&filters(&["*", "b", "b.*"])), 3);
+    let per_pattern = (fed.appender.bytes() - before) / 2;
+    assert!(per_pattern >= 1024, "{per_pattern}");
+    drop((one, other));
+    assert_eq!((fed.appender.bytes() - before, fed.hub.patterns_with(&[])), (per_pattern, 1));
+    drop(same);
+    assert_eq!((fed.appender.bytes() - before, fed.hub.patterns_with(&[])), (0, 0));
+}
+
+#[test]
 fn the_newest_message_is_held_however_large() {
     let mut fed = Fed::new(HistoryLimits { bytes: 1, ..ROOMY });
     let mut subscriber = fed.hub.subscribe(&filters(&["*"]), Position::Now);
