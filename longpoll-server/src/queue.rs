@@ -70,8 +70,8 @@ impl Queues {
 
     /// Takes the first message that is queued, or a turn to wait for the next.
     ///
-    /// A message that came for callers that wait is theirs. It is queued again only if all of them have gone, which their
-    /// tasks, awake by now, are about to find out: so this waits for them.
+    /// A message that came while callers waited belongs to them. It is queued again only if all of them have left;
+    /// their tasks are awake and will show that, so this call waits.
     ///
     /// # Errors
     /// [`Refusal::NotReady`] when the history is not known yet.
@@ -105,8 +105,8 @@ impl Queues {
         Ok(Attempt::Taken(Taken::Turn(turn)))
     }
 
-    /// Before the map grows, drops the queues that have nothing to take and nobody waiting: they would be made anew just
-    /// as they are.
+    /// Before the map grows, drops the queues that have nothing to take and nobody waiting: they would be recreated
+    /// with the same state.
     fn make_room(&self, by_topic: &mut HashMap<Topic, Queue>) {
         if by_topic.len() == by_topic.capacity() {
             by_topic.retain(|topic, queue| {
@@ -129,7 +129,7 @@ impl Queue {
         Arc::strong_count(&self.waiters) > 1
     }
 
-    /// Moves on to after a message, which is thereby given to all that waited.
+    /// Moves past a message, which everybody that waited has now.
     fn advance(&mut self, taken: Cursor) {
         self.taken = Position::At(taken);
         self.waiters = Arc::default();
@@ -154,7 +154,7 @@ impl Turn {
         let queues = Arc::clone(&self.queues);
         let mut by_topic = queues.by_topic.lock();
         let message = self.take(&mut by_topic);
-        // While the lock is held, so that no message can come for this caller any more.
+        // The turn is dropped under the lock, so that no message can be assigned to it.
         drop(self);
         message
     }
@@ -177,7 +177,7 @@ impl fmt::Debug for Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // In this order: those that are notified look at the waiters.
+        // The waiters are cleared first: whoever is notified looks at them.
         self.waiters = Arc::default();
         self.changed.notify_waiters();
     }

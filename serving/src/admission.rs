@@ -11,10 +11,10 @@ use crate::error::ApiError;
 use crate::headers::is_websocket_upgrade;
 use crate::reply::Reply;
 
-/// Connections after `--max-connections` that are served all the same: to be answered 503, and so that health checks get through.
+/// Extra connections after `--max-connections`: they are answered 503, and health checks get through.
 pub(crate) const OVERFLOW: usize = 128;
 
-/// Decides who is served.
+/// Decides on connections, requests and publications.
 #[derive(Debug)]
 pub(crate) struct Admission {
     drain: Drain,
@@ -28,7 +28,7 @@ pub(crate) struct Admission {
 /// The place of a connection, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// `--max-connections` others are served, and this one is answered 503.
+    /// `--max-connections` others are served: this one is answered 503, but for health checks and WebSocket handshakes.
     pub(crate) is_overflow: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -47,8 +47,8 @@ pub(crate) struct Admitted {
 pub(crate) enum Stay {
     /// It may stay.
     Welcome,
-    /// All places are taken. Of the requests that meet this, only WebSocket handshakes reach a route, and those that a
-    /// route answers even then.
+    /// All places are taken. Only health checks, WebSocket handshakes and requests whose route has its own answer for this
+    /// reach a route then; a WebSocket is closed after its handshake.
     Full,
     /// The service is shutting down.
     Draining,

@@ -12,6 +12,7 @@ use crate::admission::{Admission, OVERFLOW};
 use crate::config::CommonConfig;
 use crate::connection::Timers;
 use crate::drain::Drain;
+use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use shared::backplane::{Backplane, NotReady, Publication, Receipt};
 use shared::cursor::Position;
@@ -61,10 +62,11 @@ impl App {
     /// Serves the history of a hub, which the backplane feeds.
     ///
     /// # Errors
-    /// When flags contradict each other.
+    /// When the flags contradict each other, or the system allows too few descriptors.
     pub fn new(config: CommonConfig, backplane: Arc<dyn Backplane>, hub: Hub) -> Result<Arc<Self>, ConfigError> {
         let (message, history) = (config.input.max_message_bytes, config.history.history_bytes);
-        // A message is held as it was published and as it is sent; both have to fit.
+        // A message is held as it was published and in at least one format, which may be larger; the factor leaves room
+        // for both.
         if history.as_u64() / 4 < message.as_u64() {
             return Err(ConfigError::HistoryTooSmall { history, message });
         }
@@ -85,7 +87,7 @@ impl App {
         self.admission.drain()
     }
 
-    /// The backplane, for those who feed it or wait for it.
+    /// The backplane, to run it, and for the ticker to publish.
     pub fn backplane(&self) -> Arc<dyn Backplane> {
         Arc::clone(&self.backplane)
     }
@@ -156,12 +158,19 @@ impl App {
         timeout(ARCHIVE_PATIENCE, reading).await.map_err(out_of_reach)
     }
 
-    /// `Err` with the reason when the service should be sent no clients.
-    pub fn ready(&self) -> Result<(), NotReady> {
+    /// The readiness of the service: it can serve clients as long as it has a history, be it in memory alone.
+    ///
+    /// # Errors
+    /// With the reason when the service should be sent no clients.
+    pub(crate) fn readiness(&self) -> Result<Readiness, NotReady> {
         if !self.admission.is_open() {
             return Err("shutting down".into());
         }
-        self.backplane.ready()
+        self.backplane.known()?;
+        Ok(match self.backplane.ready() {
+            Ok(()) => Readiness::Ready,
+            Err(NotReady(message)) => Readiness::Degraded { publishing: self.backplane.publishable().is_ok(), message },
+        })
     }
 
     /// `--max-message-bytes`.

@@ -104,6 +104,9 @@ pub struct InputConfig {
     /// The largest request body, which may hold many messages
     #[arg(long, env = "PUSH_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1 MiB")]
     pub max_body_bytes: ByteSize,
+    /// The most messages in an array that is published in one request
+    #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
+    pub max_array: usize,
     /// The largest request head: request line and headers
     #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "16 KiB", value_parser = head_bytes)]
     pub max_head_bytes: ByteSize,

@@ -1,20 +1,20 @@
 //! A connection, from the first byte to the last: everything that speaks HTTP is here.
 //!
-//! A connection's task ([`driver`](self)) waits for a request and has it answered; a request is parsed, admitted, routed
-//! and answered, in this order. A request for the service's own method is read here (`head`), every other by hyper
-//! (`requests`), and both find the same routes. An answer is a whole [`crate::reply::Reply`], or a [`Session`]: a state
-//! machine that receives events and writes to its [`Client`], so that a waiting client costs no buffers and no future.
+//! A connection's task ([`driver`](self)) waits for a request and has it answered; no handler runs before admission. A
+//! request for the service's own method is read here (`head`), every other by hyper (`requests`), and both find the
+//! same routes. An answer is a whole [`crate::reply::Reply`], or a [`Session`]: a state machine that receives events
+//! and writes to its [`Client`], so that a waiting client costs no buffers, and no future but its connection's.
 //!
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
 //! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, with the write time-out
-//! - `head`, `requests` (with `hyper_io`): the two readers of requests; `handover`: how a session gets its connection from either
-//! - `answer`: the head of an answer
+//! - `head`, `requests` (with `hyper_io`): the two readers of requests; `handover`: how a session gets its connection
+//!   from hyper
+//! - `response_head`: the head of an answer
 //! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
 //! - `peer`: the address
 
-mod answer;
 mod bell;
 mod client;
 mod driver;
@@ -27,9 +27,11 @@ mod output;
 mod peer;
 mod pipe;
 mod requests;
+mod response_head;
 mod session;
 mod timers;
 mod transport;
+mod turn;
 
 /// The types that `bell` is made of.
 mod sync {
@@ -37,7 +39,6 @@ mod sync {
     pub(super) use std::sync::atomic::{AtomicBool, AtomicU64};
 }
 
-pub(crate) use answer::Framing;
 pub use client::Client;
 pub(crate) use driver::Connection;
 pub use event::Event;
@@ -45,6 +46,7 @@ pub use handover::Answer;
 pub(crate) use handover::Handover;
 pub use peer::Peer;
 pub use pipe::FarEnd;
+pub(crate) use response_head::Framing;
 pub use session::{Flow, Session};
 pub(crate) use timers::Timers;
 pub(crate) use transport::Transport;

@@ -20,8 +20,10 @@ pub(crate) struct Origins {
 /// which would keep the whole head of the request in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum OpenTo {
-    /// The request named no origin.
+    /// There was no request, so the answer depends on no origin.
     #[default]
+    NoRequest,
+    /// The request named no origin.
     Nobody,
     /// Every origin may read the answer.
     Anyone,
@@ -50,12 +52,12 @@ impl Origins {
     /// Gives `put` each of the headers that every answer carries.
     pub(crate) fn each_header(&self, open_to: OpenTo, mut put: impl FnMut(HeaderName, HeaderValue)) {
         put(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if !self.any {
+        if !self.any && open_to != OpenTo::NoRequest {
             // Also where the request has no origin, so that no cache gives this answer to another one.
             put(VARY, HeaderValue::from_static("origin"));
         }
         let allowed = match open_to {
-            OpenTo::Nobody => return,
+            OpenTo::NoRequest | OpenTo::Nobody => return,
             OpenTo::Anyone => HeaderValue::from_static("*"),
             OpenTo::Listed(index) => self.listed[usize::from(index)].clone(),
         };

@@ -1,8 +1,8 @@
 //! Shutting down without losing anything: clients are released one after the other, so that those who take over are not
 //! overrun by all of them at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,19 +16,22 @@ const RELEASE: std::ops::Range<f64> = 0.05..0.8;
 #[derive(Debug, Clone)]
 pub struct Drain {
     begun: CancellationToken,
-    /// The same as one load, since every answer asks.
+    /// The same as an atomic, since every answer reads it.
     draining: Arc<AtomicBool>,
     window: Duration,
+    /// The time at which shutting down began.
+    since: Arc<OnceLock<Instant>>,
 }
 
 impl Drain {
     /// Makes a drain that will release connections over `window`.
     pub fn new(window: Duration) -> Self {
-        Self { begun: CancellationToken::new(), draining: Arc::default(), window }
+        Self { begun: CancellationToken::new(), draining: Arc::default(), window, since: Arc::default() }
     }
 
     /// Begins to shut down. Connections are woken by [`crate::app::App::begin_drain`].
     pub(crate) fn begin(&self) {
+        let _ = self.since.set(Instant::now());
         self.draining.store(true, Ordering::Release);
         self.begun.cancel();
     }
@@ -48,10 +51,12 @@ impl Drain {
         self.window
     }
 
-    /// Picks a random point of the window that begins now: one connection's turn to go.
+    /// Picks a random point of the window, or now if that is past: one connection's turn to go.
     pub fn release(&self) -> Instant {
+        let now = Instant::now();
         let at = RELEASE.start + fastrand::f64() * (RELEASE.end - RELEASE.start);
-        Instant::now() + self.window.mul_f64(at)
+        let since = self.since.get().copied().unwrap_or(now);
+        (since + self.window.mul_f64(at)).max(now)
     }
 }
 
@@ -71,5 +76,13 @@ mod tests {
         }
         assert!(tenths[..8].iter().all(|&count| count > 50), "{tenths:?}");
         assert_eq!(tenths[8..], [0, 0], "the last ones need time to be told: {tenths:?}");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_asks_late_is_released_within_the_window_all_the_same() {
+        let drain = Drain::new(Duration::from_secs(10));
+        drain.begin();
+        let end = Instant::now() + Duration::from_secs(10);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert!((0..100).all(|_| drain.release() < end));
     }
 }

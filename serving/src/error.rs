@@ -81,10 +81,16 @@ pub enum ApiError {
         /// The flag that sets it.
         flag: &'static str,
     },
+    /// An array holds more messages than `--max-array`.
+    #[error("the array holds more than {limit} messages; publish several arrays or raise --max-array")]
+    TooManyMessages {
+        /// The limit.
+        limit: usize,
+    },
     /// The body is encoded in a way that is not understood.
     #[error("{0}; send UTF-8, without a Content-Encoding")]
     UnsupportedMediaType(String),
-    /// A route that answers has no use for a body.
+    /// A body was sent to a method's route, which takes none.
     #[error("this route takes no body; send the request without one")]
     UnexpectedBody,
     /// A WebSocket route was asked for without an upgrade.
@@ -146,12 +152,13 @@ impl ApiError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::TooManyMessages { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Publish(PublishError::TooManyKeys { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Publish(PublishError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Publish(PublishError::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
             | Self::Full
             | Self::Draining
@@ -176,6 +183,7 @@ impl ApiError {
             Self::NoText => "no_text",
             Self::InvalidUtf8 => "invalid_utf8",
             Self::TooLarge { .. } => "too_large",
+            Self::TooManyMessages { .. } => "too_many_messages",
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::UnexpectedBody => "unexpected_body",
             Self::UpgradeRequired => "upgrade_required",
@@ -186,6 +194,7 @@ impl ApiError {
             Self::Draining => "draining",
             Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
             Self::Publish(PublishError::TooLarge { .. }) => "too_large",
+            Self::Publish(PublishError::KeyReused) => "key_reused",
             Self::Publish(PublishError::InDoubt(_)) => "in_doubt",
             Self::NotReady(_) | Self::Publish(PublishError::NotReady(_)) => "not_ready",
         }

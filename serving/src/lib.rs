@@ -3,10 +3,11 @@
 //! In reading order:
 //! - [`config`], [`logging`], [`healthcheck`], [`signals`]: the process
 //! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down
-//! - [`app`]: a running service; `admission`, `cors`: who is served; [`refusal`]: who is not
+//! - [`app`]: a running service; `admission`, `cors`: the decision on a request; [`refusal`]: the reasons for not
+//!   publishing or subscribing
 //! - [`connection`]: everything that speaks HTTP
-//! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: what was asked; [`reply`], [`error`],
-//!   [`page`]: what is answered
+//! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`reply`], [`error`], [`page`]:
+//!   answers
 
 mod admission;
 pub mod app;
@@ -20,6 +21,7 @@ pub mod healthcheck;
 pub mod logging;
 pub mod page;
 pub mod query;
+mod readiness;
 pub mod refusal;
 pub mod reply;
 pub mod request;

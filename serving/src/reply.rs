@@ -1,9 +1,13 @@
 //! A whole answer in memory.
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use std::convert::Infallible;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
+use warp::Reply as _;
 
 /// A status, headers and a body, which may share its parts with the answers to others.
 #[derive(Debug)]
@@ -45,17 +49,68 @@ impl Reply {
     }
 }
 
+/// Parts that are smaller than this are copied together, up to this size: each piece of a body costs a step of hyper's.
+const PIECE: usize = 16 * 1024;
+
+/// The same bytes in larger pieces. Made one after the other as they are asked for, so that a client which reads slowly
+/// holds no copy of what is shared.
+struct Pieces(smallvec::IntoIter<[Bytes; 3]>);
+
+impl Iterator for Pieces {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let first = self.0.next()?;
+        let fits = |length: usize, parts: &[Bytes]| parts.first().is_some_and(|next| length + next.len() <= PIECE);
+        if !fits(first.len(), self.0.as_slice()) {
+            return Some(first);
+        }
+        let mut piece = BytesMut::with_capacity(PIECE);
+        piece.extend_from_slice(&first);
+        while fits(piece.len(), self.0.as_slice()) {
+            piece.extend(self.0.next());
+        }
+        Some(piece.freeze())
+    }
+}
+
 impl From<Reply> for warp::reply::Response {
     fn from(Reply { status, headers, body }: Reply) -> Self {
-        let body = match &body[..] {
-            [whole] => whole.clone(),
-            parts => parts.concat().into(),
+        let mut response = match &body[..] {
+            [] => Self::new(Bytes::new().into()),
+            [whole] => Self::new(whole.clone().into()),
+            parts => {
+                let length = parts.iter().map(Bytes::len).sum::<usize>();
+                let pieces = stream::iter(Pieces(body.into_iter()).map(Ok::<_, Infallible>));
+                let mut response = warp::reply::stream(pieces).into_response();
+                response.headers_mut().insert(CONTENT_LENGTH, length.into());
+                response
+            }
         };
-        let mut response = Self::new(body.into());
         *response.status_mut() = status;
         for (name, value) in headers {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_parts_are_shared_and_small_ones_joined() {
+        let large = Bytes::from(vec![b'x'; PIECE + 1]);
+        let small = |count| (0..count).map(|_| Bytes::from_static(b"12345678"));
+        let body: Body = small(10).chain([large.clone()]).chain(small(PIECE / 8 + 1)).chain([large.clone()]).collect();
+        let whole = body.concat();
+        let pieces: Vec<Bytes> = Pieces(body.into_iter()).collect();
+        assert_eq!(pieces.concat(), whole);
+        assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [80, PIECE + 1, PIECE, 8, PIECE + 1]);
+        for shared in [1, 4] {
+            assert_eq!(pieces[shared].as_ptr(), large.as_ptr());
+        }
+        assert_eq!(Pieces(Body::new().into_iter()).next(), None);
     }
 }

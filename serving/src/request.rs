@@ -45,8 +45,8 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns whether the service is full. Only WebSocket handshakes are let in then, to be
-    /// answered by a close frame.
+    /// Returns whether the service is full. A WebSocket is closed after its handshake then; other requests do not reach
+    /// a method's route.
     pub fn finds_no_room(&self) -> bool {
         self.context.stay == Stay::Full
     }
@@ -72,7 +72,7 @@ impl Request {
         Framing { keep_alive, version, open_to: self.context.open_to }
     }
 
-    /// Returns whether a body follows, which would count as the next request where the connection is handed over.
+    /// Returns whether a body follows. After a handover, its bytes would be read as the next request.
     pub(crate) fn has_body(&self) -> bool {
         let length = self.headers.get(CONTENT_LENGTH).map(|length| length.as_bytes());
         self.headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0")

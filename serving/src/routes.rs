@@ -4,6 +4,7 @@
 //! - `method`: the routes of its own method; `route`: how a route is declared
 //! - `messages`, with `body`, `health`, `pages`, with `index`: the routes that all services have
 
+mod array;
 mod body;
 mod health;
 mod index;

@@ -30,7 +30,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The reason why a service does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The flags cannot be served with.
+    /// The flags contradict each other, or the system is too small for them.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address is taken, or not this machine's.
@@ -48,7 +48,7 @@ pub enum ServeError {
     #[error(transparent)]
     Backplane(#[from] Fatal),
     /// The backplane's task panicked.
-    #[error("the backplane's task")]
+    #[error("the backplane's task panicked")]
     BackplaneTask(#[source] JoinError),
 }
 
@@ -141,16 +141,15 @@ async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, connection
 
 fn prepare(stream: &TcpStream, app: &App) {
     let config = &app.config.connections;
-    // A message is written whole, so there is nothing to wait for. Failing that, it is only late.
+    // A message is written whole, so there is nothing to wait for. An error here only makes messages late.
     let _ = stream.set_nodelay(true);
     if let Err(error) = notice_dead_peers(stream, config.heartbeat, config.write_timeout) {
         debug!(%error, "a client that vanishes will be noticed late");
     }
 }
 
-/// Has the system break a connection whose peer has vanished without a word: it is probed when nothing was said for a
-/// heartbeat, and given up when nothing is acknowledged for another. Not before the write time-out, which a client that
-/// is only slow has.
+/// Makes the system probe a connection that was quiet for a heartbeat, and break it when nothing is acknowledged for a
+/// heartbeat, or for the write time-out if that is longer.
 fn notice_dead_peers(stream: &TcpStream, heartbeat: Duration, write_timeout: Duration) -> std::io::Result<()> {
     // Probing knows whole seconds.
     let probe = heartbeat.max(Duration::from_secs(1));
@@ -161,7 +160,7 @@ fn notice_dead_peers(stream: &TcpStream, heartbeat: Duration, write_timeout: Dur
     Ok(())
 }
 
-/// The client gave up before it was accepted.
+/// Returns whether the error concerns that client alone, which has gone before it was accepted.
 fn is_of_the_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

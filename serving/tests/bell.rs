@@ -100,7 +100,7 @@ fn a_ring_while_the_client_goes_away_does_no_harm() {
             let bell = Arc::clone(&bell);
             move || bell.ring()
         });
-        bell.release_task();
+        bell.close();
         timers.join().unwrap();
         assert!(bell.take());
     });

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::wall_clock::{SystemClock, WallClock};
+
 /// The identity of a history.
 ///
 /// A new history has a new epoch, so that a cursor from before a restart is recognised instead of naming other messages.
@@ -15,7 +17,7 @@ pub struct Epoch(u64);
 impl Epoch {
     /// An epoch for a history that is born now: the second, and chance for those born in the same one.
     pub fn born_now() -> Self {
-        let seconds = crate::timestamp::Timestamp::now().as_millis() / 1000;
+        let seconds = SystemClock.now().as_millis() / 1000;
         Self(seconds << 20 | fastrand::u64(..1 << 20))
     }
 

@@ -6,6 +6,7 @@
 //!
 //! In reading order:
 //! - [`message`], [`timestamp`], [`topic`], [`cursor`], [`gap`], [`duration`]: the nouns of the wire contract
+//! - [`moment`], [`wall_clock`]: time as it passes here, and as people have it
 //! - [`hub`]: histories and subscribers
 //! - [`backplane`]: the order of messages; [`ticker`]: the simulated source
 
@@ -15,6 +16,8 @@ pub mod duration;
 pub mod gap;
 pub mod hub;
 pub mod message;
+pub mod moment;
 pub mod ticker;
 pub mod timestamp;
 pub mod topic;
+pub mod wall_clock;

@@ -41,7 +41,7 @@ impl Message {
 }
 
 /// A message as a publisher hands it in, without a place in a history.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Draft {
     /// Any UTF-8 string.
     pub text: Box<str>,
@@ -63,7 +63,7 @@ impl Draft {
 
 /// The name of a kind of message: 1 to [`MAX_EVENT_BYTES`] bytes without control characters, and none that clients give
 /// a meaning of their own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct EventName(Box<str>);
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, MissedTickBehavior, sleep};
 use tracing::warn;
 
-use crate::backplane::{Backplane, IdempotencyKey, Publication};
+use crate::backplane::{Backplane, IdempotencyKey, Publication, PublishError};
 use crate::message::Draft;
 use crate::topic::Topic;
 
@@ -37,13 +37,17 @@ pub async fn run(backplane: Arc<dyn Backplane>, period: Duration, text: String) 
         };
         let text = if text.contains(TIME) { text.replace(TIME, &local_time()) } else { text.clone() };
         let publication = Publication { topic: Topic::default(), drafts: vec![Draft::text(text)], key };
-        let published = backplane.publish(publication).await;
-        if let Err(error) = &published
+        let failed = match backplane.publish(publication).await {
+            // Another process published this tick, with its own text.
+            Ok(_) | Err(PublishError::KeyReused) => None,
+            Err(error) => Some(error),
+        };
+        if let Some(error) = &failed
             && !failing
         {
             warn!(%error, "ticks are not published");
         }
-        failing = published.is_err();
+        failing = failed.is_some();
     }
 }
 

@@ -1,7 +1,6 @@
 //! Points in time, as messages carry them.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
@@ -10,12 +9,6 @@ use serde::{Serialize, Serializer};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// This moment by the system's clock.
-    pub fn now() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(since.as_millis() as u64)
-    }
-
     /// From milliseconds since the Unix epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)

@@ -18,7 +18,7 @@ use warp::http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::format::{self, StreamFormat};
 
-/// The size of one write. More messages than this are read from the history only when these are on their way.
+/// The limit of one write. The next batch is read once the client has taken this one.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
 
 const HEADERS: [(HeaderName, &str); 3] = [
@@ -85,7 +85,7 @@ struct Stream {
     format: StreamFormat,
     /// Heartbeats are events, which scripts can see.
     shows_heartbeats: bool,
-    /// The last position that the client was given, by a message or otherwise.
+    /// The subscriber's position at the last delivery or heartbeat.
     reported: Cursor,
     /// The service is shutting down and it is this client's turn to go, once it has everything.
     is_released: bool,
@@ -102,7 +102,7 @@ impl Stream {
         self.shows_heartbeats.then_some(client.app().config.connections.heartbeat)
     }
 
-    /// Writes one batch of what waits. Returns whether there is more to be had at once.
+    /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(self.format.messages, BATCH);
         let gap = gap.map(|gap| self.format.encode(format::gap(&gap))).unwrap_or_default();

@@ -43,7 +43,7 @@ impl Close {
         [&u16::from(code).to_be_bytes(), reason.as_bytes()].concat()
     }
 
-    /// Returns whether the client is to answer, and can be understood when it does.
+    /// Returns whether to wait for the client's close frame.
     pub(crate) fn is_answered(&self) -> bool {
         matches!(self, Self::Silent | Self::Restart | Self::Full)
     }

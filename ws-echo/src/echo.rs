@@ -89,7 +89,7 @@ fn is_among_the_first() -> bool {
     if logged >= second + LOGGED_PER_SECOND {
         return false;
     }
-    // Two at once may count as one, which makes a line more.
+    // Two concurrent messages may count as one, so the log may get a line more.
     COUNT.store(logged.max(second) + 1, Ordering::Relaxed);
     true
 }

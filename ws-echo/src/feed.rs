@@ -18,7 +18,7 @@ use crate::close::Close;
 use crate::frame::{self, ClientFrame, ServerFrame};
 use crate::session::{self, Conversation, Message};
 
-/// The size of one write. More messages than this are read from the history only when these are on their way.
+/// The limit of one write. The next batch is read once the client has taken this one.
 const BATCH: BatchLimit = BatchLimit { messages: 64, bytes: 64 * 1024 };
 
 /// The longest that a byte of text can become in JSON, as `\u0000`.
@@ -62,7 +62,7 @@ impl Feed {
         Self { app, subscriber, reported, shows_heartbeats, publishing: None, is_released: false }
     }
 
-    /// Writes one batch of what waits. Returns whether there is more to be had at once.
+    /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&frame::MESSAGE, BATCH);
         let gap = gap.map(|gap| ServerFrame::Gap(&gap).encode()).unwrap_or_default();
@@ -147,7 +147,7 @@ impl Conversation for Feed {
     }
 }
 
-/// Does what a client's message asks for, and returns the frame that says what came of it.
+/// Does what a client's message asks for, and returns the frame with the outcome.
 async fn answer(app: Arc<App>, message: Message) -> Vec<u8> {
     let parsed = match &message {
         Message::Text(text) => ClientFrame::parse(text),
@@ -163,7 +163,7 @@ async fn answer(app: Arc<App>, message: Message) -> Vec<u8> {
     let key = key.as_deref();
     let mut frame = Vec::new();
     match published {
-        Ok(id) => ServerFrame::Ack { key, id }.put(&mut frame),
+        Ok((id, repeated)) => ServerFrame::Ack { key, id, repeated }.put(&mut frame),
         Err(error) => {
             ServerFrame::Error { key, error: error.code(), message: &error.to_string() }.put(&mut frame);
         }
@@ -171,19 +171,20 @@ async fn answer(app: Arc<App>, message: Message) -> Vec<u8> {
     frame
 }
 
+/// Publishes one message. Returns its id, and `true` if it was there already.
 async fn publish(
     app: &App,
     topic: Option<&str>,
     text: Option<Box<str>>,
     event: Option<EventName>,
     key: Option<&str>,
-) -> Result<Cursor, ApiError> {
+) -> Result<(Cursor, bool), ApiError> {
     let topic = frame::topic(topic)?;
     let key = key.map(str::parse).transpose()?;
     let draft = Draft { text: text.ok_or(ApiError::NoText)?, event };
     let receipt = app.publish(Publication { topic, drafts: vec![draft], key }).await?;
-    let id = receipt.placement.each().next().map(|placed| placed.id);
-    Ok(id.expect("one message was published, so it has a place"))
+    let placed = receipt.each().next().expect("one message was published, so it has a place");
+    Ok((placed.id, placed.repeated))
 }
 
 #[cfg(test)]

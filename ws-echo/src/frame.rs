@@ -28,8 +28,13 @@ pub(crate) enum ServerFrame<'a> {
     Heartbeat { period: Number },
     /// Messages are missing here.
     Gap(&'a Gap),
-    /// A publication was taken.
-    Ack { key: Option<&'a str>, id: Cursor },
+    /// A publication was taken, or an earlier one under the same key was.
+    Ack {
+        key: Option<&'a str>,
+        id: Cursor,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        repeated: bool,
+    },
     /// A publication, or whatever the client sent, was not taken.
     Error { key: Option<&'a str>, error: &'a str, message: &'a str },
 }
@@ -76,7 +81,7 @@ pub(crate) enum ClientFrame {
     Publish { topic: Option<String>, text: Option<Box<str>>, event: Option<EventName>, key: Option<String> },
 }
 
-/// The key of a frame that is wrong otherwise, which tells the client which of its frames it was.
+/// The key of an invalid frame, sent back so that the client knows which of its frames failed.
 #[derive(Debug, Deserialize)]
 struct Keyed {
     key: Option<String>,

@@ -7,9 +7,9 @@
 //! | `GET /`, `/compare` | pages for people |
 //! | `/messages`, `/livez`, `/readyz` | as on every service: see [`serving::routes`] |
 //!
-//! In reading order: `main` (the process), [`run`], [`Config`] (which history is served), `config` (flags), `routes` (who answers what), `session` (a
-//! WebSocket from handshake to close), `feed` and `echo` (what is said on it), `reader` and `frame` (the frames, in and
-//! out), `close` (the close codes).
+//! In reading order: `main` (the process), [`run`], [`Config`] (the choice of the history), `config` (flags), `routes`
+//! (the handlers), `session` (a WebSocket from handshake to close), `feed` and `echo` (what is said on it), `reader`
+//! and `frame` (the frames, in and out), `close` (the close codes).
 
 mod close;
 mod config;
@@ -41,7 +41,7 @@ const GATHER: Duration = Duration::ZERO;
 /// Serves on a listener until `stop`, then drains.
 ///
 /// # Errors
-/// When the flags contradict each other or the system leaves no room to serve.
+/// When the flags contradict each other, the system allows too few descriptors, or the backplane cannot start or go on.
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
     let (backplane, hub) = config.open_history()?;
     let flags = config.flags;

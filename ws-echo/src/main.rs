@@ -8,7 +8,7 @@ use serving::{healthcheck, logging, server, signals};
 use tikv_jemallocator::Jemalloc;
 use ws_echo::Config;
 
-// Waiting connections are many small allocations, and bursts come and go: it packs the one and gives back the other.
+// jemalloc packs the many small allocations of waiting connections, and returns the memory of bursts.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

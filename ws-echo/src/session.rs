@@ -31,7 +31,7 @@ pub(crate) enum Message {
     Binary(Vec<u8>),
 }
 
-/// The subject of a WebSocket: what its messages are for. It receives events as a session does.
+/// The protocol spoken over a WebSocket, such as the feed or the echo. It receives events as a session does.
 pub(crate) trait Conversation: Send + 'static {
     /// Begins, after the handshake.
     fn begin(&mut self, client: &mut Client);
@@ -99,7 +99,7 @@ enum Phase {
         headers: Box<HeaderMap>,
         full: bool,
     },
-    /// The service is full, which a close frame is to say.
+    /// The service is full; a close frame will say so.
     Refused,
     Open,
     /// The close frame is sent, and the client's is to come.
@@ -243,7 +243,8 @@ impl<C: Conversation> WebSocket<C> {
     fn send_heartbeat(&mut self, client: &mut Client) -> Flow {
         let (now, period) = (Instant::now(), client.app().config.connections.heartbeat);
         if now - self.heartbeat > period / 4 {
-            // Late, because a write had to wait. Since it went on, the client lives; it has its time to say so.
+            // This heartbeat is late because a write had to wait. The write went on, so the client is alive; it gets
+            // new time.
             self.heard = now;
         }
         let silent_at = self.heard + 2 * period;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use crate::secret::Secret;
 use crate::url::{BadNatsUrl, NatsUrl};
@@ -58,6 +59,14 @@ pub struct NatsConfig {
         value_parser = replicas
     )]
     pub replicas: usize,
+    /// Confirms that every NATS server has `sync_interval: always` in its jetstream block. Servers do not report this to
+    /// their clients; without the flag, a warning at start says what may be lost
+    #[arg(
+        long = "nats-sync-always",
+        env = "PUSH_NATS_SYNC_ALWAYS",
+        value_parser = FalseyValueParser::new()
+    )]
+    pub sync_always: bool,
     /// The time that a message waits for NATS to confirm it before its publisher is answered that it is in doubt; shorter
     /// than 2 minutes and than --history-age
     #[arg(

@@ -25,7 +25,7 @@ pub(crate) async fn fill(
     snapshot: &StreamSnapshot,
     skipped: &mut SkipLog,
 ) -> Result<(LocalHistory, Consumer), Interruption> {
-    let history = LocalHistory::new(appender, snapshot.first.saturating_sub(1));
+    let history = LocalHistory::new(appender, snapshot.first.saturating_sub(1), snapshot.clock);
     let (consumer, snapshot) = Consumer::create(replica, history.position, snapshot).await?;
     let mut fill = Fill { replica, history, consumer, first_read: FirstRead::default(), skipped };
     fill.read_to(&snapshot, false).await?;

@@ -22,8 +22,8 @@ use crate::status::Status;
 use crate::stored_message::StoredMessage;
 use crate::stream::{StreamError, StreamSnapshot};
 use shared::backplane::Fatal;
+use shared::cursor::Epoch;
 use shared::hub::{Appender, Hub};
-use shared::timestamp::Timestamp;
 
 /// The interval between inspections that check that the stream is still the same.
 const INSPECTION: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ pub(crate) struct Follower {
     hub: Hub,
     /// The time for which subscribers are left asleep, so that they are woken once for several messages.
     gather: Duration,
-    /// The appender with which the hub began. It makes those of the histories that the stream holds.
+    /// An appender of no hub; its `renew` makes those of the stream's histories.
     initial: Appender,
     history: Option<LocalHistory>,
     skipped: SkipLog,
@@ -55,7 +55,8 @@ pub(crate) struct Follower {
 
 impl Follower {
     pub(crate) fn new(replica: Arc<Replica>, hub: Hub, appender: Appender, gather: Duration) -> Self {
-        let (initial, skipped) = (appender, SkipLog::default());
+        // A history knows its successor, so whoever kept the hub's first one would keep all that came after it.
+        let (initial, skipped) = (appender.renew(Epoch::new(0)), SkipLog::default());
         Self { replica, hub, gather, initial, history: None, skipped, catch_up_to: None, behind_at: None }
     }
 
@@ -194,6 +195,7 @@ impl Follower {
         if snapshot.epoch() != history.epoch() || snapshot.last < position_then {
             return Err(Interruption::Restart);
         }
+        history.clock = snapshot.clock;
         match snapshot.unfit {
             Some(unfit) => self.replica.set_status(Status::Unfit(unfit.to_string().into())),
             None if self.catch_up_to.is_none() => self.replica.set_status(Status::Following),
@@ -240,7 +242,8 @@ impl Follower {
 
     /// Evicts old messages, in slices, so that other tasks get their turn.
     async fn evict(&mut self) {
-        while self.history.as_mut().is_some_and(|history| history.appender.evict_aged(Timestamp::now())) {
+        let evict = |history: &mut LocalHistory| history.appender.evict_aged(history.appender.now());
+        while self.history.as_mut().is_some_and(evict) {
             tokio::task::yield_now().await;
         }
     }

@@ -4,6 +4,7 @@ use crate::history::{Checkpoint, LocalHistory};
 use crate::stored_message::{InvalidMessage, StoredMessage};
 use shared::hub::Wake;
 use shared::message::Message;
+use shared::moment::Moment;
 
 /// The most messages that become visible at once.
 const MAX_BATCH: usize = 256;
@@ -26,7 +27,7 @@ impl SkipLog {
 pub(crate) struct Intake<'a> {
     history: &'a mut LocalHistory,
     skipped: &'a mut SkipLog,
-    batch: Vec<Message>,
+    batch: Vec<(Message, Moment)>,
     taken: usize,
     wakes: Vec<Wake>,
 }
@@ -40,8 +41,8 @@ impl<'a> Intake<'a> {
         self.taken < MAX_BATCH
     }
 
-    /// Takes the next stored message. The stream gave up the messages of sequences that are missing before it, and does not
-    /// say of which topics they were.
+    /// Takes the next stored message. Sequences missing before it were discarded; the stream does not say of which
+    /// topics.
     pub(crate) fn take(&mut self, message: &StoredMessage<'_>) {
         self.lose_before(message.sequence);
         self.take_filtered(message);
@@ -67,7 +68,7 @@ impl<'a> Intake<'a> {
         self.history.position = stored.sequence;
         self.history.checkpoint = Some(Checkpoint { sequence: stored.sequence, stored_at: stored.nanos });
         match stored.message(self.history.epoch()) {
-            Ok(message) => self.batch.push(message),
+            Ok(message) => self.batch.push((message, self.history.held_since(stored.nanos))),
             Err(reason) => self.skipped.record(reason, stored),
         }
         true
@@ -75,7 +76,7 @@ impl<'a> Intake<'a> {
 
     fn append(&mut self) {
         if !self.batch.is_empty() {
-            self.wakes.push(self.history.appender.append(self.batch.drain(..)));
+            self.wakes.push(self.history.appender.append_held(self.batch.drain(..)));
         }
         self.history.appender.skip_to(self.history.position);
     }

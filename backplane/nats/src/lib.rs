@@ -3,7 +3,8 @@
 //! Offsets are the stream's sequences, so a cursor means the same in every process. A publication goes to the stream and
 //! comes back with those of others; only what comes back enters the hub. The promises of this crate:
 //!
-//! - A publication that is confirmed is in the stream. One that is repeated under its idempotency key is stored once.
+//! - A publication that is confirmed is in the stream. One that is repeated under its idempotency key is stored once, and
+//!   another one under the same key is refused.
 //! - Every process has the messages in the same order. A message that the stream gave up before a process read it is
 //!   reported as a gap, and so is a stream that was created again or has lost messages that it had confirmed.
 //! - Messages that memory no longer holds are read from the stream, in pages whose total size is bounded.
@@ -16,7 +17,8 @@
 //! - `status`, `progress`, `replica`: how much of the stream this process has
 //! - `follower`: from the stream to the hub; `consumer`, `continuity`, `history`, `intake`, `interruption`: its parts; `fill`:
 //!   the first read, and `losses`: the inference of what is missing then
-//! - `publisher`: from publications to the stream; `confirmation`: the stream's answer
+//! - `publisher`: from publications to the stream; `confirmation`: the stream's answer; `publication_digest`: what tells a
+//!   repeat from another publication
 //! - `archive`: pages of messages that memory no longer holds
 //! - `snapshots`: one snapshot of the stream for all who need one at the same time
 //! - `nats`: the backplane, made of all these
@@ -35,6 +37,7 @@ mod link;
 mod losses;
 mod nats;
 mod progress;
+mod publication_digest;
 mod publisher;
 mod replica;
 mod secret;

@@ -1,17 +1,17 @@
 //! The inference of which stored messages are missing when they are read for the first time.
 //!
-//! A stream gives up messages in two ways: from its beginning, by age and bytes, and from a topic's beginning, when the
-//! topic holds more than it may. (It lets nobody delete or purge.) A message that is not delivered to this process was given
-//! up before it was its turn, and the stream does not say which messages those were. So this is inferred:
+//! A stream discards messages in two ways: from its beginning, by age and bytes, and from a topic's beginning, when the
+//! topic holds more than its limit. (It lets nobody delete or purge.) A message that is not delivered to this process
+//! was discarded before it was its turn, and the stream does not say which messages those were. So this is inferred:
 //!
-//! - **From the stream's beginning**: a message that was given up in this way had nothing older beside it. Hence it is older
-//!   than the stream's first message in a snapshot that is taken once everything up to some position has been read:
-//!   [`FirstRead::finish`] declares everything before that lost, of every topic.
-//! - **From a topic's beginning**: when a message was given up in this way, its topic held as many newer ones as it may.
-//!   Each of them was read or given up too: from the stream's beginning, and then the missing message is before the
-//!   stream's first one as well, which is the case above; or from the topic's, and then as many newer ones are there, and
-//!   so on. Hence a topic of which fewer were read than it may hold has lost nothing in this way, and any other may have
-//!   lost everything before the first one read: [`FirstRead::finish`] declares that lost.
+//! - **From the stream's beginning**: when a message was discarded in this way, no older message was in the stream.
+//!   Hence it is older than the stream's first message in a snapshot that is taken once everything up to some position
+//!   has been read: [`FirstRead::finish`] declares everything before that lost, of every topic.
+//! - **From a topic's beginning**: a topic discards a message when it holds its limit of newer ones. Each of these was
+//!   read or was discarded too. If one was discarded from the stream's beginning, the missing message is older than the
+//!   stream's first: the case above. If from the topic's beginning, the topic again holds its limit of newer ones. So a
+//!   topic of which fewer than its limit were read has lost nothing in this way, and any other may have lost everything
+//!   before the first one read: [`FirstRead::finish`] declares that lost.
 //!
 //! The second case requires that the newer messages have been read too, which may have been published during the read. So
 //! reading goes on to where the stream ended once everything before had been read. A missing sequence on this last stretch

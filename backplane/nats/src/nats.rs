@@ -71,6 +71,13 @@ impl Nats {
         if publish_timeout >= window {
             return Err(ConfigError::PublishTimeout { timeout: publish_timeout, window });
         }
+        if !config.sync_always {
+            tracing::warn!(
+                "a NATS server whose system crashes or loses power may lose messages that it has confirmed, even where \
+                 other servers keep the stream too: set sync_interval: always in the jetstream block of each, and then \
+                 --nats-sync-always"
+            );
+        }
         let settings = StreamSettings::new(config, history, max_message_bytes);
         let replica = Arc::new(Replica::new(Link::new(config)?, settings));
         let archive = Arc::new(StreamArchive::new(Arc::clone(&replica)));
@@ -116,6 +123,10 @@ impl Backplane for Nats {
 
     fn ready(&self) -> Result<(), NotReady> {
         self.replica.ready()
+    }
+
+    fn publishable(&self) -> Result<(), NotReady> {
+        self.replica.publishable()
     }
 
     fn known(&self) -> Result<(), NotReady> {

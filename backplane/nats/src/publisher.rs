@@ -1,10 +1,11 @@
 //! The publisher: from publications to the stream.
 //!
-//! A message is sent under an id by which the stream recognises repeats for two minutes. So a message that is not confirmed,
-//! because the answer did not come or the stream has no leader at the moment, is sent again under the same id. The messages
-//! of an array are sent one after the other, each when the one before it is confirmed: if several were under way together,
-//! one that has to be sent again would come after those behind it. So each message has `--publish-timeout`, counted from the
-//! confirmation of the one before it.
+//! A message is sent under an id by which the stream recognises repeats for two minutes. So a message that is not
+//! confirmed, because the answer did not come or the stream has no leader at the moment, is sent again under the same
+//! id. The messages of an array are sent one after the other, each when the one before it is confirmed: if several were
+//! under way together, one that has to be sent again would come after those behind it. So each message has
+//! `--publish-timeout`, counted from the confirmation of the one before it, and the array as a whole has half the
+//! duplicate window, or `--publish-timeout` if that is longer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +17,15 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::confirmation::{Confirmation, Unconfirmed};
+use crate::publication_digest::PublicationDigest;
 use crate::replica::Replica;
-use crate::stored_message;
+use crate::stored_message::{self, StoredMessage};
 use shared::backplane::{Offsets, Placement, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Epoch};
 use shared::message::Draft;
 use shared::timestamp::Timestamp;
 use shared::topic::Topic;
+use shared::wall_clock::{SystemClock, WallClock};
 
 /// The time that one attempt waits for its answer.
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -48,6 +51,8 @@ struct Outgoing<'a> {
     subject: String,
     draft: &'a Draft,
     id: String,
+    /// The digest of the whole publication, if it has a key.
+    digest: Option<&'a PublicationDigest>,
     at: Timestamp,
     deadline: Instant,
 }
@@ -64,8 +69,8 @@ struct Confirmed {
 struct Stored {
     sequence: u64,
     at: Timestamp,
-    /// The topic of the earlier publication under the same key that stored it.
-    earlier: Option<Topic>,
+    /// An earlier publication under the same key stored it.
+    repeated: bool,
 }
 
 impl Publisher {
@@ -74,71 +79,71 @@ impl Publisher {
     }
 
     pub(crate) async fn publish(&self, publication: Publication) -> Result<Receipt, PublishError> {
-        let Publication { mut topic, drafts, key } = publication;
+        let Publication { topic, drafts, key } = publication;
         self.replica.publishable().map_err(PublishError::NotReady)?;
         let client = self.replica.link.client();
         let client = client.map_err(|error| PublishError::NotReady(error.to_string().into()))?;
         let before = self.replica.progress.reached();
-        let at = Timestamp::now();
+        let at = SystemClock.now();
         // A publisher that is answered "in doubt" and repeats the array must find its first message still recognised.
         let last_deadline = Instant::now() + self.timeout.max(self.replica.stream.settings.duplicate_window() / 2);
         let id = key.as_ref().map_or_else(|| client.new_inbox(), |key| key.as_str().to_owned());
+        let digest = key.is_some().then(|| PublicationDigest::of(&topic, &drafts));
+        let subject = stored_message::subject(topic.as_str());
         let mut confirmed = Vec::with_capacity(drafts.len());
         for (index, draft) in drafts.iter().enumerate() {
             // No key has a space, so no other message has this id.
             let id = format!("{id} {index}");
             let deadline = last_deadline.min(Instant::now() + self.timeout);
-            let outgoing = Outgoing { subject: stored_message::subject(topic.as_str()), draft, id, at, deadline };
+            let outgoing = Outgoing { subject: subject.clone(), draft, id, digest: digest.as_ref(), at, deadline };
             let one = self.send(&client, &outgoing).await?;
-            // The rest of an earlier publication belongs on the topic of its first message.
-            if index == 0
-                && key.is_some()
-                && one.confirmation.duplicate
-                && let Some(earlier) = self.find(one, at, &topic).await?.earlier
-            {
-                topic = earlier;
+            // Before any other message is sent: under a key that is used for something else, nothing is to be appended.
+            if index == 0 {
+                self.find(one, &topic, &outgoing).await?;
             }
-            confirmed.push(one);
+            confirmed.push((one, outgoing));
         }
         let mut lookups = Vec::with_capacity(confirmed.len());
-        for mut one in confirmed {
-            one.confirmation.duplicate &= key.is_some();
-            lookups.push(self.find(one, at, &topic));
+        for (one, outgoing) in &confirmed {
+            lookups.push(self.find(*one, &topic, outgoing));
         }
         let stored: Vec<Stored> = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
         let epoch = self.until_visible(before, &stored).await?;
-        let repeated = stored.iter().all(|stored| stored.earlier.is_some());
+        let repeated = stored.iter().all(|stored| stored.repeated);
         let offsets = Offsets::Individual(stored.iter().map(|stored| (stored.sequence, stored.at)).collect());
         Ok(Receipt { placement: Placement { epoch, topic, offsets }, repeated })
     }
 
     /// Finds out whether a confirmed message was stored by an earlier publication under the same key.
-    async fn find(&self, confirmed: Confirmed, at: Timestamp, topic: &Topic) -> Result<Stored, PublishError> {
+    ///
+    /// # Errors
+    /// [`PublishError::KeyReused`] when it was, and by another publication.
+    async fn find(&self, confirmed: Confirmed, topic: &Topic, outgoing: &Outgoing<'_>) -> Result<Stored, PublishError> {
         let Confirmed { confirmation: Confirmation { sequence, duplicate }, sent_once } = confirmed;
-        if !duplicate {
-            return Ok(Stored { sequence, at, earlier: None });
-        }
-        let earlier = match timeout(self.timeout, self.replica.stream.published(sequence)).await {
-            Ok(Ok(Some((subject, published_at)))) => stored_message::topic(&subject).map(|topic| (topic, published_at)),
+        let &Outgoing { draft, digest, at, .. } = outgoing;
+        let Some(digest) = digest.filter(|_| duplicate) else {
+            return Ok(Stored { sequence, at, repeated: false });
+        };
+        let message = match timeout(self.timeout, self.replica.stream.raw(sequence)).await {
+            Ok(Ok(Some(message))) => message,
             // The stream no longer holds it, so this publication did not store it a moment ago.
-            Ok(Ok(None)) => None,
+            Ok(Ok(None)) => return Ok(Stored { sequence, at, repeated: true }),
             Ok(Err(error)) => return Err(in_doubt(&error.into())),
             Err(_) => return Err(in_doubt(&Unconfirmed::TimedOut)),
         };
-        Ok(match earlier {
-            // An attempt of this very publication stored it, and its answer was lost.
-            Some((earlier, published_at)) if !sent_once && earlier == *topic && published_at == at => {
-                Stored { sequence, at, earlier: None }
-            }
-            Some((earlier, published_at)) => Stored { sequence, at: published_at, earlier: Some(earlier) },
-            None => Stored { sequence, at, earlier: Some(topic.clone()) },
-        })
+        let earlier = StoredMessage::read(&message);
+        if !earlier.is_of(digest, topic, draft) {
+            return Err(PublishError::KeyReused);
+        }
+        // At this very time, it was an attempt of this publication that stored it, and its answer was lost.
+        let repeated = sent_once || earlier.at() != at;
+        Ok(Stored { sequence, at: earlier.at(), repeated })
     }
 
     /// Sends a message until the stream has confirmed it or its deadline has passed.
     async fn send(&self, client: &Client, outgoing: &Outgoing<'_>) -> Result<Confirmed, PublishError> {
         let link = &self.replica.link;
-        let mut headers = stored_message::headers(outgoing.draft, outgoing.at);
+        let mut headers = stored_message::headers(outgoing.draft, outgoing.at, outgoing.digest);
         headers.insert(async_nats::header::NATS_MESSAGE_ID, outgoing.id.as_str());
         headers.insert(async_nats::header::NATS_EXPECTED_STREAM, self.replica.stream.name());
         let payload = Bytes::copy_from_slice(outgoing.draft.text.as_bytes());
@@ -184,7 +189,7 @@ impl Publisher {
     async fn until_visible(&self, before: Cursor, stored: &[Stored]) -> Result<Epoch, PublishError> {
         let progress = &self.replica.progress;
         let last = stored.iter().map(|stored| stored.sequence).max().unwrap_or_default();
-        let went_back = stored.iter().any(|stored| stored.earlier.is_none() && stored.sequence <= before.offset);
+        let went_back = stored.iter().any(|stored| !stored.repeated && stored.sequence <= before.offset);
         if went_back && progress.reached().epoch == before.epoch {
             // Another message had this sequence before, so this one is in a history that this process does not have yet.
             self.replica.inspection_wanted.notify_one();
@@ -212,7 +217,7 @@ mod tests {
     }
 
     fn stored(sequence: u64) -> Stored {
-        Stored { sequence, at: Timestamp::now(), earlier: None }
+        Stored { sequence, at: SystemClock.now(), repeated: false }
     }
 
     #[tokio::test(start_paused = true)]

@@ -37,7 +37,7 @@ impl Replica {
         self.status.lock().clone()
     }
 
-    /// Returns the reason as long as this process is not the place for new clients and publications.
+    /// Returns the reason as long as this process may not have the newest messages or cannot publish.
     pub(crate) fn ready(&self) -> Result<(), NotReady> {
         self.up()?;
         match self.status() {

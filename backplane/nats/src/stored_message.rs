@@ -1,8 +1,10 @@
 //! A message as the stream stores it: its text is the payload, the rest is in headers. Any NATS client can publish one,
 //! without any header.
 
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::{HeaderMap, jetstream};
 
+use crate::publication_digest::PublicationDigest;
 use shared::cursor::{Cursor, Epoch};
 use shared::message::{Draft, EventName, Message};
 use shared::timestamp::Timestamp;
@@ -19,9 +21,11 @@ const EVENT: &str = "Push-Event";
 const EVENT_JSON: &str = "Push-Event-Json";
 /// The time of publication in milliseconds since the Unix epoch, by the clock of the process that published.
 const AT: &str = "Push-At";
+/// The digest of the whole publication, on each message that was published under an idempotency key.
+const DIGEST: &str = "Push-Digest";
 
-/// The most by which a publisher's clock may be ahead of the stream's to count, in milliseconds: memory evicts messages by
-/// age.
+/// The time in milliseconds by which a publisher's clock may be ahead of the stream's and still be used. Memory evicts
+/// by this time.
 const MAX_AHEAD: u64 = 60_000;
 
 /// The subject of a topic or a pattern. Wildcards are those of NATS.
@@ -42,10 +46,13 @@ pub(crate) fn subject_of(filter: &TopicFilter) -> String {
     }
 }
 
-/// The headers of a draft.
-pub(crate) fn headers(draft: &Draft, at: Timestamp) -> HeaderMap {
+/// The headers of a draft, which belongs to a publication with a digest if that has a key.
+pub(crate) fn headers(draft: &Draft, at: Timestamp, digest: Option<&PublicationDigest>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(AT, at.as_millis().to_string());
+    if let Some(digest) = digest {
+        headers.insert(DIGEST, digest.as_str());
+    }
     if let Some(event) = &draft.event {
         let name = event.as_str();
         if name.trim() == name {
@@ -92,6 +99,30 @@ impl<'a> StoredMessage<'a> {
         })
     }
 
+    /// The stored message that was read by its sequence.
+    pub(crate) fn read(message: &'a StreamMessage) -> Self {
+        Self {
+            sequence: message.sequence,
+            subject: &message.subject,
+            headers: Some(&message.headers),
+            payload: &message.payload,
+            nanos: message.time.unix_timestamp_nanos(),
+        }
+    }
+
+    /// Returns whether the message was stored by a publication with this digest. By the message alone, its topic and draft,
+    /// if it has no digest: any NATS client can publish under an id.
+    pub(crate) fn is_of(&self, digest: &PublicationDigest, topic: &Topic, draft: &Draft) -> bool {
+        match self.headers.and_then(|headers| headers.get(DIGEST)) {
+            Some(stored) => stored.as_str() == digest.as_str(),
+            None => {
+                self.subject == subject(topic.as_str())
+                    && self.payload == draft.text.as_bytes()
+                    && self.event().is_ok_and(|event| event == draft.event)
+            }
+        }
+    }
+
     /// The message, as one of the history of an epoch.
     pub(crate) fn message(&self, epoch: Epoch) -> Result<Message, InvalidMessage> {
         Ok(Message {
@@ -136,7 +167,7 @@ mod tests {
         for name in ["neu: schön", " ", "a ", "\u{3000}x"] {
             let event = EventName::try_from(name.to_owned()).unwrap();
             let draft = Draft { text: "Täxt\n".into(), event: Some(event.clone()) };
-            let mut headers = headers(&draft, Timestamp::from_millis(999_123));
+            let mut headers = headers(&draft, Timestamp::from_millis(999_123), None);
             // On the way, white space around a value is lost.
             headers = headers.iter().map(|(name, values)| (name.clone(), values[0].as_str().trim().into())).collect();
             let message = stored("push.orders.new", draft.text.as_bytes(), Some(&headers)).message(EPOCH).unwrap();
@@ -165,10 +196,28 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_message_is_of_the_publication_with_its_digest() {
+        let (topic, draft) =
+            (Topic::default(), Draft { text: "x".into(), event: EventName::try_from("e".to_owned()).ok() });
+        let digest = PublicationDigest::of(&topic, std::slice::from_ref(&draft));
+        let at = Timestamp::from_millis(1);
+        let is_of = |headers: &HeaderMap, digest: &PublicationDigest, draft: &Draft| {
+            stored("push.main", b"x", Some(headers)).is_of(digest, &topic, draft)
+        };
+        let by_itself = headers(&draft, at, None);
+        assert!(is_of(&by_itself, &digest, &draft));
+        assert!(!is_of(&by_itself, &digest, &Draft::text("x")));
+        let headers = headers(&draft, at, Some(&digest));
+        assert!(is_of(&headers, &digest, &draft));
+        let longer = PublicationDigest::of(&topic, &[draft.clone(), draft.clone()]);
+        assert!(!is_of(&headers, &longer, &draft), "of an array that begins alike");
+    }
+
+    #[test]
     fn a_clock_that_is_ahead_does_not_count() {
         let draft = Draft::text("x");
         for (claimed, at) in [(1_060_000, 1_060_000), (1_060_001, 1_000_000), (0, 0)] {
-            let headers = headers(&draft, Timestamp::from_millis(claimed));
+            let headers = headers(&draft, Timestamp::from_millis(claimed), None);
             assert_eq!(stored("push.a", b"x", Some(&headers)).at().as_millis(), at);
         }
     }

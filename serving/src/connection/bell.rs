@@ -1,8 +1,7 @@
 //! The bell by which a connection's socket, timer and drain call for its task.
 //!
-//! Most wake-ups of a connection are news for its session. So that those need not look at the socket, the timer and the
-//! drain as well, these three have a waker of their own, the bell's, which leaves word that it was rung: they are polled
-//! only then.
+//! Most wake-ups of a connection are news for its session, which wake the task directly. Socket, timer and drain wake
+//! it through the bell, which records that: the task looks at the three only then.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +24,9 @@ pub(crate) struct Bell {
 /// The value of [`Bell::queued`] while the timers do not hold the bell.
 pub(super) const NOT_QUEUED: u64 = u64::MAX;
 
+/// The value of [`Bell::due`] once the connection has ended.
+pub(super) const CLOSED: u64 = u64::MAX;
+
 impl Bell {
     /// Makes a bell that counts as rung, so that the first poll looks at everything.
     pub(crate) fn new() -> Self {
@@ -36,7 +38,7 @@ impl Bell {
         }
     }
 
-    /// Has the bell wake this task from now on. Called at the beginning of each poll, before [`Bell::take`].
+    /// Makes the bell wake this task from now on. Called at the beginning of each poll, before [`Bell::take`].
     pub(crate) fn listen(&self, task: &Waker) {
         self.task.register(task);
     }
@@ -47,20 +49,21 @@ impl Bell {
         self.rung.load(Ordering::Acquire) && self.rung.swap(false, Ordering::AcqRel)
     }
 
-    /// Has the next poll look at everything, without waking the task.
+    /// Makes the next poll look at everything, without waking the task.
     pub(crate) fn keep_rung(&self) {
         self.rung.store(true, Ordering::Release);
     }
 
-    /// Leaves word and wakes the task.
+    /// Marks the bell as rung and wakes the task.
     pub(crate) fn ring(&self) {
         // A swap as in `take`, so that the two are in one order: whichever comes second knows of the first.
         self.rung.swap(true, Ordering::AcqRel);
         self.task.wake();
     }
 
-    /// Lets go of the task, whose memory would stay allocated for as long as the timers hold the bell.
-    pub(crate) fn release_task(&self) {
+    /// Has the timers let go of the bell, and forgets the task, whose memory would stay allocated until then.
+    pub(crate) fn close(&self) {
+        self.due.store(CLOSED, Ordering::SeqCst);
         drop(self.task.take());
     }
 }

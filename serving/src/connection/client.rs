@@ -11,13 +11,13 @@ use http::{HeaderName, StatusCode};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
-use super::answer::Framing;
 use super::bell::Bell;
 use super::event::Event;
 use super::input::{self, Input};
 use super::output::Output;
 use super::peer::Peer;
 use super::pipe::{self, FarEnd};
+use super::response_head::Framing;
 use super::transport::Transport;
 use crate::app::App;
 use crate::reply::Reply;
@@ -107,7 +107,7 @@ impl Client {
         self.set_timer();
     }
 
-    /// Lets no [`Event::Due`] come until a time is set again.
+    /// Cancels [`Event::Due`] until a time is set again.
     pub fn never_due(&mut self) {
         self.set_due(Instant::now() + NEVER);
     }
@@ -146,13 +146,13 @@ impl Client {
         }
     }
 
-    /// Writes bytes. What the client does not take at once is copied.
+    /// Writes bytes. Those that the client does not take at once are copied.
     pub fn write(&mut self, bytes: &[u8]) {
         self.write_by(|output, transport, cx| output.write(transport, cx, bytes));
     }
 
-    /// Writes parts, which follow each other, in as few system calls as the client allows. What the client does not take
-    /// at once is kept as it is, shared with whoever else has it.
+    /// Writes parts, which follow each other, in as few system calls as the client allows. Parts that the client does
+    /// not take at once are kept as they are, shared with other clients.
     pub fn write_shared(&mut self, parts: impl IntoIterator<Item = Bytes>) {
         self.write_by(|output, transport, cx| output.write_shared(transport, cx, parts));
     }
@@ -169,7 +169,7 @@ impl Client {
         }
     }
 
-    /// Reads what the client has sent, as far as it is here: nothing may be.
+    /// Reads the bytes that have arrived, possibly none.
     pub fn read(&mut self, take: impl FnOnce(&[u8])) {
         self.read_by(|_, transport, cx| input::read(transport, cx, take));
     }
@@ -210,7 +210,7 @@ impl Client {
         self.is_overflow
     }
 
-    /// Has the next answer be that to a request.
+    /// Sets the framing of the next answer.
     pub(crate) fn set_framing(&mut self, framing: Framing) {
         self.framing = framing;
     }
@@ -220,13 +220,21 @@ impl Client {
         self.framing.keep_alive
     }
 
-    /// Has the bell wake a task, and everything looked at in the next poll. Called when the task takes the client back
-    /// from somebody else who waited on its transport.
+    /// Repeats [`Event::Released`] for a session that begins after its connection's turn to go has come.
+    pub(crate) fn repeat_release(&mut self) {
+        if matches!(self.release, Release::Reported) {
+            self.release = Release::At(Instant::now());
+            self.bell.keep_rung();
+        }
+    }
+
+    /// Makes the next poll look at everything, without waking the task. Called when the client comes back from hyper,
+    /// and before each request.
     pub(crate) fn look_again(&self) {
         self.bell.keep_rung();
     }
 
-    /// Has the bell wake the task from now on. Called at the beginning of each poll.
+    /// Makes the bell wake this task from now on. Called at the beginning of each poll.
     pub(crate) fn listen(&self, task: &Waker) {
         self.bell.listen(task);
     }
@@ -272,14 +280,14 @@ impl Client {
     }
 
     fn poll_rare(&mut self, takes_input: bool) -> Poll<Event> {
-        // First, so that the timers hold the bell when the drain begins and rings all that they hold.
+        // The timer is set first: the drain rings only the bells that are queued.
         self.set_timer();
         if matches!(self.release, Release::Unknown) && !self.app.admission.is_open() {
             self.release = Release::At(self.app.admission.drain().release());
             return Poll::Ready(Event::Draining);
         }
-        // Before the client, so that one which never stops sending does not keep the session from its time. It does not
-        // keep news away either, since tokio's cooperative budget makes a busy socket return Pending now and then.
+        // Time comes before input, so that a client which never stops sending cannot delay it. Such a client cannot
+        // delay news either, since tokio's cooperative budget makes a busy socket return Pending now and then.
         let now = Instant::now();
         if let Release::At(release) = self.release
             && release <= now
@@ -324,7 +332,7 @@ impl Client {
     }
 
     fn lose(&mut self, error: &io::Error) {
-        tracing::debug!(%error, "connection lost");
+        tracing::debug!(%error, "the client has gone");
         self.is_gone = true;
         self.output = Output::default();
         self.bell.keep_rung();
@@ -333,7 +341,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.bell.release_task();
+        self.bell.close();
     }
 }
 

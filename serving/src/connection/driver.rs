@@ -12,12 +12,12 @@ use http::Method;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::answer::Framing;
 use super::client::Client;
 use super::event::Event;
 use super::handover::Answer;
 use super::head::Head;
 use super::requests::{Left, serve_requests};
+use super::response_head::Framing;
 use super::session::{Flow, Session};
 use crate::admission::Place;
 use crate::app::App;
@@ -30,8 +30,8 @@ use crate::routes::{Answered, Routes};
 /// The time that a client has to close its side after the last answer.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The steps that a connection takes before other tasks get their turn. They are more than tokio's cooperative budget of 128,
-/// which makes a busy socket return Pending, so that news is reached before the turn ends.
+/// The number of steps per turn. They are more than tokio's cooperative budget of 128, after which a busy socket
+/// returns Pending, so news is looked at before the turn ends.
 const STEPS: usize = 256;
 
 /// Drives one connection to its end. It is the future of the connection's task.
@@ -95,7 +95,7 @@ impl Connection {
         }
         match &mut self.phase {
             Phase::Hyper(_) => unreachable!("handled above"),
-            // It came together with the request before.
+            // This request came together with the one before.
             Phase::Request if client.has_input() => Poll::Ready(self.begin_request()),
             Phase::Request => {
                 let event = ready!(client.poll_event(cx, true, |_| Poll::Pending));
@@ -139,7 +139,7 @@ impl Connection {
                 client.set_due(Instant::now() + CLOSE_PATIENCE);
                 Poll::Ready(Step::Next(Phase::Closing))
             }
-            // The client can still read what it was sent: a socket that is closed with bytes unread is reset.
+            // Closing a socket with unread bytes resets it, and the client would lose the end of its answer.
             Phase::Closing => match ready!(client.poll_event(cx, true, |_| Poll::Pending)) {
                 Event::Due => Poll::Ready(Step::End),
                 Event::Readable => {
@@ -162,7 +162,7 @@ impl Connection {
 
     fn on_request_event(&mut self, event: Event) -> Step {
         let Some(client) = &mut self.client else { return Step::End };
-        // Whatever the event: a request that has come by now is served.
+        // A request that has come by now is served, whatever the event is.
         client.keep_input();
         if client.is_gone() {
             return Step::End;
@@ -181,7 +181,7 @@ impl Connection {
         }
     }
 
-    /// Has the request at the beginning of the input answered, by the short way or by hyper.
+    /// Answers the request at the beginning of the input, by the short way or by hyper.
     fn begin_request(&mut self) -> Step {
         let Some(mut client) = self.client.take() else { return Step::End };
         let mut unread = client.take_input().freeze();
@@ -204,7 +204,8 @@ impl Connection {
             Some(reply) => self.reply(reply),
             None => {
                 let mut handler = route.answer(request);
-                // Asked at once, so that a client which has closed its side still gets what needs no waiting for.
+                // Polled once now, so that a client that has closed its side still gets an answer that is ready at
+                // once.
                 match handler.as_mut().now_or_never() {
                     Some(answered) => self.answer(answered),
                     None => Step::Next(Phase::Handler(handler)),
@@ -223,6 +224,7 @@ impl Connection {
 
     fn hold(&mut self, mut session: Box<dyn Session>) -> Step {
         if let Some(client) = &mut self.client {
+            client.repeat_release();
             session.begin(client);
         }
         Step::Next(Phase::Session(session))

@@ -1,8 +1,8 @@
 //! The way by which a session gets its connection.
 //!
-//! A request for a service's own method is answered by a whole reply or by a session. There is one way for a session out of
-//! every reader of requests: it is left in the [`Handover`] of the connection, and the connection's task takes it from
-//! there as soon as nothing of an earlier answer waits to be written.
+//! A request for a service's own method is answered by a whole reply or by a session. A session that answers a request
+//! which hyper has read is left in the [`Handover`]; `requests` takes it from there once nothing of an earlier answer
+//! waits in hyper. A session that answers a request read by `head` needs none.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::answer::Framing;
+use super::response_head::Framing;
 use super::session::Session;
 use crate::reply::Reply;
 

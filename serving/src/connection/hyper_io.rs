@@ -1,7 +1,7 @@
 //! The client as hyper reads and writes it.
 //!
-//! hyper answers a head that is none by itself, without a body and without asking. That answer is recognised by its time:
-//! hyper writes while no answer of ours is on its way. It is dropped, and ours takes its place.
+//! hyper answers an invalid head on its own, with no body. That answer is recognised by its time: hyper writes it while
+//! none of our answers is on its way. It is dropped, and ours takes its place.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -19,26 +19,26 @@ use super::client::Client;
 
 /// The progress of the answers that hyper writes.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct WriteProgress {
     /// Answers of ours that hyper has not taken whole.
     answers: AtomicUsize,
-    /// Some of what hyper wrote last was an answer of ours, and it may not have written all of it.
+    /// An answer of ours has begun since hyper last wrote everything.
     writes_ours: AtomicBool,
     /// The client does not take what hyper writes.
     write_pending: AtomicBool,
 }
 
 /// An answer on its way from a handler to hyper.
-pub(super) struct AnswerToken(Arc<Progress>);
+pub(super) struct AnswerToken(Arc<WriteProgress>);
 
-impl Progress {
+impl WriteProgress {
     pub(super) fn begin_answer(progress: &Arc<Self>) -> AnswerToken {
         progress.answers.fetch_add(1, Ordering::Relaxed);
         progress.writes_ours.store(true, Ordering::Relaxed);
         AnswerToken(Arc::clone(progress))
     }
 
-    /// Everything that hyper had to write is written.
+    /// Notes that hyper has written everything.
     fn flushed(&self) {
         self.writes_ours.store(self.answers.load(Ordering::Relaxed) > 0, Ordering::Relaxed);
     }
@@ -48,7 +48,7 @@ impl Progress {
         self.write_pending.load(Ordering::Relaxed)
     }
 
-    /// Returns whether hyper, in writing now, answers a bad head by itself.
+    /// Returns whether the bytes that hyper writes now are its own answer to an invalid head.
     fn is_hypers_own(&self) -> bool {
         !self.writes_ours.load(Ordering::Relaxed)
     }
@@ -95,13 +95,13 @@ impl<B: Body> Body for TrackedBody<B> {
 /// The client, with the write time-out.
 pub(super) struct Io {
     client: Client,
-    progress: Arc<Progress>,
+    progress: Arc<WriteProgress>,
     /// Runs from when the client began to take nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Io {
-    pub(super) fn new(client: Client, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(client: Client, progress: Arc<WriteProgress>) -> Self {
         Self { client, progress, stalled: None }
     }
 

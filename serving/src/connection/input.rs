@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::transport::Transport;
 
-/// The most that is kept of what a client sends while its request is held.
+/// The most unread input that is kept of a client until it is answered.
 pub(super) const MAX_UNREAD: usize = 64 * 1024;
 
 /// The number of bytes that are read at once.

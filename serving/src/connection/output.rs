@@ -19,7 +19,7 @@ pub(super) struct Output(Option<Box<Unwritten>>);
 
 #[derive(Debug)]
 struct Unwritten {
-    /// The parts in order, the first of them as far as it is not written.
+    /// The unwritten parts in order; the first may be partly written.
     parts: VecDeque<Bytes>,
     /// The time since which the client has taken nothing.
     since: Instant,
@@ -36,7 +36,7 @@ impl Output {
         self.0.as_ref().map(|unwritten| unwritten.since)
     }
 
-    /// Writes bytes. What is not taken at once is copied.
+    /// Writes bytes. Those that are not taken at once are copied.
     pub(super) fn write(
         &mut self,
         transport: &mut Transport,
@@ -56,7 +56,7 @@ impl Output {
         Ok(())
     }
 
-    /// Writes parts, which follow each other. What is not taken at once is kept as it is.
+    /// Writes parts, which follow each other. Those that are not taken at once are kept as they are.
     pub(super) fn write_shared(
         &mut self,
         transport: &mut Transport,

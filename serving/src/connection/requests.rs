@@ -20,7 +20,8 @@ use warp::reply::Response;
 
 use super::client::Client;
 use super::handover::{Handover, Held};
-use super::hyper_io::{Io, Progress, TrackedBody};
+use super::hyper_io::{Io, TrackedBody, WriteProgress};
+use super::turn::Turns;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Context;
@@ -30,7 +31,7 @@ use crate::routes::Routes;
 pub(super) enum Left {
     /// A session answers the last request.
     Held(Held),
-    /// The request was none, and this has to be said yet.
+    /// The bytes were no valid request, and the client is to be answered so.
     BadRequest(ApiError),
     /// Everything is written, and no further request is served.
     Finished,
@@ -38,15 +39,16 @@ pub(super) enum Left {
     Gone,
 }
 
-/// Has hyper serve requests, until one is held or there are no more.
+/// Lets hyper serve requests, until one is held or there are no more.
 pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes) -> (Client, Left) {
     let is_overflow = client.is_overflow();
     let handover = Handover::default();
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(WriteProgress::default());
     let io = TokioIo::new(Io::new(client, Arc::clone(&progress)));
+    let turns = Turns::default();
     let service = hyper::service::service_fn(|request| {
-        let answer = Progress::begin_answer(&progress);
-        let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), is_overflow);
+        let answer = WriteProgress::begin_answer(&progress);
+        let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), is_overflow, turns.clone());
         response.map(|outcome| outcome.map(|response| response.map(|body| TrackedBody::new(body, answer))))
     });
     let mut keeps_alive = app.admission.keeps_alive(is_overflow);
@@ -61,6 +63,7 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
 
     let mut drain_begun = pin!(app.admission.drain().begun());
     let ended = poll_fn(|cx| {
+        turns.begin();
         let ended = connection.poll_without_shutdown(cx);
         // The answers before the session's are in hyper's buffer for as long as the client does not take them.
         if !progress.is_write_pending()
@@ -107,8 +110,10 @@ fn respond(
     routes: Routes,
     handover: Handover,
     is_overflow: bool,
+    turns: Turns,
 ) -> BoxFuture<'static, Result<Response, Infallible>> {
     async move {
+        turns.take().await;
         let (mut head, body) = request.into_parts();
         let (method, path) = (&head.method, head.uri.path());
         let answers = *method == Method::GET && routes.takes_when_full(path, &head.headers);
@@ -135,14 +140,14 @@ fn respond(
     .boxed()
 }
 
-/// Returns the answer to a client whose request never became one, of which `unread` bytes had come. `None` if nobody waits
-/// for an answer, or nothing was asked.
+/// Returns the answer to bytes that are no valid request, `unread` of which had come. `None` if the client has gone or
+/// asked nothing.
 fn answer_to_bad_head(error: &hyper::Error, app: &App, unread: usize) -> Option<ApiError> {
     let limit = app.config.input.max_head_bytes.as_u64() as usize;
     if error.is_parse_too_large() && unread >= limit {
         Some(ApiError::HeadTooLarge { limit })
     } else if error.is_parse_too_large() {
-        // hyper's word for two more mistakes.
+        // hyper has one error for these two mistakes as well.
         Some(ApiError::BadRequest("more than 100 headers, or a length that no body has".to_owned()))
     } else if error.is_parse() {
         Some(ApiError::BadRequest(error.to_string()))

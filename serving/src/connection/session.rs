@@ -7,9 +7,10 @@ use super::event::Event;
 
 /// A state machine that receives events and answers by writing to its client.
 ///
-/// It never waits: a session that has nothing to do returns, and is called again with the next event. Bytes that the
-/// client does not take at once wait in the client, and no event comes until they are gone, so a session has at most one
-/// batch on its way. A client that has gone, or takes nothing for the write time-out, ends its session without an event.
+/// It never blocks: a session that has nothing to do returns, and is called again with the next event. Bytes that the
+/// client does not take at once wait in the client, and no event comes until they are gone, so a session has at most
+/// one batch on its way. A client that a read or a write finds gone, or that takes nothing for the write time-out, ends
+/// its session; that it has closed its side is found by reading after [`Event::Readable`].
 pub trait Session: Send {
     /// Begins the answer. Called once, before any event.
     fn begin(&mut self, client: &mut Client);
@@ -17,7 +18,7 @@ pub trait Session: Send {
     /// Does what an event asks for.
     fn on(&mut self, event: Event, client: &mut Client) -> Flow;
 
-    /// Waits for the session's own events, [`Event::News`] and [`Event::Done`], and registers the waker for them.
+    /// Polls for the session's own events, [`Event::News`] and [`Event::Done`], and registers the waker for them.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event>;
 
     /// Returns whether [`Event::Readable`] may come. While it may not, the client's bytes stay where they are, and the

@@ -13,17 +13,21 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::bell::{Bell, NOT_QUEUED};
+use super::bell::{Bell, CLOSED, NOT_QUEUED};
 
-/// The resolution: no bell is rung early, and none later than this, beside what the runtime adds.
+/// The resolution: a bell never rings early, and at most this late plus the runtime's delay.
 const TICK: Duration = Duration::from_millis(10);
+
+/// The longest time after which the queue looks at a bell again, in ticks. Entries that an earlier one has replaced, and
+/// those of connections that have ended, are gone after it.
+const HORIZON: u64 = 6_000;
 
 /// The times at which connections want to be woken.
 #[derive(Debug)]
 pub(crate) struct Timers {
     start: Instant,
     queue: Mutex<BTreeMap<u64, Vec<Arc<Bell>>>>,
-    /// Tells [`Timers::run`] of an entry before all others.
+    /// Notified when an entry becomes the first.
     earlier: Notify,
 }
 
@@ -32,23 +36,23 @@ impl Timers {
         Self { start: Instant::now(), queue: Mutex::default(), earlier: Notify::new() }
     }
 
-    /// Has the bell rung at a time, in place of the last time set.
+    /// Sets the time at which the bell rings, in place of the last time set.
     ///
-    /// Whoever takes a ring of the bell has to call this again while the time is still to come: a ring that the queue was
-    /// about to make for the last time set may have taken the bell off the queue.
+    /// After the bell was found rung, this has to be called again if the time is still to come: the queue may have
+    /// removed the bell already.
     pub(crate) fn set(&self, bell: &Arc<Bell>, due: Instant) {
         let due = self.tick_after(due);
         bell.due.store(due, Ordering::SeqCst);
         if bell.queued.load(Ordering::SeqCst) > due {
-            self.enqueue(bell, due);
+            self.enqueue(bell, due.min(self.now() + HORIZON));
         }
     }
 
-    fn enqueue(&self, bell: &Arc<Bell>, due: u64) {
+    fn enqueue(&self, bell: &Arc<Bell>, tick: u64) {
         let mut queue = self.queue.lock();
-        let first = queue.first_key_value().is_none_or(|(first, _)| due < *first);
-        bell.queued.store(due, Ordering::SeqCst);
-        queue.entry(due).or_default().push(Arc::clone(bell));
+        let first = queue.first_key_value().is_none_or(|(first, _)| tick < *first);
+        bell.queued.store(tick, Ordering::SeqCst);
+        queue.entry(tick).or_default().push(Arc::clone(bell));
         drop(queue);
         if first {
             self.earlier.notify_one();
@@ -78,8 +82,7 @@ impl Timers {
     }
 
     fn ring_due(&self) {
-        let now = self.start.elapsed().as_nanos() / TICK.as_nanos();
-        let now = u64::try_from(now).unwrap_or(NOT_QUEUED - 1);
+        let now = self.now();
         let mut ringing = Vec::new();
         let mut queue = self.queue.lock();
         let later = queue.split_off(&(now + 1));
@@ -90,11 +93,14 @@ impl Timers {
                     continue;
                 }
                 let due = bell.due.load(Ordering::SeqCst);
+                if due == CLOSED {
+                    continue;
+                }
                 if due <= now {
                     bell.queued.store(NOT_QUEUED, Ordering::SeqCst);
                     ringing.push(bell);
                 } else {
-                    let tick = requeue(&bell, due);
+                    let tick = requeue(&bell, due.min(now + HORIZON));
                     queue.entry(tick).or_default().push(bell);
                 }
             }
@@ -103,10 +109,16 @@ impl Timers {
         ringing.iter().for_each(|bell| bell.ring());
     }
 
+    /// Returns the last tick that has passed.
+    fn now(&self) -> u64 {
+        let ticks = self.start.elapsed().as_nanos() / TICK.as_nanos();
+        u64::try_from(ticks).unwrap_or(CLOSED - 1)
+    }
+
     /// Returns the first tick that is not before a time.
     fn tick_after(&self, time: Instant) -> u64 {
         let ticks = time.saturating_duration_since(self.start).as_nanos().div_ceil(TICK.as_nanos());
-        u64::try_from(ticks).unwrap_or(NOT_QUEUED - 1)
+        u64::try_from(ticks).unwrap_or(CLOSED - 1)
     }
 
     fn time_of(&self, tick: u64) -> Instant {
@@ -118,14 +130,14 @@ impl Timers {
 ///
 /// [`Timers::set`] stores the time and then loads this tick; here the tick is stored and then the time loaded. So one of
 /// the two sees the other, and a time that was brought forward meanwhile is not overlooked.
-fn requeue(bell: &Bell, mut due: u64) -> u64 {
+fn requeue(bell: &Bell, mut tick: u64) -> u64 {
     loop {
-        bell.queued.store(due, Ordering::SeqCst);
+        bell.queued.store(tick, Ordering::SeqCst);
         let brought_forward = bell.due.load(Ordering::SeqCst);
-        if brought_forward >= due {
-            return due;
+        if brought_forward >= tick {
+            return tick;
         }
-        due = brought_forward;
+        tick = brought_forward;
     }
 }
 
@@ -184,6 +196,29 @@ mod tests {
         // One, and those that an earlier time has replaced and that are still to come.
         assert!(timers.queue.lock().values().map(Vec::len).sum::<usize>() <= 4);
         assert!(!rung(&bell));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_that_have_ended_leave_nothing_in_the_queue() {
+        let timers = Timers::new();
+        for seconds in [10, 30 * 24 * 60 * 60] {
+            let bell = silent_bell();
+            timers.set(&bell, Instant::now() + Duration::from_secs(10));
+            timers.set(&bell, Instant::now() + Duration::from_secs(seconds));
+            bell.close();
+        }
+        pass(&timers, Duration::from_secs(61)).await;
+        assert!(timers.queue.lock().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_beyond_the_horizon_is_kept() {
+        let (timers, bell) = (Timers::new(), silent_bell());
+        timers.set(&bell, Instant::now() + Duration::from_secs(150));
+        pass(&timers, Duration::from_secs(149)).await;
+        assert!(!rung(&bell));
+        pass(&timers, Duration::from_secs(2)).await;
+        assert!(rung(&bell));
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use shared::message::{Draft, EventName};
 use tokio::time::timeout;
 
+use super::array;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::Request;
@@ -89,15 +90,16 @@ impl Form {
         Ok(if is_json { Self::Json } else { Self::Text })
     }
 
-    /// Returns the messages in a body, and whether they came as an array.
-    pub(super) fn parse(self, body: Vec<u8>) -> Result<(Vec<Draft>, bool), ApiError> {
+    /// Returns the messages in a body, and whether they came as an array, which holds at most `max_array`.
+    pub(super) fn parse(self, body: Vec<u8>, max_array: usize) -> Result<(Vec<Draft>, bool), ApiError> {
         let body = String::from_utf8(body).map_err(|_| ApiError::InvalidUtf8)?;
         let bad_json = |error: serde_json::Error| ApiError::BadJson(error.to_string());
         let (drafts, many): (Vec<Draft>, bool) = match self {
             Self::Text if body.is_empty() => return Err(ApiError::NoText),
             Self::Text => (vec![Draft::text(body)], false),
             Self::Json if body.trim_start().starts_with('[') => {
-                let drafts: Vec<JsonDraft> = serde_json::from_str(&body).map_err(bad_json)?;
+                let drafts = array::parse::<JsonDraft>(&body, max_array).map_err(bad_json)?;
+                let drafts = drafts.ok_or(ApiError::TooManyMessages { limit: max_array })?;
                 (drafts.into_iter().map(JsonDraft::draft).collect::<Result<_, _>>()?, true)
             }
             Self::Json => (vec![serde_json::from_str::<JsonDraft>(&body).map_err(bad_json)?.draft()?], false),

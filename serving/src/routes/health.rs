@@ -19,8 +19,8 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         route("/livez", "GET, HEAD", Upgrade::Refused).map(|_| json(StatusCode::OK, json!({ "status": "live" })));
     let app = Arc::clone(app);
     let ready = route("/readyz", "GET, HEAD", Upgrade::Refused).map(move |_| {
-        let ready = app.ready().map_err(ApiError::NotReady);
-        answer(ready.map(|()| json(StatusCode::OK, json!({ "status": "ready" }))))
+        let readiness = app.readiness().map_err(ApiError::NotReady);
+        answer(readiness.map(|readiness| json(StatusCode::OK, readiness)))
     });
     live.or(ready).unify().boxed()
 }

@@ -1,4 +1,4 @@
-//! `/messages`: POST publishes, GET reads a page of the history, which is never held.
+//! `/messages`: POST publishes, GET reads a page of the history; neither request is held.
 
 use std::sync::Arc;
 
@@ -50,11 +50,11 @@ async fn publish<B: Buf>(
     };
     let form = Form::of(request)?;
     let body = read(app, request, body).await?;
-    let (drafts, many) = form.parse(body)?;
+    let (drafts, many) = form.parse(body, app.config.input.max_array)?;
 
     let receipt = app.publish(Publication { topic, drafts, key }).await?;
     let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };
-    let mut placed: Vec<_> = receipt.placement.each().collect();
+    let mut placed: Vec<_> = receipt.each().collect();
     Ok(if many { json(status, placed) } else { json(status, placed.swap_remove(0)) })
 }
 

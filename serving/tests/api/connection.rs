@@ -33,6 +33,28 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(service.held("main"), published);
 }
 
+/// On one thread, so that a connection's requests and those of others are answered in an order.
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_turn_with_those_of_others() {
+    const PIPELINED: usize = 500;
+    let service = Service::start(&[]).await;
+    service.publish("a", "m").await;
+    let (mut many, mut other) = (service.connect().await, service.connect().await);
+    for client in [&mut many, &mut other] {
+        client.send("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        client.read_until("}").await;
+    }
+    // The service reads none of this before the test waits for something.
+    let last = "GET /messages?topic=a HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+    let requests = "GET /messages?topic=%3E HTTP/1.1\r\nhost: test\r\n\r\n".repeat(PIPELINED - 1) + last;
+    many.send(requests).await;
+    other.send("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    other.read_until("}").await;
+    let answered = many.received().matches("HTTP/1.1 200 OK").count();
+    assert!(answered < 10, "{answered} requests were answered before that of the other client");
+    assert_eq!(many.read_to_end().await.matches("HTTP/1.1 200 OK").count(), PIPELINED);
+}
+
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let service = Service::start(&[]).await;

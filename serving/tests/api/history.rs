@@ -77,6 +77,32 @@ async fn large_messages_make_a_page_shorter_and_not_incomplete() {
     assert!(!texts(&rest).is_empty() && rest["more"] == false);
 }
 
+/// A control character is one byte of text and six of JSON.
+#[tokio::test]
+async fn the_limit_of_a_page_counts_the_bytes_that_are_sent() {
+    const LIMIT: usize = 4 << 20;
+    let service = Service::start(&[]).await;
+    let text = "\u{1}".repeat(64 << 10);
+    for _ in 0..20 {
+        service.publish("main", &text).await;
+    }
+    let (mut since, mut received, mut pages) = ("earliest".to_owned(), 0, 0);
+    loop {
+        let answer = service.get(&format!("/messages?limit=1000&since={since}")).await;
+        assert!(answer.body.len() < LIMIT + 1024, "{} bytes", answer.body.len());
+        assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
+        let page = answer.json();
+        received += texts(&page).iter().filter(|received| **received == text).count();
+        pages += 1;
+        since = page["cursor"].as_str().unwrap().to_owned();
+        if page["more"] == false {
+            break;
+        }
+        assert!(answer.body.len() > LIMIT / 2, "a page is full where there is more");
+    }
+    assert_eq!((received, pages), (20, 2));
+}
+
 #[tokio::test]
 async fn since_is_a_cursor_or_now_or_earliest() {
     let service = Service::start(&[]).await;

@@ -130,9 +130,43 @@ async fn a_repeat_under_the_same_key_gets_the_first_answer() {
         service.publish("main", "between").await;
         let again = service.send(request().body(body)).await;
         assert_eq!((first.status, again.status), (201, 200));
-        assert_eq!(first.json(), again.json());
+        assert_eq!(again.json(), marked_as_repeated(first.json()));
     }
     assert_eq!(service.held("main"), ["one", "between", "1", "2", "between"]);
+}
+
+/// The first answer as it is given to a repeat.
+fn marked_as_repeated(mut answer: Value) -> Value {
+    match &mut answer {
+        Value::Array(each) => each.iter_mut().for_each(|placed| placed["repeated"] = json!(true)),
+        placed => placed["repeated"] = json!(true),
+    }
+    answer
+}
+
+#[tokio::test]
+async fn another_publication_under_a_used_key_is_refused() {
+    let service = Service::start(&[]).await;
+    let publish = |query: &str, body: &str| {
+        let request = service.posting(query).header("idempotency-key", "k").header("content-type", "application/json");
+        service.send(request.body(body.to_owned()))
+    };
+    let body = r#"[{"text":"1"},{"text":"2","event":"e"}]"#;
+    assert_eq!(publish("", body).await.status, 201);
+    for (query, other) in [
+        ("?topic=other", body),
+        ("", r#"[{"text":"1"},{"text":"3","event":"e"}]"#),
+        ("", r#"[{"text":"1"},{"text":"2"}]"#),
+        ("", r#"[{"text":"1"},{"text":"2","event":"f"}]"#),
+        ("", r#"[{"text":"1"}]"#),
+        ("", r#"[{"text":"1"},{"text":"2","event":"e"},{"text":"3"}]"#),
+        ("", r#"[{"text":"12"},{"text":"","event":"e"}]"#),
+        ("", r#"{"text":"1"}"#),
+    ] {
+        publish(query, other).await.assert_error(422, "key_reused", "a new key");
+    }
+    assert_eq!(publish("", r#" [ {"text":"1"}, {"event":"e","text":"\u0032"} ] "#).await.status, 200);
+    assert_eq!((service.held("main"), service.held("other")), (vec!["1".into(), "2".into()], vec![]));
 }
 
 #[tokio::test]
@@ -144,6 +178,23 @@ async fn above_the_most_keys_publishing_with_a_key_is_refused_for_now() {
     assert_eq!(with_key("one").await.status, 200);
     service.publish("main", "without a key").await;
     assert_eq!(service.held("main").len(), 2);
+}
+
+#[tokio::test]
+async fn the_longest_array_is_taken_and_a_longer_one_is_not() {
+    let service = Service::start(&[]).await;
+    let array = |count| json!(vec![json!({ "text": "m" }); count]).to_string();
+    let refused = service.post("", "application/json", array(1001)).await;
+    refused.assert_error(413, "too_many_messages", "1000 messages");
+    assert!(service.held("main").is_empty(), "of an array that is too long nothing is taken");
+    assert_eq!(service.post("", "application/json", array(1000)).await.status, 201);
+
+    let service = Service::start(&["--max-array", "2"]).await;
+    service.post("", "application/json", array(3)).await.assert_error(413, "too_many_messages", "--max-array");
+    // It is read no further than needed, so this is not found to be no JSON.
+    let unfinished = array(3).replace(']', ",x");
+    service.post("", "application/json", unfinished).await.assert_error(413, "too_many_messages", "--max-array");
+    assert_eq!(service.post("", "application/json", array(2)).await.status, 201);
 }
 
 #[tokio::test]

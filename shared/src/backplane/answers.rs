@@ -1,19 +1,42 @@
 //! Publications that are repeated because the first answer did not reach the publisher.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 
 use tokio::time::Instant;
 
 use super::error::PublishError;
 use super::idempotency_key::{IDEMPOTENCY_WINDOW, IdempotencyKey};
 use super::placement::Placement;
+use super::publication::Publication;
 
 /// The answers to publications under the keys of the last [`IDEMPOTENCY_WINDOW`].
 #[derive(Debug)]
 pub(super) struct Answers {
     limit: usize,
-    by_key: HashMap<IdempotencyKey, Placement>,
+    by_key: HashMap<IdempotencyKey, Answer>,
     by_age: VecDeque<(Instant, IdempotencyKey)>,
+}
+
+/// The answer to a publication.
+#[derive(Debug)]
+struct Answer {
+    content: ContentHash,
+    placement: Placement,
+}
+
+/// The hash of the topic and the messages of a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ContentHash(u64);
+
+/// Hashes publications, with keys of its own, so that no publisher can make two that collide.
+#[derive(Debug, Default)]
+pub(super) struct ContentHasher(RandomState);
+
+impl ContentHasher {
+    pub(super) fn hash(&self, Publication { topic, drafts, .. }: &Publication) -> ContentHash {
+        ContentHash(self.0.hash_one((topic, drafts)))
+    }
 }
 
 impl Answers {
@@ -32,18 +55,31 @@ impl Answers {
         }
     }
 
-    pub(super) fn find(&mut self, key: &IdempotencyKey, now: Instant) -> Option<Placement> {
+    /// The answer to the publication under a key.
+    ///
+    /// # Errors
+    /// [`PublishError::KeyReused`] when that publication was another one.
+    pub(super) fn find(
+        &mut self,
+        key: &IdempotencyKey,
+        content: ContentHash,
+        now: Instant,
+    ) -> Result<Option<Placement>, PublishError> {
         self.expire(now);
-        self.by_key.get(key).cloned()
+        match self.by_key.get(key) {
+            None => Ok(None),
+            Some(answer) if answer.content == content => Ok(Some(answer.placement.clone())),
+            Some(_) => Err(PublishError::KeyReused),
+        }
     }
 
     pub(super) fn check_room(&self) -> Result<(), PublishError> {
         if self.by_key.len() < self.limit { Ok(()) } else { Err(PublishError::TooManyKeys { limit: self.limit }) }
     }
 
-    pub(super) fn remember(&mut self, key: IdempotencyKey, placement: Placement, now: Instant) {
+    pub(super) fn remember(&mut self, key: IdempotencyKey, content: ContentHash, placement: Placement, now: Instant) {
         self.by_age.push_back((now, key.clone()));
-        self.by_key.insert(key, placement);
+        self.by_key.insert(key, Answer { content, placement });
     }
 }
 
@@ -61,15 +97,16 @@ mod tests {
     async fn a_key_is_remembered_for_two_minutes() {
         let mut answers = Answers::new(1);
         let key: IdempotencyKey = "k".parse().unwrap();
-        let offsets = Offsets::Consecutive { first: 1, count: 1, at: Timestamp::now() };
+        let offsets = Offsets::Consecutive { first: 1, count: 1, at: Timestamp::from_millis(0) };
         let epoch = Epoch::new(1);
         let placement = Placement { epoch, topic: Topic::default(), offsets };
-        answers.remember(key.clone(), placement, Instant::now());
+        let content = ContentHash(1);
+        answers.remember(key.clone(), content, placement, Instant::now());
         assert!(answers.check_room().is_err());
         tokio::time::advance(IDEMPOTENCY_WINDOW - Duration::from_millis(1)).await;
-        assert!(answers.find(&key, Instant::now()).is_some());
+        assert!(answers.find(&key, content, Instant::now()).unwrap().is_some());
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(answers.find(&key, Instant::now()).is_none());
+        assert!(answers.find(&key, content, Instant::now()).unwrap().is_none());
         assert!(answers.check_room().is_ok());
     }
 }

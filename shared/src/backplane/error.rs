@@ -15,6 +15,12 @@ pub enum PublishError {
         /// The number of keys that are remembered.
         limit: usize,
     },
+    /// The idempotency key was used for another publication in the last two minutes.
+    #[error(
+        "this key was used for another publication in the last 2 minutes, and nothing was taken; \
+         use a new key, for example a UUID, for each publication, and the same one only to repeat it unchanged"
+    )]
+    KeyReused,
     /// The backplane is out of reach.
     #[error("nothing can be published now: {0}")]
     NotReady(NotReady),

@@ -14,8 +14,14 @@ pub trait Backplane: fmt::Debug + Send + Sync + 'static {
     /// Appends messages to the history, for good.
     fn publish(&self, publication: Publication) -> BoxFuture<'_, Result<Receipt, PublishError>>;
 
-    /// Returns the reason as an error when nothing can be published now.
+    /// Returns the reason as an error when this process does less than it could: it may not have the newest messages, or
+    /// cannot publish.
     fn ready(&self) -> Result<(), NotReady>;
+
+    /// Returns the reason as an error when nothing can be published now.
+    fn publishable(&self) -> Result<(), NotReady> {
+        Ok(())
+    }
 
     /// Returns the reason as an error as long as the history is not known, so that no client can get a position in it.
     fn known(&self) -> Result<(), NotReady> {

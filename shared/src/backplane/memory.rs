@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::answers::Answers;
+use super::answers::{Answers, ContentHasher};
 use super::error::{Fatal, NotReady, PublishError};
 use super::interface::Backplane;
 use super::placement::{Offsets, Placement};
@@ -16,7 +16,7 @@ use super::publication::{Publication, Receipt};
 use crate::cursor::{Cursor, Epoch};
 use crate::hub::{Appender, HistoryLimits, Hub};
 use crate::message::Message;
-use crate::timestamp::Timestamp;
+use crate::wall_clock::{SystemClock, WallClock};
 
 /// The period after which old messages and keys are dropped.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -25,6 +25,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Memory {
     sequence: Mutex<Sequence>,
+    content_hasher: ContentHasher,
+    wall_clock: Box<dyn WallClock>,
     gather: Duration,
 }
 
@@ -33,15 +35,25 @@ pub struct Memory {
 struct Sequence {
     appender: Appender,
     answers: Answers,
-    last_at: Timestamp,
 }
 
 impl Memory {
     /// A new history, and the hub that it feeds. At most `keys` idempotency keys are remembered.
     pub fn new(limits: HistoryLimits, keys: usize) -> (Self, Hub) {
         let (hub, appender) = Hub::new(Epoch::born_now(), limits);
-        let sequence = Sequence { appender, answers: Answers::new(keys), last_at: Timestamp::from_millis(0) };
-        (Self { sequence: Mutex::new(sequence), gather: Duration::ZERO }, hub)
+        let sequence = Sequence { appender, answers: Answers::new(keys) };
+        let memory = Self {
+            sequence: Mutex::new(sequence),
+            content_hasher: ContentHasher::default(),
+            wall_clock: Box::new(SystemClock),
+            gather: Duration::ZERO,
+        };
+        (memory, hub)
+    }
+
+    /// Dates messages by another clock than the system's.
+    pub fn dated_by(self, clock: impl WallClock + 'static) -> Self {
+        Self { wall_clock: Box::new(clock), ..self }
     }
 
     /// Delays the waking of subscribers, so that messages which follow within this time are delivered together.
@@ -49,19 +61,26 @@ impl Memory {
         Self { gather, ..self }
     }
 
-    fn append(&self, Publication { topic, drafts, key }: Publication) -> Result<Receipt, PublishError> {
+    fn evict_aged(&self) -> bool {
+        let appender = &mut self.sequence.lock().appender;
+        let now = appender.now();
+        appender.evict_aged(now)
+    }
+
+    fn append(&self, publication: Publication) -> Result<Receipt, PublishError> {
+        let content = publication.key.is_some().then(|| self.content_hasher.hash(&publication));
+        let Publication { topic, drafts, key } = publication;
+        let keyed = key.zip(content);
         let mut sequence = self.sequence.lock();
-        if let Some(key) = &key {
-            if let Some(placement) = sequence.answers.find(key, Instant::now()) {
+        if let Some((key, content)) = &keyed {
+            if let Some(placement) = sequence.answers.find(key, *content, Instant::now())? {
                 return Ok(Receipt { placement, repeated: true });
             }
             sequence.answers.check_room()?;
         }
         let epoch = sequence.appender.epoch();
         let first = sequence.appender.last_offset() + 1;
-        // A clock that is set back must not make a later message seem older.
-        let at = Timestamp::now().max(sequence.last_at);
-        sequence.last_at = at;
+        let at = self.wall_clock.now();
         let offsets = Offsets::Consecutive { first, count: drafts.len(), at };
         let placement = Placement { epoch, topic: topic.clone(), offsets };
         let messages = (first..).zip(drafts).map(|(offset, draft)| {
@@ -69,8 +88,8 @@ impl Memory {
             Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }
         });
         let wake = sequence.appender.append(messages);
-        if let Some(key) = key {
-            sequence.answers.remember(key, placement.clone(), Instant::now());
+        if let Some((key, content)) = keyed {
+            sequence.answers.remember(key, content, placement.clone(), Instant::now());
         }
         drop(sequence);
         wake.wake_after(self.gather);
@@ -95,7 +114,7 @@ impl Backplane for Memory {
                 let now = sweep.tick().await;
                 self.sequence.lock().answers.expire(now);
                 // In slices, so that publishers get in between.
-                while self.sequence.lock().appender.evict_aged(Timestamp::now()) {
+                while self.evict_aged() {
                     tokio::task::yield_now().await;
                 }
             }

@@ -36,22 +36,23 @@ pub enum Offsets {
 
 impl Placement {
     /// The place of each message, in the order of the drafts.
-    pub fn each(&self) -> impl Iterator<Item = Placed<'_>> {
+    pub(super) fn each(&self, repeated: bool) -> impl Iterator<Item = Placed<'_>> {
         let count = match &self.offsets {
             Offsets::Consecutive { count, .. } => *count,
             Offsets::Individual(offsets) => offsets.len(),
         };
-        (0..count).map(|index| {
+        (0..count).map(move |index| {
             let (offset, at) = match &self.offsets {
                 Offsets::Consecutive { first, at, .. } => (first + index as u64, *at),
                 Offsets::Individual(offsets) => offsets[index],
             };
-            Placed { id: Cursor { epoch: self.epoch, offset }, topic: &self.topic, at }
+            Placed { id: Cursor { epoch: self.epoch, offset }, topic: &self.topic, at, repeated }
         })
     }
 }
 
-/// The place of one message. As JSON: `{"id":"m3k9x2-42","topic":"main","at":"2026-11-22T07:25:08.123Z"}`.
+/// The place of one message. As JSON: `{"id":"m3k9x2-42","topic":"main","at":"2026-11-22T07:25:08.123Z"}`, with
+/// `"repeated":true` where the publication was a repeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Placed<'a> {
     /// The message's id.
@@ -60,4 +61,7 @@ pub struct Placed<'a> {
     pub topic: &'a Topic,
     /// The time at which the backplane took it.
     pub at: Timestamp,
+    /// An earlier publication under the same key put it there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
 }

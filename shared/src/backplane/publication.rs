@@ -1,7 +1,7 @@
 //! Messages that are published in one step, and the answer to it.
 
 use super::idempotency_key::IdempotencyKey;
-use super::placement::Placement;
+use super::placement::{Placed, Placement};
 use crate::message::Draft;
 use crate::topic::Topic;
 
@@ -12,7 +12,7 @@ pub struct Publication {
     pub topic: Topic,
     /// The messages.
     pub drafts: Vec<Draft>,
-    /// A repeat under a key of the last [`super::IDEMPOTENCY_WINDOW`] appends nothing.
+    /// A repeat under a key of the last [`super::IDEMPOTENCY_WINDOW`] appends nothing. Another publication under it is refused.
     pub key: Option<IdempotencyKey>,
 }
 
@@ -23,4 +23,11 @@ pub struct Receipt {
     pub placement: Placement,
     /// Whether the messages were there already: this is the answer to the first publication under the same key.
     pub repeated: bool,
+}
+
+impl Receipt {
+    /// The place of each message, in the order of the drafts.
+    pub fn each(&self) -> impl Iterator<Item = Placed<'_>> {
+        self.placement.each(self.repeated)
+    }
 }

@@ -11,8 +11,8 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// The bytes that one entry has added to the usage of its history, and that are given back when it is evicted.
 ///
-/// An encoding can be made while the entry is evicted. The sum and the closing are therefore one atomic: bytes are in the
-/// sum before it is closed, and the closing gives them back, or they are refused.
+/// A message may be encoded while it is evicted. One atomic holds the sum and the closed bit, so bytes are either in
+/// the sum when closing returns it, or refused.
 #[derive(Debug)]
 pub(crate) struct Account {
     usage: Arc<Usage>,

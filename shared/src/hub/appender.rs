@@ -11,18 +11,18 @@ use super::topic_history::TopicHistory;
 use super::wake::Wake;
 use crate::cursor::Epoch;
 use crate::message::Message;
-use crate::timestamp::Timestamp;
+use crate::moment::Moment;
 use crate::topic::{Topic, TopicFilter};
 
-/// The cost of a topic that holds messages, in bytes and beside them: its part of the maps, lists and locks.
+/// The bytes that a topic with messages costs besides the messages: its share of the maps, lists and locks.
 const TOPIC_COST: usize = 512;
 
-/// So many messages are evicted by age at once.
+/// The number of messages that are evicted by age at once.
 const AGED_AT_ONCE: usize = 1000;
 
 /// Appends to the history of a hub and evicts from it.
 ///
-/// A hub has one appender, which cannot be cloned: its owner decides the order.
+/// A history has one appender, which cannot be cloned: its owner decides the order.
 pub struct Appender {
     history: Arc<History>,
 }
@@ -58,17 +58,28 @@ impl Appender {
         self.history.usage.bytes()
     }
 
-    /// Appends messages, whose offsets ascend and are greater than the last one, all visible at once, and evicts what the limits no
+    /// This moment by the monotonic clock of the history.
+    pub fn now(&self) -> Moment {
+        Moment::from_millis(i64::try_from(self.history.began.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// As [`Appender::append_held`], with messages that the history holds from now on.
+    pub fn append(&mut self, messages: impl IntoIterator<Item = Message>) -> Wake {
+        let now = self.now();
+        self.append_held(messages.into_iter().map(|message| (message, now)))
+    }
+
+    /// Appends messages, each with the moment since which it counts as held. Their offsets ascend and are greater than the last one, all visible at once, and evicts what the limits no
     /// longer allow.
     ///
     /// The caller wakes the subscribers by the returned [`Wake`], after it has given up its own locks.
-    pub fn append(&mut self, messages: impl IntoIterator<Item = Message>) -> Wake {
+    pub fn append_held(&mut self, messages: impl IntoIterator<Item = (Message, Moment)>) -> Wake {
         let mut topics: Vec<Arc<TopicHistory>> = Vec::new();
         let mut last = self.history.head();
-        for message in messages {
+        for (message, since) in messages {
             debug_assert!(message.id.epoch == self.history.epoch && message.id.offset > last);
             last = message.id.offset;
-            let topic = self.push(message);
+            let topic = self.push(message, since);
             if !topics.last().is_some_and(|last| Arc::ptr_eq(last, &topic)) {
                 topics.push(topic);
             }
@@ -86,12 +97,12 @@ impl Appender {
         wake
     }
 
-    /// Evicts messages that are older than the limit, up to a thousand of them. Returns whether there may be more. After
-    /// the last one, evicts what exceeds the limit of bytes, since readers add encodings.
-    pub fn evict_aged(&mut self, now: Timestamp) -> bool {
-        let limit = now.as_millis().saturating_sub(self.history.limits.age.as_millis() as u64);
+    /// Evicts messages that have been held for longer than the limit, up to a thousand of them. Returns whether there may
+    /// be more. After the last one, evicts what exceeds the limit of bytes, since readers add encodings.
+    pub fn evict_aged(&mut self, now: Moment) -> bool {
+        let limit = now.earlier_by(self.history.limits.age);
         for _ in 0..AGED_AT_ONCE {
-            if self.history.ring.read().oldest().is_none_or(|oldest| oldest.message.at.as_millis() >= limit) {
+            if self.history.ring.read().oldest().is_none_or(|oldest| !oldest.is_held_since_before(limit)) {
                 self.evict_over_bytes();
                 return false;
             }
@@ -100,7 +111,7 @@ impl Appender {
         true
     }
 
-    /// Continues the history at an offset without a message: what lies between is of no topic. Never goes back.
+    /// Moves the end of the history to an offset; no message lies between. Never goes back.
     pub fn skip_to(&mut self, offset: u64) {
         self.history.advance_head(offset);
     }
@@ -128,11 +139,12 @@ impl Appender {
         self.history.set_evictions(eviction);
     }
 
-    fn push(&mut self, message: Message) -> Arc<TopicHistory> {
+    fn push(&mut self, message: Message, since: Moment) -> Arc<TopicHistory> {
         let name = message.topic.clone();
-        let entry = Arc::new(Entry::counted(message, &self.history.usage));
+        let entry = Arc::new(Entry::held(message, since, &self.history.usage));
 
-        // The guard keeps the topic in the registry until it holds the message, and patterns from being opened without it.
+        // While the guard is held, the topic stays in the registry, and no pattern can be opened that would miss the
+        // message.
         let registry = self.history.registry_with(&[TopicFilter::Exact(name.clone())]);
         let topic = Arc::clone(registry.topic(&name).expect("the guard keeps the topic"));
         topic.push(Arc::clone(&entry));

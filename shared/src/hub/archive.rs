@@ -11,10 +11,10 @@ use crate::topic::TopicFilter;
 
 /// An archive: it holds messages for longer than memory does.
 pub trait Archive: fmt::Debug + Send + Sync + 'static {
-    /// Reads what comes after a cursor, of the topics that the filters name. Takes as long as it has to: where the archive
-    /// is out of reach or cannot be read, until it can.
+    /// Reads what comes after a cursor, of the topics that the filters name. Does not fail: retries until the archive
+    /// can be read.
     ///
-    /// A subscriber takes from a page what it may send at once and asks again for the rest, so an archive does well to keep
+    /// A subscriber takes from a page what it may send at once and asks again for the rest, so an archive should keep
     /// the pages that it has just fetched.
     fn fetch(&self, filters: &[TopicFilter], after: Cursor) -> BoxFuture<'static, Fetched>;
 }

@@ -36,7 +36,7 @@ pub struct Batch {
 pub struct EncodedBatch {
     /// Messages are missing before those that follow.
     pub gap: Option<Gap>,
-    /// The next messages, in order. The same memory for all subscribers that read the same.
+    /// The next messages, in order. Shared by subscribers of one topic or pattern that read the same burst.
     pub bytes: Bytes,
     /// As in [`Batch`].
     pub more: bool,

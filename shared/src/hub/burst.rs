@@ -13,7 +13,7 @@ use super::entry::Entry;
 use super::format::Format;
 use super::joined::Joined;
 
-/// So many bursts are kept, for subscribers of several formats and patterns side by side.
+/// The number of bursts that are kept, for subscribers of several formats and patterns side by side.
 const KEPT: usize = 4;
 
 /// Messages that follow on each other, joined.
@@ -31,7 +31,7 @@ pub(crate) struct Burst {
 pub(crate) struct BurstKey {
     pub(crate) format: &'static Format,
     pub(crate) limit: BatchLimit,
-    /// The number of the pattern's group. 0 for a topic, which the first offset identifies.
+    /// The number of the pattern's group. 0 for a topic: the first offset identifies it.
     pub(crate) group: u64,
     /// The offset of the first message.
     pub(crate) first: u64,

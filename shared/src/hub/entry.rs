@@ -10,6 +10,7 @@ use super::format::Format;
 use super::offset_queue::AtOffset;
 use super::usage::Usage;
 use crate::message::Message;
+use crate::moment::Moment;
 
 /// A message as a history holds it, with its encodings.
 #[derive(Debug)]
@@ -19,7 +20,14 @@ pub struct Entry {
     /// The first of the chain, inline since most services use one format.
     encoding: OnceLock<Encoding>,
     /// `None` for an entry that no history holds.
-    account: Option<Account>,
+    held: Option<Held>,
+}
+
+/// The part of an entry that concerns the history which holds it.
+#[derive(Debug)]
+struct Held {
+    account: Account,
+    since: Moment,
 }
 
 /// A message in one format, and the link to its encodings in other formats.
@@ -33,16 +41,16 @@ struct Encoding {
 impl Entry {
     /// An entry that no history holds, as an archive hands it out.
     pub fn new(message: Message) -> Self {
-        Self { message, encoding: OnceLock::new(), account: None }
+        Self { message, encoding: OnceLock::new(), held: None }
     }
 
-    /// An entry of a history, which counts in its usage until it is released.
-    pub(super) fn counted(message: Message, usage: &Arc<Usage>) -> Self {
+    /// An entry of a history since a moment, which counts in its usage until it is released.
+    pub(super) fn held(message: Message, since: Moment, usage: &Arc<Usage>) -> Self {
         // Beside the two texts: the entry, its two counts, its places in the topic's history and in the ring.
         const FIXED: usize = size_of::<Entry>() + 5 * size_of::<usize>();
         let event = message.event.as_ref().map_or(0, |event| event.as_str().len());
         let account = Account::open(Arc::clone(usage), FIXED + message.text.len() + event);
-        Self { message, encoding: OnceLock::new(), account: Some(account) }
+        Self { message, encoding: OnceLock::new(), held: Some(Held { account, since }) }
     }
 
     /// The message in a format. Made at first need, then shared by all readers.
@@ -71,11 +79,11 @@ impl Entry {
 
     /// Encodes the message, and keeps the encoding if that is allowed.
     fn encode(&self, format: &'static Format) -> Bytes {
-        match &self.account {
+        match self.account() {
             Some(account) if !account.usage().is_recent(self.offset()) => self.encoded_if_room(format, account),
             _ => self.keep(format, || {
                 let bytes = format.encode(&self.message);
-                if let Some(account) = &self.account {
+                if let Some(account) = self.account() {
                     account.add(cost(&bytes));
                 }
                 bytes
@@ -117,13 +125,22 @@ impl Entry {
     /// Gives back the memory that is counted for the entry, which the history holds no longer. Encodings that are made
     /// from now on are not counted.
     pub(super) fn release(&self) {
-        if let Some(account) = &self.account {
+        if let Some(account) = self.account() {
             account.close();
         }
     }
 
     pub(super) fn offset(&self) -> u64 {
         self.message.id.offset
+    }
+
+    /// Returns whether a history has held the entry since before a moment.
+    pub(super) fn is_held_since_before(&self, moment: Moment) -> bool {
+        self.held.as_ref().is_some_and(|held| held.since < moment)
+    }
+
+    fn account(&self) -> Option<&Account> {
+        self.held.as_ref().map(|held| &held.account)
     }
 }
 

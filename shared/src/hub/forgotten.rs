@@ -7,9 +7,8 @@ use crate::topic::Topic;
 
 /// The losses of topics that are no longer kept.
 ///
-/// A gap must still be reported to a cursor from before, but a topic that nobody uses may cost nothing; so all of them share
-/// a fixed number of buckets. Two topics in one bucket can make a gap be reported where nothing was missed, never the
-/// reverse.
+/// A topic that nobody uses must cost nothing, yet older cursors must still get a gap; so all such topics share a fixed
+/// number of buckets. Two topics in one bucket can make a gap be reported where nothing was missed, never the reverse.
 pub(crate) struct Forgotten {
     buckets: Box<[Loss; Self::BUCKETS]>,
     /// The loss of every topic, those that have never been kept included.

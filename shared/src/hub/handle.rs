@@ -38,7 +38,7 @@ impl Hub {
     pub fn replace(&self, appender: &Appender) -> Wake {
         let successor = appender.history();
         let before = mem::replace(&mut *self.current.write(), Arc::clone(&successor));
-        // An error would mean that a history is replaced twice, and this one is current no longer.
+        // An error would mean that a history is replaced twice, and this one is no longer current.
         let _ = before.successor.set(successor);
         Wake::all(&before.registry.read())
     }

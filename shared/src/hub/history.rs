@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::Instant;
 
 use super::archive::Archive;
 use super::burst::Bursts;
@@ -19,6 +20,8 @@ use crate::topic::TopicFilter;
 /// Locks are taken in the order registry, ring, then the window of one topic or pattern.
 pub(crate) struct History {
     pub(crate) epoch: Epoch,
+    /// The origin of the moments of this history.
+    pub(crate) began: Instant,
     pub(crate) limits: HistoryLimits,
     pub(crate) archive: Option<Arc<dyn Archive>>,
     pub(crate) registry: RwLock<Registry>,
@@ -39,6 +42,7 @@ impl History {
     pub(crate) fn new(epoch: Epoch, limits: HistoryLimits, archive: Option<Arc<dyn Archive>>) -> Self {
         Self {
             epoch,
+            began: Instant::now(),
             limits,
             archive,
             registry: RwLock::default(),

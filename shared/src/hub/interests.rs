@@ -67,9 +67,9 @@ impl Interests {
         self.unread(&ring, offset, u64::MAX).next().map(|entry| entry.offset())
     }
 
-    /// Returns the result of `read`. It is called with the entries that a reader has not read, in order and at least one
-    /// more than the limit allows if there are so many, and with the offset that they reach up to: `head`, or an earlier one
-    /// where a longer search would keep the appender waiting.
+    /// Calls `read` and returns its result. `read` gets the unread entries in order (at least one more than the limit
+    /// allows, if there is one) and the offset that they reach: `head`, or less where searching further would keep the
+    /// appender waiting.
     ///
     /// Checking for a loss and reading are one step under one lock, so that no eviction can come in between: the lock of the
     /// window, for each topic and pattern, or that of the ring where a window does not reach back far enough.

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::progress::Progress;
 
-/// The most losses that are kept apart.
+/// The largest number of losses that are kept apart.
 const MAX_STEPS: usize = 1024;
 
 /// Messages that may be gone.
@@ -25,8 +25,8 @@ impl Loss {
 
 /// The losses of a topic, or of all topics that match a pattern.
 ///
-/// A reader asks for the farthest loss by an eviction that it does not ignore. A loss that a later one exceeds is therefore
-/// dropped: the evictions of those that are left ascend, and their offsets descend.
+/// A reader asks for the farthest loss by an eviction that it does not ignore. Losses are kept by rising eviction and
+/// falling offset; an older loss that reaches no further than a newer one is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     steps: SmallVec<[Loss; 1]>,

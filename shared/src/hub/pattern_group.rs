@@ -14,7 +14,7 @@ use super::window::{Unreadable, Window};
 use crate::topic::Pattern;
 
 /// The number of the newest messages that are found without searching the ring.
-const RECENT: usize = 64;
+const WINDOW: usize = 64;
 
 /// The subscribers of one pattern, and all that they share. It holds no topics: the registry finds the groups of a topic.
 pub(crate) struct PatternGroup {
@@ -22,14 +22,14 @@ pub(crate) struct PatternGroup {
     /// No other group of the same history has this number, and it is not 0.
     pub(crate) number: u64,
     pub(crate) slots: Arc<Slots>,
-    /// The offset of the newest message of any matching topic.
+    /// The offset of the newest message or loss of any matching topic.
     last: AtomicU64,
     /// The newest messages that match, and the losses of all topics that match.
     window: RwLock<Window>,
 }
 
 impl PatternGroup {
-    /// A group whose window begins after an offset that no message has passed.
+    /// Makes a group. `complete_after` is the newest offset of any message: the window holds all that comes after it.
     pub(crate) fn new(pattern: Pattern, number: u64, last: u64, complete_after: u64, losses: Losses) -> Self {
         let window = RwLock::new(Window::new(complete_after, losses));
         Self { pattern, number, slots: Arc::default(), last: AtomicU64::new(last), window }
@@ -47,7 +47,7 @@ impl PatternGroup {
     pub(crate) fn push(&self, entry: &Arc<Entry>) {
         let mut window = self.window.write();
         window.push(Arc::clone(entry));
-        window.narrow_to(RECENT);
+        window.narrow_to(WINDOW);
         drop(window);
         self.last.fetch_max(entry.offset(), Ordering::AcqRel);
     }

@@ -80,7 +80,7 @@ impl Ring {
         self.slots.range(after, through)
     }
 
-    /// The offset up to which a reader may search under one lock from another offset: `head`, unless that is too far.
+    /// Returns how far a reader may search under one lock: to `head`, or less if that is too far.
     pub(crate) fn section(&self, after: u64, head: u64) -> u64 {
         self.slots.range(after, head).nth(SECTION).map_or(head, |slot| slot.offset)
     }

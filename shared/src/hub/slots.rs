@@ -67,7 +67,7 @@ impl Slots {
     }
 }
 
-/// Is ready once there is news. Otherwise the task is woken when the slots of one of the seats are.
+/// Polls for news. If there is none, registers the task with all seats.
 ///
 /// Callers that bring news make it visible first and wake the slots then.
 pub(crate) fn poll_news<'a>(

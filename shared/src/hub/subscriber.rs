@@ -82,8 +82,8 @@ impl Subscriber {
         subscriber
     }
 
-    /// The position: everything up to it has been read. As long as a gap has not been read, the position of the client
-    /// before it, so that a client which keeps this cursor and is cut off gets the gap when it comes back.
+    /// The position: everything up to it has been read. While a gap is unread, this is the client's position before the
+    /// gap, so that a client which keeps this cursor and is cut off gets the gap when it comes back.
     pub fn cursor(&self) -> Cursor {
         match self.pending.as_deref() {
             Some(Pending::Gap(gap)) => gap.since,
@@ -253,8 +253,8 @@ impl Subscriber {
         self.interests.lost_through(self.progress)
     }
 
-    /// Moves behind everything that is lost, and returns the gap. With several topics, messages that are held of one can be
-    /// older than what is lost of another; they are passed over, so that the gap covers all that is missing.
+    /// Moves behind everything that is lost, and returns the gap. With several topics, kept messages of one that are
+    /// older than a loss of another are skipped, so that the gap covers all that is missing.
     fn fall_forward(&mut self, reason: GapReason, since: Cursor) -> Gap {
         self.move_before_oldest(self.lost_through().unwrap_or_default());
         Gap { reason, since, cursor: self.history.cursor(self.progress.position) }

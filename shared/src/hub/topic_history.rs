@@ -17,7 +17,7 @@ use crate::topic::Topic;
 pub(crate) struct TopicHistory {
     pub(crate) topic: Topic,
     pub(crate) slots: Arc<Slots>,
-    /// The offset of the newest message there has been, so that checking for news takes no lock.
+    /// The offset of the newest message or loss. It is an atomic, so that checking for news takes no lock.
     last: AtomicU64,
     /// All that is held.
     window: RwLock<Window>,

@@ -8,8 +8,8 @@ use super::entry::Entry;
 use super::interest::Interest;
 use super::ring::Slot;
 
-/// The messages that a subscriber has not read, in order of offset. Wherever they come from, it is one type, so that
-/// their readers are neither compiled once for each source nor call through a table.
+/// The messages that a subscriber has not read, in order of offset. One type serves all sources, so that the code that
+/// reads them is neither compiled once per source nor uses dynamic dispatch.
 pub(crate) enum Unread<'a> {
     /// Of one topic or pattern.
     Window(vec_deque::Iter<'a, Arc<Entry>>),

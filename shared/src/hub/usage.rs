@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::sync::{AtomicU64, AtomicUsize};
 
-/// A message is recent as long as its offset is less than this before the head. Encodings of recent messages are kept even
-/// where the limit is reached, since many subscribers are about to read them.
+/// The number of newest offsets that count as recent. Encodings of recent messages are kept even where the limit is
+/// reached, since many subscribers are about to read them.
 const RECENT: u64 = 1024;
 
 /// The memory that a history uses, in bytes. Its appender and its entries count in it.

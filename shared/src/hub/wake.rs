@@ -12,7 +12,7 @@ use super::registry::Registry;
 use super::slots::Slots;
 use super::topic_history::TopicHistory;
 
-/// Up to this many subscribers are woken by the caller itself, more of them by a task of its own.
+/// Without `gather`, the caller wakes up to this many subscribers itself; a spawned task wakes more.
 const FEW: usize = 16;
 
 /// Subscribers that have something to read and have not been woken for it yet.
@@ -65,7 +65,7 @@ impl Wake {
     }
 }
 
-/// Slots that were claimed. They are woken on drop, so even if the task that is to wake them never runs.
+/// Slots that were claimed. Dropping it wakes them, even if the task never runs.
 struct Claimed(Vec<Arc<Slots>>);
 
 impl Drop for Claimed {

@@ -14,7 +14,7 @@ use super::progress::Progress;
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     entries: OffsetQueue<Arc<Entry>>,
-    /// Of the messages after this offset, all that are held are in the window.
+    /// The window holds every kept message after this offset.
     complete_after: u64,
     losses: Losses,
 }
@@ -45,7 +45,7 @@ impl Window {
         self.entries.push(entry);
     }
 
-    /// Drops the oldest entries until so many are left. The window no longer reaches back to them.
+    /// Drops the oldest entries until this number is left. The window no longer reaches back to them.
     pub(crate) fn narrow_to(&mut self, count: usize) {
         while self.entries.len() > count {
             if let Some(entry) = self.entries.pop_front() {

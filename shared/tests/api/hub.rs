@@ -18,6 +18,7 @@ use shared::backplane::{Backplane, Memory, Publication};
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::hub::{Appender, Batch, BatchLimit, Format, HistoryLimits, Hub, Subscriber, Wake};
 use shared::message::{Draft, Message};
+use shared::moment::Moment;
 use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
 
@@ -68,7 +69,7 @@ impl History {
         let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
         let publication = Publication { topic: topic.parse().unwrap(), drafts, key: None };
         let receipt = self.memory.publish(publication).now_or_never().expect("memory takes no time").unwrap();
-        receipt.placement.each().map(|placed| placed.id).collect()
+        receipt.each().map(|placed| placed.id).collect()
     }
 
     fn follow(&self, topics: &[&str], from: Position) -> Subscriber {
@@ -93,10 +94,11 @@ impl Fed {
         Cursor { epoch: self.appender.epoch(), offset }
     }
 
-    /// Appends a message of this age, and leaves the waking to the caller.
+    /// Appends a message that is held since a moment, and leaves the waking to the caller.
     fn append(&mut self, topic: &str, text: &str, at: u64) -> Wake {
         let id = self.cursor(self.appender.last_offset() + 1);
         let (topic, at) = (topic.parse().unwrap(), Timestamp::from_millis(at));
-        self.appender.append([Message { id, topic, text: text.into(), event: None, at }])
+        let since = Moment::from_millis(at.as_millis() as i64);
+        self.appender.append_held([(Message { id, topic, text: text.into(), event: None, at }, since)])
     }
 }

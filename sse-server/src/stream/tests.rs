@@ -99,7 +99,7 @@ async fn a_heartbeat_reports_a_position_that_moved_on_without_a_message() {
     assert_eq!(far.received_text(), ":\n");
 
     let elsewhere = Publication { topic: "other".parse().unwrap(), drafts: vec![Draft::text("x")], key: None };
-    let id = app.publish(elsewhere).now_or_never().unwrap().unwrap().placement.each().next().unwrap().id;
+    let id = app.publish(elsewhere).now_or_never().unwrap().unwrap().each().next().unwrap().id;
     assert!(!is_news(&mut stream));
     assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
     assert_eq!(far.received_text(), format!(":\nid: {id}\n\n"));

@@ -1,10 +1,13 @@
 //! `bench fanout`: one message to many.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
-use crate::load::{Crowd, Faults, Pace, Setup, Subscription, Tally};
+use crate::load::{Crowd, Faults, MAX_TOPICS, NUMBER, Pace, Setup, Subscription, Tally, number};
 use crate::measure::figure::*;
 use crate::measure::{Comparison, Protocol, Rounds, Sample, Subject};
 use crate::process::Process;
@@ -32,6 +35,18 @@ pub struct Fanout {
     method: Method,
     #[command(flatten)]
     work: WorkArgs,
+    /// With --pattern: the number of topics over which messages are spread; each holds one before the measurement begins
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        requires = "pattern",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_TOPICS))
+    )]
+    topics: u32,
+    /// Subscribers follow all topics by the pattern `>`, which only servers with such wildcards know
+    #[arg(long)]
+    pattern: bool,
     #[command(flatten)]
     rounds: Rounds,
 }
@@ -86,6 +101,8 @@ pub struct Work {
     pub bytes: usize,
     /// The time without progress after which missing messages are given up.
     pub patience: Duration,
+    /// The number of topics over which messages are spread, for subscribers that follow all of them by a pattern.
+    pub pattern: Option<u32>,
 }
 
 impl WorkArgs {
@@ -102,6 +119,7 @@ impl WorkArgs {
             length: self.seconds.map(Duration::from_secs_f64),
             bytes: self.bytes as usize,
             patience: crate::load::PATIENCE,
+            pattern: None,
         }
     }
 }
@@ -117,7 +135,11 @@ impl Work {
             Some(length) => format!("{} s", length.as_secs_f64()),
             None => format!("{} messages", self.messages),
         };
-        format!("{} subscribers, {pace}, {length}, {} bytes each", self.subscribers, self.bytes)
+        let topics = match self.pattern {
+            None => String::new(),
+            Some(topics) => format!(" of > over {topics} topics"),
+        };
+        format!("{} subscribers{topics}, {pace}, {length}, {} bytes each", self.subscribers, self.bytes)
     }
 
     fn lanes(&self) -> usize {
@@ -138,7 +160,7 @@ impl Fanout {
     /// # Errors
     /// Fails when the measurement cannot be made.
     pub async fn run(self) -> anyhow::Result<bool> {
-        let work = self.work.work();
+        let work = Work { pattern: self.pattern.then_some(self.topics), ..self.work.work() };
         let report = self
             .rounds
             .run(&Comparison {
@@ -159,17 +181,48 @@ pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method, once: bo
     let route = subject.target.route(method)?;
     let topic = format!("bench-{:08x}", fastrand::u32(..));
     let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
-    let subscription = Subscription::new(method, route, fill, subject.address.to_string());
+    let followed = |path: &str| if work.pattern.is_some() { path.replace("{topic}", "%3E") } else { path.to_owned() };
+    let subscription = Subscription::new(method, route, |path| fill(&followed(path)), subject.address.to_string());
+    let numbered = if work.pattern.is_some() { format!("{topic}.{NUMBER}") } else { topic.clone() };
+    let path = fill(&subject.target.publish.path.replace("{topic}", &numbered));
+    let topics = work.pattern.unwrap_or(1);
+    if work.pattern.is_some() {
+        fill_topics(subject.address, &path, topics)?;
+    }
     Crowd::new(Setup {
         follow: vec![subject.address],
         publish: vec![subject.address],
         subscription: if once { subscription.once() } else { subscription },
         clients: work.subscribers,
         lanes: work.lanes(),
-        path: fill(&subject.target.publish.path),
+        path,
+        topics,
         bytes: work.bytes,
         patience: work.patience,
     })
+}
+
+/// Publishes a message on each topic.
+fn fill_topics(address: SocketAddr, path: &str, topics: u32) -> anyhow::Result<()> {
+    const AT_ONCE: u32 = 100;
+    for first in (0..topics).step_by(AT_ONCE as usize) {
+        let last = topics.min(first + AT_ONCE) - 1;
+        let mut requests = String::new();
+        for topic in first..=last {
+            let path = path.replace(NUMBER, &number(topic));
+            let connection = if topic == last { "close" } else { "keep-alive" };
+            requests += &format!(
+                "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: {connection}\r\nContent-Length: 1\r\n\r\nx"
+            );
+        }
+        let mut stream = TcpStream::connect(address).context("connecting to fill the topics")?;
+        stream.write_all(requests.as_bytes())?;
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers)?;
+        let taken = answers.matches("HTTP/1.1 201 ").count();
+        ensure!(taken == (last - first + 1) as usize, "{taken} topics were filled: {answers}");
+    }
+    Ok(())
 }
 
 /// One round: connect, warm up, publish.

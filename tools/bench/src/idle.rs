@@ -68,6 +68,7 @@ impl Idle {
             messages: 1,
             length: None,
             bytes: self.bytes as usize,
+            pattern: None,
             patience: PATIENCE,
         }
     }

@@ -23,5 +23,6 @@ pub use crowd::Pace;
 pub(crate) use crowd::{Crowd, PATIENCE, Setup, Tally};
 pub(crate) use follower::Subscription;
 pub(crate) use frames::{Frames, MASK, Piece, frame, handshake};
+pub(crate) use lane::{MAX_TOPICS, NUMBER, number};
 pub use ledger::Faults;
 pub(crate) use link::{Link, Wire};

@@ -237,6 +237,7 @@ impl Replicas {
             clients,
             lanes,
             path: fill(&target.publish.path),
+            topics: 1,
             bytes: self.bytes as usize,
             patience: PATIENCE,
         })

@@ -70,6 +70,7 @@ pub fn round(connections: usize, at_a_time: usize, subject: &Subject<'_>, method
         messages: 0,
         length: None,
         bytes: 0,
+        pattern: None,
         patience: PATIENCE,
     };
     let mut crowd = crowd(&work, subject, method, true)?;

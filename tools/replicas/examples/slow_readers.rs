@@ -50,7 +50,7 @@ async fn main() {
     let messages = NumberedMessages { count: args.messages, bytes: args.bytes };
 
     // The stream has the limits of the service that creates it.
-    let roomy = ["--history", "1000000", "--history-bytes", "4GiB"];
+    let roomy = ["--history", "1000000", "--history-bytes", "1GiB"];
     let (creator, address) = start(&args.server, &nats.url(), &roomy).await;
     let before = cursor(address).await;
     drop(creator);

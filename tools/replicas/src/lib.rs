@@ -4,7 +4,8 @@
 //! - `nats_server`: a NATS server as a process, alone or in a cluster
 //! - `replica`: a service in this process, and requests to it
 //! - `client`: a client of any method
-//! - `slow_readers`: clients that read older messages slowly, and the memory that they cost
+//! - `slow_readers`: clients that read older messages slowly, and the memory that they cost (also measured by the example
+//!   `slow_readers`)
 //! - `partition`: a network that can be cut
 
 mod client;

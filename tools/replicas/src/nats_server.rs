@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_nats::jetstream;
 use testkit::{NatsProcess, Signal, signal, soon};
 
+use crate::replica::pause;
+
 /// A NATS server with JetStream and a store of its own. It is killed, and the store removed, when dropped.
 #[derive(Debug)]
 pub struct NatsServer {
@@ -58,10 +60,21 @@ impl NatsServer {
         self.process = None;
     }
 
-    /// Suspends the process, or resumes it.
-    pub fn pause(&self, paused: bool) {
-        let process = self.process.as_ref().expect("the server runs");
-        signal(process.process(), if paused { Signal::SIGSTOP } else { Signal::SIGCONT });
+    /// Suspends the process, and waits until none of its threads runs.
+    pub async fn suspend(&self) {
+        let process = self.process.as_ref().expect("the server runs").process();
+        signal(process, Signal::SIGSTOP);
+        soon(async {
+            while has_running_threads(process.id()) {
+                pause().await;
+            }
+        })
+        .await;
+    }
+
+    /// Resumes the process.
+    pub fn resume(&self) {
+        signal(self.process.as_ref().expect("the server runs").process(), Signal::SIGCONT);
     }
 
     /// Kills it and removes its store.
@@ -162,4 +175,12 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), to).expect("the file can be copied");
         }
     }
+}
+
+/// Returns whether a thread of a process is not stopped, as far as the system has `/proc`.
+fn has_running_threads(process: i32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let states = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    // The state comes after the name, which is in parentheses.
+    states.into_iter().any(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')))
 }

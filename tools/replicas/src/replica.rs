@@ -113,23 +113,23 @@ impl Replica {
         replicas
     }
 
-    /// Waits until `/readyz` says that it is ready.
+    /// Waits until `/readyz` says that it is ready, and not only for clients that are served from memory.
     #[track_caller]
     pub fn until_ready(&self) -> impl Future<Output = ()> + '_ {
         soon(async {
-            while self.get("/readyz").await.status != 200 {
+            while self.get("/readyz").await.json["status"] != "ready" {
                 pause().await
             }
         })
     }
 
-    /// Waits until `/readyz` gives a reason why it is not ready.
+    /// Waits until `/readyz` gives a reason why it is not ready, or serves clients from memory alone.
     #[track_caller]
     pub fn until_not_ready(&self, reason: &str) -> impl Future<Output = Answer> {
         soon(async move {
             loop {
                 let answer = self.get("/readyz").await;
-                if answer.status == 503 && answer.text("message").contains(reason) {
+                if answer.json["status"] != "ready" && answer.text("message").contains(reason) {
                     return answer;
                 }
                 pause().await;

@@ -98,6 +98,12 @@ impl RawClient {
         }
     }
 
+    /// What has come and has not been taken, without waiting for more.
+    pub fn received(&mut self) -> String {
+        while let Ok(1..) = self.stream.try_read_buf(&mut self.read) {}
+        String::from_utf8_lossy(&self.read).into_owned()
+    }
+
     /// Reads until the server closes, by an end or a reset, and returns everything.
     #[track_caller]
     pub fn read_to_end(&mut self) -> impl Future<Output = String> {

@@ -60,9 +60,12 @@ async fn a_key_publishes_once_however_often_and_wherever_it_is_sent() {
     let publication = json!({ "type": "publish", "text": "once", "key": "k" });
     let (mut publisher, _) = Ws::feed(server.address(), "/feed?topic=unfollowed").await;
     let first = publisher.ask(publication.clone()).await;
-    assert_eq!(publisher.ask(publication.clone()).await, first);
+    let again = json!({ "type": "ack", "key": "k", "id": first["id"], "repeated": true });
+    assert_eq!(publisher.ask(publication.clone()).await, again);
     let (mut other, _) = Ws::feed(server.address(), "/feed?topic=unfollowed").await;
-    assert_eq!(other.ask(publication).await, first);
+    assert_eq!(other.ask(publication).await, again);
+    let refused = other.ask(json!({ "type": "publish", "text": "something else", "key": "k" })).await;
+    assert_eq!((&refused["error"], &refused["key"]), (&json!("key_reused"), &json!("k")));
     let by_http = reqwest::Client::new().post(server.url("/messages")).header("Idempotency-Key", "k").body("once");
     let by_http = by_http.send().await.unwrap();
     assert_eq!(by_http.status(), 200);

@@ -210,9 +210,12 @@ mod tests {
 
     /// Waits until a number of fetches is under way. Without a connection to NATS, each lasts as long as a client waits.
     async fn until_under_way(store: &PageStore, fetches: usize) {
-        while store.fetches.lock().len() != fetches {
-            yield_now().await;
-        }
+        let waiting = async {
+            while store.fetches.lock().len() != fetches {
+                yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("there are never {fetches} fetches"));
     }
 
     #[tokio::test]

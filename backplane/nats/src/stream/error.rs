@@ -1,4 +1,4 @@
-//! The reasons why the stream's condition is not known.
+//! The reasons why a request about the stream failed, or why the stream cannot be used.
 
 use super::fit::Unfit;
 use crate::link::NotConnected;

@@ -7,15 +7,18 @@ use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind};
 use async_nats::jetstream::{Context, ErrorCode};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::error::StreamError;
-use super::metadata::{CHANGED, EPOCH, HISTORY};
+use super::recorded::Recorded;
 use super::settings::StreamSettings;
 use super::snapshot::StreamSnapshot;
 use crate::link::Link;
-use crate::stored_message::StoredMessage;
-use shared::timestamp::Timestamp;
+use shared::wall_clock::{SystemClock, WallClock};
+
+/// The most attempts to write the metadata. Each of few processes that write at once has to come last once.
+const EDITS: usize = 10;
 
 /// The stream, asked through the connection.
 pub(crate) struct HistoryStream {
@@ -23,11 +26,12 @@ pub(crate) struct HistoryStream {
     pub(crate) settings: StreamSettings,
     /// The differences between the flags and the stream's own limits are logged once.
     differences: Once,
+    recorded: Mutex<Recorded>,
 }
 
 impl HistoryStream {
     pub(crate) fn new(link: Arc<Link>, settings: StreamSettings) -> Self {
-        Self { link, settings, differences: Once::new() }
+        Self { link, settings, differences: Once::new(), recorded: Mutex::default() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -36,14 +40,23 @@ impl HistoryStream {
 
     /// Takes a snapshot of the stream.
     pub(crate) async fn snapshot(&self) -> Result<StreamSnapshot, StreamError> {
+        let info = self.info().await?;
+        self.snapshot_of(info)
+    }
+
+    /// The server's description of the stream.
+    async fn info(&self) -> Result<Value, StreamError> {
         let answer = self.link.jetstream()?.request(format!("STREAM.INFO.{}", self.name()), &json!({})).await;
-        let info: Value = match answer.map_err(|error| self.unreachable(error))? {
-            Response::Ok(info) => info,
+        match answer.map_err(|error| self.unreachable(error))? {
+            Response::Ok(info) => Ok(info),
             Response::Err { error } if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                return Err(StreamError::Missing { stream: self.name().to_owned() });
+                Err(StreamError::Missing { stream: self.name().to_owned() })
             }
-            Response::Err { error } => return Err(self.unreachable(error)),
-        };
+            Response::Err { error } => Err(self.unreachable(error)),
+        }
+    }
+
+    fn snapshot_of(&self, info: Value) -> Result<StreamSnapshot, StreamError> {
         if let Ok(config) = serde_json::from_value(info["config"].clone()) {
             self.differences.call_once(|| self.log_differences(&config));
         }
@@ -55,15 +68,38 @@ impl HistoryStream {
         StreamSnapshot::new(&self.settings, info)
     }
 
-    /// Takes a snapshot. If the number of messages that a topic may hold was changed, that is recorded in the metadata.
+    /// Takes a snapshot. If the number of messages that a topic may hold was changed, that is recorded in the metadata. What
+    /// this process knows to have been recorded and another one has overwritten is recorded again.
     pub(crate) async fn inspect(&self) -> Result<StreamSnapshot, StreamError> {
-        let snapshot = self.snapshot().await?;
-        if snapshot.limit_change_unrecorded {
-            tracing::error!(stream = self.name(), "max_msgs_per_subject was changed; the stream is given up");
-            let changed = |metadata: &mut Value| metadata[HISTORY] = Value::from(CHANGED);
-            self.edit_metadata(|_| true, changed).await?;
+        for _ in 0..EDITS {
+            let mut info = self.info().await?;
+            let mut config = info["config"].clone();
+            let snapshot = self.snapshot_of(info.take())?;
+            if snapshot.limit_change_unrecorded {
+                tracing::error!(stream = self.name(), "max_msgs_per_subject was changed; the stream is given up");
+            }
+            let found = snapshot.recorded();
+            let recorded = {
+                let mut recorded = self.recorded.lock();
+                recorded
+                    .merge(Recorded { limit_changed: found.limit_changed | snapshot.limit_change_unrecorded, ..found });
+                *recorded
+            };
+            if recorded == found {
+                return Ok(snapshot);
+            }
+            // As JSON, so that the settings of a later server stay as they are.
+            let metadata = &mut config["metadata"];
+            if let Some(metadata) = metadata.as_object_mut() {
+                // These are the server's own.
+                metadata.retain(|key, _| !key.starts_with("_nats."));
+            }
+            recorded.put(metadata);
+            let answer = self.link.jetstream()?.request(format!("STREAM.UPDATE.{}", self.name()), &config).await;
+            // Read again, since another process may have written in between.
+            let _: Value = self.accepted(answer)?;
         }
-        Ok(snapshot)
+        Err(self.unreachable("its metadata are overwritten again and again"))
     }
 
     /// As [`HistoryStream::inspect`], and fails if the stream cannot keep the promise of delivery. A stream that is missing
@@ -106,22 +142,8 @@ impl HistoryStream {
         Ok(self.raw(sequence).await?.map(|message| message.time.unix_timestamp_nanos()))
     }
 
-    /// The subject of the message of a sequence, and the time at which it was published, if the stream still has it.
-    pub(crate) async fn published(&self, sequence: u64) -> Result<Option<(String, Timestamp)>, StreamError> {
-        Ok(self.raw(sequence).await?.map(|message| {
-            let stored = StoredMessage {
-                sequence,
-                subject: &message.subject,
-                headers: Some(&message.headers),
-                payload: &message.payload,
-                nanos: message.time.unix_timestamp_nanos(),
-            };
-            (stored.subject.to_owned(), stored.at())
-        }))
-    }
-
-    /// The message as the stream's leader has it, since other servers may be behind.
-    async fn raw(&self, sequence: u64) -> Result<Option<StreamMessage>, StreamError> {
+    /// The message of a sequence, if the stream still has it: as its leader has it, since other servers may be behind.
+    pub(crate) async fn raw(&self, sequence: u64) -> Result<Option<StreamMessage>, StreamError> {
         let stream = self.link.jetstream()?.get_stream_no_info(self.name()).await;
         let stream = stream.map_err(|error| self.unreachable(error))?;
         match stream.get_raw_message(sequence).await {
@@ -133,34 +155,15 @@ impl HistoryStream {
 
     /// Gives the stream's history a new epoch, unless another process has done so since the snapshot.
     pub(crate) async fn renew_epoch(&self, snapshot: &StreamSnapshot) -> Result<(), StreamError> {
-        let unchanged = |metadata: &Value| {
-            metadata[EPOCH].as_str().and_then(|number| number.parse::<u64>().ok()) == snapshot.renewed
-        };
-        let epoch = (Timestamp::now().as_millis() * 1000 + fastrand::u64(..1000)).to_string();
-        self.edit_metadata(unchanged, |metadata| metadata[EPOCH] = Value::from(epoch)).await
-    }
-
-    /// Changes the stream's metadata, if they are still as expected.
-    async fn edit_metadata(
-        &self,
-        expected: impl FnOnce(&Value) -> bool,
-        edit: impl FnOnce(&mut Value),
-    ) -> Result<(), StreamError> {
-        let jetstream = self.link.jetstream()?;
-        // As JSON, so that the settings of a later server stay as they are.
-        let answer = jetstream.request(format!("STREAM.INFO.{}", self.name()), &json!({})).await;
-        let mut config = self.accepted(answer)?["config"].take();
-        let metadata = &mut config["metadata"];
-        if !expected(metadata) {
-            return Ok(());
+        let now = self.inspect().await?;
+        if now.epoch() == snapshot.epoch() {
+            let epoch = SystemClock.now().as_millis() * 1000 + fastrand::u64(..1000);
+            // Greater than the last one, whatever the clocks of other processes say.
+            let epoch = epoch.max(now.renewed.unwrap_or_default() + 1);
+            self.recorded.lock().merge(Recorded { epoch: Some(epoch), ..now.recorded() });
+            self.inspect().await?;
         }
-        if let Some(metadata) = metadata.as_object_mut() {
-            // These are the server's own.
-            metadata.retain(|key, _| !key.starts_with("_nats."));
-        }
-        edit(metadata);
-        let answer = jetstream.request(format!("STREAM.UPDATE.{}", self.name()), &config).await;
-        self.accepted(answer).map(drop)
+        Ok(())
     }
 
     /// The content of an answer that reports no error.

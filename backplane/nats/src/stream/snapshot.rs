@@ -2,11 +2,15 @@
 
 use async_nats::jetstream::stream::Info;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::fit::Unfit;
 use super::metadata::{CHANGED, EPOCH, HISTORY};
+use super::recorded::Recorded;
 use super::settings::StreamSettings;
+use super::stream_clock::StreamClock;
 use shared::cursor::Epoch;
+use shared::wall_clock::{SystemClock, WallClock};
 
 /// The extent and the limits of the stream as it was at one moment.
 #[derive(Debug, Clone)]
@@ -25,6 +29,10 @@ pub(crate) struct StreamSnapshot {
     pub(crate) unfit: Option<Unfit>,
     /// The number of messages that a topic may hold was changed, and the metadata do not say so yet.
     pub(super) limit_change_unrecorded: bool,
+    /// The metadata say that the number was changed.
+    limit_changed: bool,
+    /// The stream's clock when the snapshot was taken.
+    pub(crate) clock: StreamClock,
 }
 
 impl StreamSnapshot {
@@ -32,11 +40,20 @@ impl StreamSnapshot {
         Epoch::new(self.renewed.unwrap_or(self.created))
     }
 
+    /// The content of the metadata.
+    pub(super) fn recorded(&self) -> Recorded {
+        Recorded { created: self.created, epoch: self.renewed, limit_changed: self.limit_changed }
+    }
+
     /// The snapshot that a server's description gives, which may have settings that the client library does not know.
     pub(super) fn from_json(settings: &StreamSettings, info: Value) -> serde_json::Result<Self> {
         let newer = settings.check_newer(&info["config"]);
+        let time = info["ts"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok());
         let mut snapshot = Self::new(settings, &serde_json::from_value::<Info>(info)?);
         snapshot.unfit = snapshot.unfit.or(newer.err());
+        if let Some(time) = time {
+            snapshot.clock.nanos = time.as_nanosecond();
+        }
         Ok(snapshot)
     }
 
@@ -50,6 +67,9 @@ impl StreamSnapshot {
             last,
             per_topic: u64::try_from(info.config.max_messages_per_subject).ok().filter(|limit| *limit > 0),
             unfit: settings.check(&info.config).err(),
+            limit_changed: info.config.metadata.get(HISTORY).is_some_and(|created_with| created_with == CHANGED),
+            // Where the server does not report its clock, this machine's has to do.
+            clock: StreamClock { nanos: i128::from(SystemClock.now().as_millis()) * 1_000_000, read: Instant::now() },
             limit_change_unrecorded: info.config.metadata.get(HISTORY).is_some_and(|created_with| {
                 created_with != CHANGED && *created_with != info.config.max_messages_per_subject.to_string()
             }),

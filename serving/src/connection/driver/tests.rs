@@ -146,3 +146,51 @@ async fn a_client_that_never_stops_sending_keeps_its_session_neither_from_news_n
 fn a_connection_is_small() {
     assert!(size_of::<Connection>() <= 256, "{}", size_of::<Connection>());
 }
+
+/// Ends as soon as it is released.
+struct UntilReleased;
+
+impl Session for UntilReleased {
+    fn begin(&mut self, client: &mut Client) {
+        client.never_due();
+    }
+
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow {
+        if event != Event::Released {
+            return Flow::Continue;
+        }
+        client.answer(Reply::new(StatusCode::OK, Body::from_iter([bytes::Bytes::from_static(b"released")])));
+        Flow::Finish
+    }
+
+    fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Event> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_begins_after_its_turn_to_go_is_released_at_once() {
+    let app = app(&["--drain", "10s"]);
+    let found = Arc::new(tokio::sync::Notify::new());
+    let slow = {
+        let found = Arc::clone(&found);
+        MethodRoute::new("/slow", Upgrade::Refused, move |_| {
+            let found = Arc::clone(&found);
+            async move {
+                found.notified().await;
+                Ok(Answer::Held(Box::new(UntilReleased)))
+            }
+        })
+    };
+    let (mut connection, far) = connect(&app, &Routes::new(&app, vec![slow], &[]));
+    far.send("GET /slow HTTP/1.1\r\nhost: test\r\n\r\n");
+    assert!(!turn(&mut connection).await);
+    app.begin_drain();
+    assert!(!turn(&mut connection).await);
+    tokio::time::advance(Duration::from_secs(9)).await;
+    let _ = tokio::time::timeout(Duration::from_millis(1), app.timers.run()).await;
+    assert!(!turn(&mut connection).await);
+    found.notify_one();
+    assert!(!turn(&mut connection).await);
+    assert!(far.received_text().ends_with("released"));
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::cursor::Position;
 use shared::hub::{BatchLimit, Entry, Format, HistoryLimits};
-use shared::timestamp::Timestamp;
+use shared::moment::Moment;
 
 use super::{ALL, Fed, JSON, ROOMY, TEXT, filters};
 
@@ -54,7 +54,7 @@ fn an_encoding_is_counted_once_and_given_back_at_eviction() {
     let both = fed.appender.bytes() - before;
     assert!((1000..1300).contains(&(both - text_alone)), "{both}");
 
-    fed.appender.evict_aged(Timestamp::from_millis(1000));
+    fed.appender.evict_aged(Moment::from_millis(1000));
     assert_eq!(fed.appender.bytes(), 0);
     static LATE: Format = Format::new(|message| message.to_json().into());
     assert_eq!(entries[0].encoded(&LATE), entries[0].message.to_json());
@@ -94,11 +94,11 @@ fn a_replay_of_a_full_history_evicts_nothing() {
             live.read_encoded(&TEXT, BatchLimit { messages: 10 * RECENT, ..ALL });
         }
     }
-    fed.appender.evict_aged(Timestamp::from_millis(0));
+    fed.appender.evict_aged(Moment::from_millis(0));
     let held = all(&fed);
     assert!(held.len() > 2 * RECENT && fed.appender.bytes() > limit - 1000, "full: {}", held.len());
     (0..3).for_each(|_| assert_eq!(all(&fed).len(), held.len()));
-    fed.appender.evict_aged(Timestamp::from_millis(0));
+    fed.appender.evict_aged(Moment::from_millis(0));
     assert_eq!(all(&fed).len(), held.len());
     assert!(fed.appender.bytes() <= limit, "{}", fed.appender.bytes());
     // Of what is not recent, what did not fit was for the reader alone.

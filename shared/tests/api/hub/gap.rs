@@ -4,6 +4,7 @@ use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::{Gap, GapReason};
 use shared::hub::{BatchLimit, HistoryLimits};
 use shared::message::Message;
+use shared::moment::Moment;
 use shared::timestamp::Timestamp;
 
 use super::{ALL, Fed, History, JSON, ROOMY, at_most, filters, read_whole, texts};
@@ -65,7 +66,7 @@ fn a_loss_by_age_is_reported() {
     for (text, at) in [("1", 1000), ("2", 1050), ("3", 1100)] {
         fed.append("main", text, at).wake();
     }
-    fed.appender.evict_aged(Timestamp::from_millis(1151));
+    fed.appender.evict_aged(Moment::from_millis(1151));
     let batch = fed.hub.subscribe(&filters(&["main"]), Position::At(fed.cursor(1))).read(&JSON, ALL);
     let gap = Gap { reason: GapReason::Expired, since: fed.cursor(1), cursor: fed.cursor(2) };
     assert_eq!((batch.gap, texts(&batch)), (Some(gap), vec!["3"]));
@@ -93,7 +94,7 @@ fn where_nothing_is_left_the_gap_leads_to_the_end() {
     let mut fed = Fed::new(HistoryLimits { age: Duration::from_millis(100), ..ROOMY });
     fed.append("main", "1", 1000).wake();
     fed.append("main", "2", 1000).wake();
-    fed.appender.evict_aged(Timestamp::from_millis(9999));
+    fed.appender.evict_aged(Moment::from_millis(9999));
     for topics in [&["main"][..], &[">"], &["main", "x"]] {
         let batch = fed.hub.subscribe(&filters(topics), Position::At(fed.cursor(0))).read(&JSON, ALL);
         let gap = Gap { reason: GapReason::Expired, since: fed.cursor(0), cursor: fed.cursor(2) };

@@ -9,7 +9,7 @@ use mio::event::Event;
 use mio::{Events, Poll, Token};
 
 use super::follower::{Follower, Step, Subscription};
-use super::lane::Lane;
+use super::lane::{Lane, Spread};
 use super::ledger::{Faults, Ledger};
 use super::link::{Link, Wire};
 use super::stamp::Stamp;
@@ -34,8 +34,10 @@ pub(crate) struct Setup {
     pub(crate) clients: usize,
     /// The number of publishers.
     pub(crate) lanes: usize,
-    /// The path for publishing, with all placeholders filled in.
+    /// The path for publishing, with all placeholders filled in, except that of the topic's number where there are several.
     pub(crate) path: String,
+    /// The number of topics over which messages are spread.
+    pub(crate) topics: u32,
     /// The length of a message.
     pub(crate) bytes: usize,
     /// The time without progress after which missing messages are given up.
@@ -144,7 +146,8 @@ impl Crowd {
     pub(crate) fn connect_lanes(&mut self) -> anyhow::Result<()> {
         for index in 0..self.setup.lanes {
             let link = self.lane_link(index)?;
-            self.lanes.push(Lane::new(link, &self.setup.path, &self.host, self.setup.bytes));
+            let spread = Spread { topics: self.setup.topics, lanes: self.setup.lanes as u32 };
+            self.lanes.push(Lane::new(link, &self.setup.path, &self.host, self.setup.bytes, spread));
         }
         let began = Instant::now();
         let mut events = Events::with_capacity(EVENTS);

@@ -1,18 +1,51 @@
 //! A publisher: one connection, one publication after the other.
 
+use std::ops::Range;
+
 use anyhow::{Context, ensure};
 
 use super::answer::Answer;
 use super::link::{Link, Wire};
 use super::stamp::{self, Stamp};
 
+/// The placeholder for the number of a topic in a path.
+pub(crate) const NUMBER: &str = "{number}";
+
+/// The number of digits in its place.
+const DIGITS: usize = 6;
+
+/// The largest number of topics.
+pub(crate) const MAX_TOPICS: u32 = 10_u32.pow(DIGITS as u32);
+
+/// The number of a topic as it is written in paths.
+pub(crate) fn number(topic: u32) -> String {
+    format!("{topic:0DIGITS$}")
+}
+
+/// The spreading of messages over topics: each lane takes one topic after the other, and no two lanes the same one at a
+/// time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spread {
+    pub(crate) topics: u32,
+    pub(crate) lanes: u32,
+}
+
+impl Spread {
+    fn topic(self, lane: u16, message: u32) -> u32 {
+        message.wrapping_mul(self.lanes).wrapping_add(lane.into()) % self.topics
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) link: Link,
     connected: bool,
-    /// The complete request. The stamp, at the beginning of its body, is the only part that changes.
+    /// The complete request. The stamp, at the beginning of its body, and the number of the topic are all that changes.
     request: Vec<u8>,
     body: usize,
+    /// The place of the topic's number in the request, if messages are spread over several topics.
+    topic: Option<Range<usize>>,
+    spread: Spread,
     /// The number of the last message.
     pub(crate) last: u32,
     /// `true` until the last message is answered.
@@ -24,14 +57,28 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// `bytes` is the length of a message.
-    pub(crate) fn new(link: Link, path: &str, host: &str, bytes: usize) -> Self {
+    pub(crate) fn new(link: Link, path: &str, host: &str, bytes: usize, spread: Spread) -> Self {
+        const METHOD: &str = "POST ";
+        let topic = path.find(NUMBER).map(|at| METHOD.len() + at..METHOD.len() + at + DIGITS);
+        let path = path.replace(NUMBER, &number(0));
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n"
+            "{METHOD}{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n"
         );
         let body = head.len();
         let mut request = head.into_bytes();
         request.extend((0..bytes).map(|index| b'a' + (index % 26) as u8));
-        Self { link, connected: false, request, body, last: 0, unanswered: false, missing: 0, partial: Vec::new() }
+        Self {
+            link,
+            connected: false,
+            request,
+            body,
+            topic,
+            spread,
+            last: 0,
+            unanswered: false,
+            missing: 0,
+            partial: Vec::new(),
+        }
     }
 
     pub(crate) fn reconnect(&mut self, link: Link) {
@@ -53,6 +100,10 @@ impl Lane {
         self.last += 1;
         self.unanswered = true;
         self.missing = clients;
+        if let Some(place) = self.topic.clone() {
+            let topic = self.spread.topic(lane, self.last);
+            self.request[place].copy_from_slice(number(topic).as_bytes());
+        }
         Stamp { lane, number: self.last, begun }.write(&mut self.request[self.body..self.body + stamp::LENGTH]);
         self.link.send(&self.request, &mut Wire::default()).context("publishing")
     }

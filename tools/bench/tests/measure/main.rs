@@ -20,7 +20,15 @@ use testkit::Server;
 const CLIENTS: usize = 40;
 
 fn work(pace: Pace) -> Work {
-    Work { subscribers: CLIENTS, pace, messages: 30, length: None, bytes: 100, patience: testkit::PATIENCE }
+    Work {
+        subscribers: CLIENTS,
+        pace,
+        messages: 30,
+        length: None,
+        bytes: 100,
+        patience: testkit::PATIENCE,
+        pattern: None,
+    }
 }
 
 /// The `limit` server, on a thread that ends with the process.
@@ -103,6 +111,23 @@ async fn every_method_of_this_repository_can_be_measured() {
             let sample = measure(push_target(), server.address(), round).await;
             assert_fanned_out(&sample, method);
         }
+    }
+}
+
+#[tokio::test]
+async fn subscribers_of_a_pattern_can_be_measured_with_many_topics() {
+    for method in [Method::Sse, Method::Ws] {
+        let server = push(method).await;
+        let round = move |subject: &Subject<'_>| {
+            fanout::round(&Work { pattern: Some(250), ..work(Pace::InFlight(3)) }, subject, method)
+        };
+        let sample = measure(push_target(), server.address(), round).await;
+        assert_fanned_out(&sample, method);
+        let topics = testkit::get(server.address(), "/messages?topic=%3E&limit=1000").await;
+        let mut topics: Vec<&str> = topics.split("\"topic\":\"").skip(1).map(|topic| &topic[..21]).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        assert_eq!(topics.len(), 250, "{topics:?}");
     }
 }
 

@@ -78,7 +78,17 @@ async fn a_stream_that_is_changed_later_is_noticed() {
     let mut config = jetstream.get_stream("PUSH").await.unwrap().cached_info().config.clone();
     assert_eq!(config.metadata["push-history"], "changed");
     config.max_messages_per_subject = 1000;
+    // Another process that writes at the same time overwrites what it has not read.
+    config.metadata.insert("push-history".to_owned(), "1000".to_owned());
     jetstream.update_stream(&config).await.unwrap();
+    soon(async {
+        let changed = async || {
+            let stream = jetstream.get_stream("PUSH").await.unwrap();
+            stream.cached_info().config.metadata["push-history"] == "changed"
+        };
+        while !changed().await {}
+    })
+    .await;
     assert!(refusal(&nats.url()).await.contains("nats stream rm"));
     // A new stream replaces it.
     jetstream.delete_stream("PUSH").await.unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::GapReason;
 use shared::hub::{Batch, BatchLimit, EncodedBatch, HistoryLimits};
-use shared::timestamp::Timestamp;
+use shared::moment::Moment;
 use shared::topic::{Topic, TopicFilter};
 
 use super::follower::{Follower, Published};
@@ -48,7 +48,7 @@ impl World {
 
     fn pass(&mut self, time: u64) {
         self.now += time;
-        self.fed.appender.evict_aged(Timestamp::from_millis(self.now));
+        self.fed.appender.evict_aged(Moment::from_millis(self.now as i64));
         self.all.iter_mut().filter(|message| message.at + AGE < self.now).for_each(|message| message.held = false);
     }
 

@@ -1,4 +1,4 @@
-//! The head of an answer, as HTTP/1.1 has it (RFC 9112, sections 4 and 5).
+//! The head of an answer in HTTP/1.1 (RFC 9112, sections 4 and 5).
 
 use std::cell::RefCell;
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ pub(crate) struct Framing {
 
 impl Default for Framing {
     fn default() -> Self {
-        Self { keep_alive: false, version: Version::HTTP_11, open_to: OpenTo::Nobody }
+        Self { keep_alive: false, version: Version::HTTP_11, open_to: OpenTo::NoRequest }
     }
 }
 
