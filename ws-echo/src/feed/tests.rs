@@ -16,7 +16,7 @@ fn app(flags: &[&str]) -> Arc<App> {
 fn publish(app: &App, topic: &str) -> Cursor {
     let publication = Publication { topic: topic.parse().unwrap(), drafts: vec![Draft::text("x")], key: None };
     let receipt = app.publish(publication).now_or_never().expect("memory confirms at once").unwrap();
-    receipt.placement.each().next().unwrap().id
+    receipt.each().next().unwrap().id
 }
 
 fn subscribe(app: &App, topic: &str, from: Position) -> Subscriber {
