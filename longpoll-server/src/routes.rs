@@ -8,7 +8,7 @@ use serving::routes::{Asset, IndexPage, MethodRoute, Routes, Upgrade};
 use crate::poll::Poll;
 
 const INDEX: IndexPage =
-    IndexPage { method: "poll", port: "3000", form: "", card: "", commands: include_str!("../assets/commands.html") };
+    IndexPage { method: "poll", port: "3000", card: "", commands: include_str!("../assets/commands.html") };
 
 static HTML: LazyLock<String> = LazyLock::new(|| INDEX.html());
 

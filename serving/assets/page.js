@@ -158,11 +158,8 @@ export async function publish(base, topic, body, key) {
   }
 }
 
-/**
- * Makes a service's index page work. `connect` is the method's client; `carriesTime` is false where its
- * messages come without their time of publishing.
- */
-export function startPage({ connect, carriesTime = true }) {
+/** Makes a service's index page work. `connect` is the method's client. */
+export function startPage({ connect }) {
   translate();
   for (const code of document.querySelectorAll("pre code")) {
     code.textContent = code.textContent.trim().replace(/(http|ws):\/\/localhost:\d+/g, (_, scheme) =>
@@ -173,7 +170,7 @@ export function startPage({ connect, carriesTime = true }) {
   const base = new URL("/", location.href);
   const badge = stateBadge(byId("state"));
   const list = new MessageList(byId("messages"));
-  const words = (id) => byId(id)?.value.split(/[\s,]+/).filter(Boolean) ?? [];
+  const topics = () => byId("topic").value.split(/[\s,]+/).filter(Boolean);
   let connection;
   let followed;
   let resumeFrom = new URLSearchParams(location.search).get("since") ?? undefined;
@@ -181,12 +178,12 @@ export function startPage({ connect, carriesTime = true }) {
 
   function open() {
     // A person who comes back to the same topics wants what was missed; other topics begin now.
-    if (followed && `${followed.topic}` !== `${words("topic")}`) resumeFrom = undefined;
-    followed = { topic: words("topic"), events: words("event-names") };
+    if (followed && `${followed}` !== `${topics()}`) resumeFrom = undefined;
+    followed = topics();
     byId("connection-error").textContent = "";
     connection = connect({
       url: base,
-      ...followed,
+      topic: followed,
       since: resumeFrom,
       onState,
       onMessage: (message) => {
@@ -206,7 +203,7 @@ export function startPage({ connect, carriesTime = true }) {
   }
 
   function offerButtons() {
-    const same = `${followed.topic}/${followed.events}` === `${words("topic")}/${words("event-names")}`;
+    const same = `${followed}` === `${topics()}`;
     byId("connect").disabled = same && ["connecting", "open"].includes(byId("state").dataset.state);
     byId("disconnect").disabled = byId("state").dataset.state === "closed";
   }
@@ -223,7 +220,7 @@ export function startPage({ connect, carriesTime = true }) {
   // A browser hides why a WebSocket or an EventSource was refused; a plain request for the same gets the reason.
   async function explain(refused) {
     const address = new URL("messages", base);
-    for (const name of followed.topic) address.searchParams.append("topic", name);
+    for (const name of followed) address.searchParams.append("topic", name);
     address.searchParams.set("since", refused.cursor ?? "now");
     address.searchParams.set("limit", 1);
     const response = await fetch(address, { cache: "no-store" }).catch(() => null);
@@ -245,7 +242,6 @@ export function startPage({ connect, carriesTime = true }) {
     const topic = byId("publish-topic").value.trim() || "main";
     const message = { text: byId("publish-text").value };
     if (byId("publish-event").value.trim()) message.event = byId("publish-event").value.trim();
-    const clicked = performance.now();
     const key = newKey();
     result.classList.remove("error");
     result.textContent = say("publishing");
@@ -253,7 +249,6 @@ export function startPage({ connect, carriesTime = true }) {
       const answer = connection?.publish
         ? await connection.publish({ topic, ...message }, key)
         : await publish(base, topic, message, key);
-      if (!carriesTime) list.sentFromHere(answer.id, { clicked, at: answer.at });
       result.textContent = say("published", answer);
     } catch (error) {
       result.classList.add("error");

@@ -1,9 +1,8 @@
 // A client of the Server-Sent Events method: EventSource reads `/events` and, after a cut, comes back by
-// itself with the last id that it received. This adds what EventSource leaves to its user: a known beginning, and a
-// new attempt when it has given up.
+// itself with the last id that it received. This adds what EventSource leaves to its user: whole messages as JSON,
+// whatever their event names, and longer and longer pauses while the service is away.
 //
-// `url` is the service's base, `topic` one topic or several, `since` where to begin (default: now), `events`
-// the names to listen for beside unnamed messages: EventSource passes on no name it was not asked for.
+// `url` is the service's base, `topic` one topic or several, `since` where to begin (default: now).
 // `onState(state, detail)`: "connecting", "open", "waiting" (detail: `cut`, whether a working connection was
 // lost, and `until`, in ms of Date.now, unless the browser keeps that to itself), "closed".
 // `onTraffic` gets the `requests` and `bytes` of each step.
@@ -12,44 +11,39 @@ const LONGEST_PAUSE = 30; // seconds
 
 const utf8 = new TextEncoder();
 
-export function connect({ url, topic = [], since, events = [], onState, onMessage, onGap, onTraffic = () => {} }) {
+export function connect({ url, topic = [], since, onState, onMessage, onGap, onTraffic = () => {} }) {
   let cursor = since;
   let failures = 0;
-  let closed = false;
   let source;
   let timer;
 
-  async function open() {
-    onState("connecting");
-    try {
-      // The stream's first id reaches no script. Without one, a refused reconnect before the first
-      // message would have to begin again from now, and lose what was published in between.
-      cursor ??= await position(address("messages", { since: "now", limit: 1 }));
-    } catch (error) {
-      if (!closed) retry({ cut: false, retryAfter: error.retryAfter });
-      return;
-    }
-    if (!closed) listen();
-  }
-
-  function listen() {
+  function open() {
+    let answered = false;
     let live = false;
+    onState("connecting");
     onTraffic({ requests: 1, bytes: 0 });
-    source = new EventSource(address("events", { since: cursor }));
+    source = new EventSource(address());
 
-    source.addEventListener("open", (event) => {
-      if (event instanceof MessageEvent) return; // A message may be named "open", or "error" below.
+    source.addEventListener("open", () => {
+      answered = true;
+    });
+
+    // The first one comes at once, with the position; a service that turns the client away for now sends none.
+    source.addEventListener("heartbeat", (event) => {
+      keep(event);
+      if (live) return;
       live = true;
       failures = 0;
       onState("open");
     });
 
-    source.addEventListener("error", (event) => {
-      if (event instanceof MessageEvent) return;
+    source.addEventListener("error", () => {
       const cut = live;
+      const comesBack = answered && source.readyState === EventSource.CONNECTING;
+      answered = false;
       live = false;
-      if (cut && source.readyState === EventSource.CONNECTING) {
-        // The browser comes back by itself, after the time the server named in `retry`.
+      if (comesBack) {
+        // The browser does so by itself, after the time the server named in `retry`.
         onTraffic({ requests: 1, bytes: 0 });
         onState("waiting", { cut });
       } else {
@@ -59,39 +53,39 @@ export function connect({ url, topic = [], since, events = [], onState, onMessag
       }
     });
 
-    source.addEventListener("gap", take);
-    for (const name of new Set(["message", ...events])) {
-      if (name !== "gap") source.addEventListener(name, take);
-    }
+    source.addEventListener("message", (event) => {
+      keep(event);
+      onMessage(JSON.parse(event.data));
+    });
+
+    source.addEventListener("gap", (event) => {
+      keep(event);
+      onGap(JSON.parse(event.data));
+    });
   }
 
-  function take(event) {
-    if (!(event instanceof MessageEvent)) return;
+  function keep(event) {
     onTraffic({ requests: 0, bytes: eventSize(event) });
     cursor = event.lastEventId || cursor;
-    const gap = event.type === "gap" && gapIn(event);
-    if (gap) return onGap(gap);
-    const message = { id: event.lastEventId, text: event.data };
-    if (event.type !== "message") message.event = event.type;
-    onMessage(message);
   }
 
-  function retry({ cut, retryAfter = 0 }) {
-    const pause = 1000 * Math.max(retryAfter, Math.min(LONGEST_PAUSE, 2 ** failures)) * (1 + Math.random() / 2);
+  function retry({ cut }) {
+    const pause = 1000 * Math.min(LONGEST_PAUSE, 2 ** failures) * (1 + Math.random() / 2);
     failures += 1;
     timer = setTimeout(open, pause);
     onState("waiting", { until: Date.now() + pause, cut });
   }
 
-  function address(path, parameters) {
-    const result = new URL(path, url);
+  function address() {
+    const result = new URL("events", url);
     for (const name of [topic].flat()) result.searchParams.append("topic", name);
-    for (const [name, value] of Object.entries(parameters)) result.searchParams.set(name, value);
+    if (cursor) result.searchParams.set("since", cursor);
+    result.searchParams.set("data", "json");
+    result.searchParams.set("heartbeat", "1");
     return result;
   }
 
   function close() {
-    closed = true;
     clearTimeout(timer);
     source?.close();
     onState("closed");
@@ -106,26 +100,9 @@ export function connect({ url, topic = [], since, events = [], onState, onMessag
   };
 }
 
-async function position(address) {
-  const response = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(10_000) });
-  if (response.ok) return (await response.json()).cursor;
-  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
-  throw Object.assign(new Error(response.statusText), { retryAfter });
-}
-
-/** The gap that an event reports; nothing if it is a message that merely bears that name. */
-function gapIn(event) {
-  try {
-    const gap = JSON.parse(event.data);
-    return gap.cursor === event.lastEventId ? gap : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The bytes of an event as the server wrote it: its fields, and the empty line. */
+/** The bytes of an event as the server wrote it: its fields, the empty line, and the frame of its chunk. */
 function eventSize({ type, data, lastEventId }) {
   const name = type === "message" ? "" : `event: ${type}\n`;
-  const lines = data.split("\n").map((line) => `data: ${line}\n`);
-  return utf8.encode(`id: ${lastEventId}\n${name}${lines.join("")}\n`).length;
+  const size = utf8.encode(`id: ${lastEventId}\n${name}data: ${data}\n\n`).length;
+  return size + size.toString(16).length + 4;
 }

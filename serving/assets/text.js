@@ -17,8 +17,6 @@ const chinese = {
   connection: "连接",
   topics: "订阅的话题",
   topicsHint: "可写多个，用空格隔开；`orders.*` 匹配一级，`orders.>` 匹配其余各级。",
-  eventNames: "要接收的事件名（可不填）",
-  eventNamesHint: "`EventSource` 只交出点了名的事件；没有名字的消息总会收到。",
   connect: "连接",
   disconnect: "断开",
 
@@ -80,7 +78,7 @@ const chinese = {
   howCounted: "数字是怎样算的",
   noteDelay: "消息数旁的延迟只统计从本页发布的消息：从按下按钮到消息到达，三种方法用同一个时钟；第一次还含建立连接和跨域预检。其他消息的延迟是到达时间减去发布时间，受两边时钟差影响；SSE 不带发布时间，所以不显示延迟。",
   noteRequests: "请求数：WebSocket 与 SSE 每建立一次连接算一次；长轮询每次询问算一次。未计入 SSE 开始前询问起始位置的一个短请求。",
-  noteBytes: "字节：WebSocket 是内容加帧头（2、4 或 10 字节）；长轮询是状态行、脚本能看到的响应头和正文；SSE 是事件的各个字段。",
+  noteBytes: "字节：WebSocket 是内容加帧头（2、4 或 10 字节）；长轮询是状态行、脚本能看到的响应头和正文；SSE 是事件的各个字段，加上分块的长度。",
   noteNotBytes: "未计入：WebSocket 与 SSE 应答的头部、心跳、客户端发出的内容，以及 TCP、TLS 和压缩。",
   noteShared: "三个服务若共用一个后端（NATS），一条消息只入历史一次，三列编号相同；否则各有各的历史。",
 };
@@ -99,8 +97,6 @@ const english = {
   connection: "Connection",
   topics: "Topics to follow",
   topicsHint: "Several are separated by spaces. `orders.*` matches one level, `orders.>` all the rest.",
-  eventNames: "Event names to listen for (optional)",
-  eventNamesHint: "`EventSource` hands over only the names it was asked for; messages without one always arrive.",
   connect: "Connect",
   disconnect: "Disconnect",
 
@@ -162,7 +158,7 @@ const english = {
   howCounted: "How the numbers are counted",
   noteDelay: "The delay among the numbers covers messages published from this page only: from the press of the button to arrival, on one clock for all three; the first includes opening connections and asking for cross-origin permission. Other messages show arrival minus time of publishing, which the two clocks' difference distorts; SSE carries no such time, so it shows none.",
   noteRequests: "Requests: WebSocket and SSE count one for each connection, long polling one for each poll. Not counted: the short request with which SSE asks for its first position.",
-  noteBytes: "Bytes: for WebSocket, payload and frame header (2, 4 or 10 bytes); for long polling, status line, the headers a script may see, and body; for SSE, the fields of each event.",
+  noteBytes: "Bytes: for WebSocket, payload and frame header (2, 4 or 10 bytes); for long polling, status line, the headers a script may see, and body; for SSE, the fields of each event and the size of its chunk.",
   noteNotBytes: "Not counted: the heads of the WebSocket and SSE answers, heartbeats, what the client sends, and TCP, TLS and compression.",
   noteShared: "Services that share a backplane (NATS) take a message into one history, with one id in all three columns; otherwise each has its own.",
 };

@@ -35,6 +35,8 @@ export function connect({ url, topic = [], since, onState, onMessage, onGap, onT
       } else if (frame.type === "message") {
         cursor = frame.id;
         onMessage(frame);
+      } else if (frame.type === "position") {
+        cursor = frame.cursor;
       } else if (frame.type === "gap") {
         cursor = frame.cursor;
         onGap(frame);

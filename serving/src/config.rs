@@ -91,7 +91,8 @@ pub struct ConnectionConfig {
     /// Cut off a client that takes no byte for this long
     #[arg(long, env = "PUSH_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub write_timeout: Duration,
-    /// The time that a client has to send the head of a request, and again for the body
+    /// The time that a client has to send the head of a request, and again for the body, and for a WebSocket message that it has
+    /// begun
     #[arg(long, env = "PUSH_READ_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub read_timeout: Duration,
     /// On SIGTERM or SIGINT, release the connections evenly over this time

@@ -7,13 +7,8 @@ use serving::routes::{Asset, IndexPage, MethodRoute, Routes, Upgrade};
 
 use crate::stream;
 
-const INDEX: IndexPage = IndexPage {
-    method: "sse",
-    port: "3001",
-    form: include_str!("../assets/form.html"),
-    card: "",
-    commands: include_str!("../assets/commands.html"),
-};
+const INDEX: IndexPage =
+    IndexPage { method: "sse", port: "3001", card: "", commands: include_str!("../assets/commands.html") };
 
 static HTML: LazyLock<String> = LazyLock::new(|| INDEX.html());
 

@@ -10,7 +10,6 @@ use crate::{echo, feed};
 const INDEX: IndexPage = IndexPage {
     method: "ws",
     port: "8080",
-    form: "",
     card: include_str!("../assets/card.html"),
     commands: include_str!("../assets/commands.html"),
 };

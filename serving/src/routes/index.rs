@@ -9,8 +9,6 @@ pub struct IndexPage {
     pub method: &'static str,
     /// The port in the commands that the page shows.
     pub port: &'static str,
-    /// HTML for more fields in the form of the connection.
-    pub form: &'static str,
     /// HTML for one more card beside the terminal's.
     pub card: &'static str,
     /// HTML for the commands of the method.
@@ -23,7 +21,6 @@ impl IndexPage {
         let parts = [
             ("{{method}}", self.method),
             ("{{port}}", self.port),
-            ("{{form}}\n", self.form),
             ("{{card}}\n", self.card),
             ("{{commands}}\n", self.commands),
         ];
@@ -37,9 +34,9 @@ mod tests {
 
     #[test]
     fn every_part_has_its_place_and_no_placeholder_is_left() {
-        let parts = ["the method", "the port", "the form\n", "the card\n", "the commands\n"];
-        let [method, port, form, card, commands] = parts;
-        let html = IndexPage { method, port, form, card, commands }.html();
+        let parts = ["the method", "the port", "the card\n", "the commands\n"];
+        let [method, port, card, commands] = parts;
+        let html = IndexPage { method, port, card, commands }.html();
         assert!(parts.iter().all(|part| html.contains(part)));
         assert!(!html.contains("{{") && !html.contains("}}"), "{html}");
     }

@@ -46,8 +46,11 @@ enum Config {
 impl Config {
     fn parse(method: Method, flags: &[&str]) -> anyhow::Result<Self> {
         // A service that a test leaves running may not take long to end.
-        let tick = if flags.iter().any(|flag| flag.starts_with("--tick=")) { None } else { Some("--tick=0") };
-        let flags = ["service", "--drain=300ms"].into_iter().chain(tick).chain(flags.iter().copied());
+        let defaults = ["--drain=300ms", "--tick=0"].into_iter().filter(|default| {
+            let name = default.split_inclusive('=').next().unwrap_or_default();
+            !flags.iter().any(|flag| flag.starts_with(name))
+        });
+        let flags = std::iter::once("service").chain(defaults).chain(flags.iter().copied());
         Ok(match method {
             Method::Ws => Self::Ws(ws_echo::Config::try_parse_from(flags)?),
             Method::Poll => Self::Poll(longpoll_server::Config::try_parse_from(flags)?),

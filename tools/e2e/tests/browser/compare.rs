@@ -56,7 +56,30 @@ async fn one_press_reaches_each_column_once() -> anyhow::Result<()> {
             number(&browser, ws, ".bytes").await?,
             number(&browser, poll, ".bytes").await?,
         ];
-        assert!(bytes.is_sorted() && bytes[0] > 0, "events, frames, answers: {bytes:?}");
+        let [events, frames, answers] = bytes;
+        assert!(events > 0 && frames > 0 && answers > events.max(frames), "events, frames, answers: {bytes:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_with_an_event_name_is_in_each_column() -> anyhow::Result<()> {
+    let services = Service::all_three(&[]).await?;
+    let browser = Browser::start("en").await?;
+    browser.open(&services[0].url("/compare?topic=orders.new")).await?;
+    for method in Method::ALL {
+        browser.until_state(&part(method, ".state"), "open").await?;
+    }
+    for service in &services {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let message = serde_json::json!({ "text": "two\nlines", "event": "订单 1" });
+        let answer = http.post(service.url("/messages?topic=orders.new")).json(&message).send().await?;
+        answer.error_for_status()?;
+    }
+    for method in Method::ALL {
+        assert_eq!(browser.until_row(&part(method, ".messages"), "two\nlines").await?, [message("two\nlines")]);
+        assert_eq!(browser.text(&part(method, ".messages .event")).await?, "event 订单 1", "{method:?}");
+        assert_eq!(browser.text(&part(method, ".messages .topic")).await?, "topic orders.new", "{method:?}");
     }
     Ok(())
 }

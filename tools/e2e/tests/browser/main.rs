@@ -2,10 +2,12 @@
 //!
 //! - `pages`: each service's page, and properties that all pages share
 //! - `plain`: clients as simple as possible, without cursors
+//! - `native`: `EventSource` alone, while the service restarts, is full, or has no history
 //! - `reconnect`: the network is cut, a service is restarted
 //! - `compare`: the page with the three services side by side
 
 mod compare;
+mod native;
 mod pages;
 mod plain;
 mod reconnect;
