@@ -14,7 +14,7 @@ use crate::connection::Timers;
 use crate::drain::Drain;
 use crate::refusal::Refusal;
 use shared::backplane::{Backplane, NotReady, Publication, Receipt};
-use shared::cursor::Position;
+use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::TopicFilter;
 
@@ -112,6 +112,7 @@ impl App {
     pub async fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
         self.backplane.known().map_err(Refusal::NotReady)?;
         if let Position::At(cursor) = from
+            && cursor != Cursor::UNREADABLE
             && !self.hub.knows(cursor)
             && let Some(locating) = self.backplane.locate(cursor)
         {

@@ -87,9 +87,14 @@ pub struct ConnectionConfig {
     /// Cut off a client that takes no byte for this long
     #[arg(long, env = "PUSH_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub write_timeout: Duration,
-    /// The time that a client has to send the head of a request, and again for the body
+    /// The time that a client has to send the head of a request, and again for the body. The first request of a connection has
+    /// to begin within it too
     #[arg(long, env = "PUSH_READ_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub read_timeout: Duration,
+    /// Close a connection that was kept open for a further request when none has begun for this long. Longer than the time of a
+    /// load balancer in front, which is often 60s
+    #[arg(long, env = "PUSH_IDLE_TIMEOUT", value_name = "DURATION", default_value = "75s", value_parser = period)]
+    pub idle_timeout: Duration,
     /// On SIGTERM or SIGINT, release the connections evenly over this time
     #[arg(long, env = "PUSH_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub drain: Duration,
@@ -105,7 +110,7 @@ pub struct InputConfig {
     #[arg(long, env = "PUSH_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1 MiB")]
     pub max_body_bytes: ByteSize,
     /// The largest request head: request line and headers
-    #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "16 KiB", value_parser = head_bytes)]
+    #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "48 KiB", value_parser = head_bytes)]
     pub max_head_bytes: ByteSize,
     /// An origin whose pages may use this service, such as `https://example.org`, as browsers write it: in lower case and without a
     /// path; may be given several times, `*` for any. Pages of the service itself always may

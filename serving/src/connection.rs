@@ -8,7 +8,8 @@
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
 //! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, with the write time-out
-//! - `head`, `requests` (with `hyper_io`): the two readers of requests; `handover`: how a session gets its connection from either
+//! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: what both check; `handover`: how a session
+//!   gets its connection from either
 //! - `answer`: the head of an answer
 //! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
@@ -27,6 +28,7 @@ mod output;
 mod peer;
 mod pipe;
 mod requests;
+mod rules;
 mod session;
 mod timers;
 mod transport;

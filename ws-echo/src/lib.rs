@@ -8,7 +8,7 @@
 //! | `/messages`, `/livez`, `/readyz` | as on every service: see [`serving::routes`] |
 //!
 //! In reading order: `main` (the process), [`run`], [`Config`] (which history is served), `config` (flags), `routes` (who answers what), `session` (a
-//! WebSocket from handshake to close), `feed` and `echo` (what is said on it), `reader` and `frame` (the frames, in and
+//! WebSocket from handshake to close), `handshake`, `feed` and `echo` (what is said on it), `reader` and `frame` (the frames, in and
 //! out), `close` (the close codes).
 
 mod close;
@@ -16,6 +16,7 @@ mod config;
 mod echo;
 mod feed;
 mod frame;
+mod handshake;
 mod reader;
 mod routes;
 mod session;

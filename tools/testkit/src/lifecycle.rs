@@ -31,6 +31,7 @@ const FLAGS: &[&str] = &[
     "--max-message-bytes",
     "--write-timeout",
     "--read-timeout",
+    "--idle-timeout",
     "--max-head-bytes",
     "--max-body-bytes",
     "--allow-origin",
@@ -105,6 +106,7 @@ pub async fn flags_that_make_no_sense_are_refused<S: Service>() {
         (&["--allow-origin", "https://a.example, https://b.example"], 2, "https://b.example"),
         (&["--allow-origin", "example.org"], 2, "https://example.org"),
         (&["--allow-origin", ""], 2, "--allow-origin"),
+        (&["--idle-timeout", "0"], 2, "--idle-timeout"),
         (&["--listen", "127.0.0.1:0", "--history-bytes", "1KiB"], 1, "--history-bytes"),
     ] {
         let exit = Process::run(S::PROGRAM.path, flags).await;
