@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use longpoll_server::Config;
 use serving::config::Command;
-use serving::{healthcheck, logging, server, signals};
+use serving::{command_line, healthcheck, logging, server, signals};
 use tikv_jemallocator::Jemalloc;
 
 // jemalloc packs the many small allocations of waiting connections, and returns the memory of bursts.
@@ -14,7 +13,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::parse();
+    let config = command_line::parse::<Config>();
     let result = match config.flags.command {
         Some(Command::Healthcheck) => healthcheck::ask(config.flags.listen).await.map_err(Into::into),
         None => run(config).await,

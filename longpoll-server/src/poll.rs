@@ -9,6 +9,7 @@ use serving::app::App;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
 use serving::page;
+use serving::query::Parameters;
 use serving::reply::{Body, Reply};
 use serving::request::Request;
 use shared::cursor::Position;
@@ -25,6 +26,9 @@ const MAX_WAIT: Duration = Duration::from_secs(55);
 /// The time that the messages of a burst have to join the first one of them.
 pub(crate) const GATHER: Duration = Duration::from_millis(2);
 
+/// The parameters of the route.
+const PARAMETERS: Parameters = Parameters { repeated: &["topic"], single: &["since", "limit", "wait"] };
+
 /// Answers polls.
 pub(crate) struct Poll {
     app: Arc<App>,
@@ -40,6 +44,7 @@ impl Poll {
 
     /// Answers at once, or has the request held.
     pub(crate) async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
+        request.query.check(&PARAMETERS)?;
         match request.query.since()? {
             Some(since) => self.page(request, since).await,
             None => self.one(request).await,
@@ -57,7 +62,7 @@ impl Poll {
         let limit = BatchLimit { messages, bytes: page::MAX_BYTES };
         let mut subscriber = self.app.subscribe(&topics, since).await?;
         let batch = self.app.read(&mut subscriber, &page::JSON, limit).await?;
-        if !batch.is_empty() || wait.is_zero() {
+        if !batch.is_empty() || wait.is_zero() || request.is_head() {
             return Ok(page_of(&batch, &subscriber).into());
         }
         request.hold(HeldPage { subscriber, limit, wait })
@@ -71,6 +76,10 @@ impl Poll {
             return Err(ApiError::BadParameter { parameter: "limit", reason });
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
+        if request.is_head() {
+            // The length is left out: no message is taken to learn it.
+            return Ok(json(Body::new()).into());
+        }
         match self.queues.take(&topic).await? {
             Taken::Message(message) => Ok(json(Body::from_iter([message])).into()),
             Taken::Turn(_) if wait.is_zero() => Ok(nothing().into()),

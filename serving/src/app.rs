@@ -17,7 +17,7 @@ use crate::drain::Drain;
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use shared::backplane::{Backplane, NotReady, Publication, Receipt};
-use shared::cursor::Position;
+use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::TopicFilter;
 
@@ -122,6 +122,7 @@ impl App {
             return Err(Refusal::TooManyPatterns { limit });
         }
         if let Position::At(cursor) = from
+            && cursor != Cursor::UNREADABLE
             && !self.hub.knows(cursor)
             && let Some(locating) = self.backplane.locate(cursor)
         {

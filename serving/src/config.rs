@@ -92,9 +92,13 @@ pub struct ConnectionConfig {
     #[arg(long, env = "PUSH_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub write_timeout: Duration,
     /// The time that a client has to send the head of a request, and again for the body, and for a WebSocket message that it has
-    /// begun
+    /// begun. The first request of a connection has to begin within it too
     #[arg(long, env = "PUSH_READ_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub read_timeout: Duration,
+    /// Close a connection that was kept open for a further request when none has begun for this long. Longer than the time of a
+    /// load balancer in front, which is often 60s
+    #[arg(long, env = "PUSH_IDLE_TIMEOUT", value_name = "DURATION", default_value = "75s", value_parser = period)]
+    pub idle_timeout: Duration,
     /// On SIGTERM or SIGINT, release the connections evenly over this time
     #[arg(long, env = "PUSH_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub drain: Duration,
@@ -113,10 +117,18 @@ pub struct InputConfig {
     #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_array: usize,
     /// The largest request head: request line and headers
-    #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "16 KiB", value_parser = head_bytes)]
+    #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "48 KiB", value_parser = head_bytes)]
     pub max_head_bytes: ByteSize,
-    /// An origin whose pages may use this service, such as `https://example.org`; may be given several times, `*` for any
-    #[arg(long, env = "PUSH_ALLOW_ORIGIN", value_name = "ORIGIN", default_value = "*", value_delimiter = ',')]
+    /// An origin whose pages may use this service, such as `https://example.org`, as browsers write it: in lower case and without a
+    /// path; may be given several times, `*` for any. Pages of the service itself always may
+    #[arg(
+        long,
+        env = "PUSH_ALLOW_ORIGIN",
+        value_name = "ORIGIN",
+        default_value = "*",
+        value_delimiter = ',',
+        value_parser = origin
+    )]
     pub allow_origin: Vec<String>,
 }
 
@@ -172,6 +184,12 @@ enum BadValue {
     HeadTooSmall,
     #[error("write a base URL such as https://push.example.org")]
     BaseUrl,
+    #[error(
+        "no browser sends this origin; write scheme, host and port alone, such as https://example.org, or * for any"
+    )]
+    Origin,
+    #[error("no browser sends this origin; write {0}")]
+    OriginForm(String),
 }
 
 fn at_least_one(text: &str) -> Result<usize, BadValue> {
@@ -182,6 +200,30 @@ fn head_bytes(text: &str) -> Result<ByteSize, BadValue> {
     let bytes: ByteSize = text.parse().map_err(|_| BadValue::Size)?;
     // hyper has no smaller read buffer.
     if bytes < ByteSize::kib(8) { Err(BadValue::HeadTooSmall) } else { Ok(bytes) }
+}
+
+/// Parses an origin as a browser serialises it (RFC 6454, section 6.2), since it is compared byte by byte.
+fn origin(text: &str) -> Result<String, BadValue> {
+    if matches!(text, "*" | "null") {
+        return Ok(text.to_owned());
+    }
+    let (scheme, rest) = text.trim().split_once("://").ok_or(BadValue::Origin)?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (scheme, authority) = (scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
+    let usual_port = match &scheme[..] {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    let authority = authority.strip_suffix(usual_port).unwrap_or(&authority);
+    let is_of = |text: &str, others: &[u8]| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
+    };
+    if !is_of(&scheme, b"+-.") || !is_of(authority, b".-_:[]") || authority.starts_with(':') {
+        return Err(BadValue::Origin);
+    }
+    let sent = format!("{scheme}://{authority}");
+    if sent == text { Ok(sent) } else { Err(BadValue::OriginForm(sent)) }
 }
 
 fn base_url(text: &str) -> Result<String, BadValue> {
@@ -198,6 +240,44 @@ fn base_url(text: &str) -> Result<String, BadValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends() {
+        for good in
+            ["*", "null", "https://a.example", "http://localhost:5173", "http://[::1]:80", "chrome-extension://abc"]
+        {
+            let expected = if good == "http://[::1]:80" {
+                Err(BadValue::OriginForm("http://[::1]".into()))
+            } else {
+                Ok(good.into())
+            };
+            assert_eq!(origin(good), expected);
+        }
+        for (mended, sent) in [
+            ("https://a.example/", "https://a.example"),
+            ("https://a.example/page?x#y", "https://a.example"),
+            ("HTTPS://A.Example", "https://a.example"),
+            (" https://a.example", "https://a.example"),
+            ("https://a.example:443", "https://a.example"),
+        ] {
+            assert_eq!(origin(mended), Err(BadValue::OriginForm(sent.into())), "{mended:?}");
+        }
+        for bad in [
+            "",
+            " ",
+            "a.example",
+            "//a",
+            "https://",
+            "https:///x",
+            "https://*.a",
+            "https://a b",
+            "https://u@a",
+            "https://ä",
+            "**",
+        ] {
+            assert_eq!(origin(bad), Err(BadValue::Origin), "{bad:?}");
+        }
+    }
 
     #[test]
     fn a_base_url_cannot_smuggle_a_policy_into_a_header() {

@@ -8,8 +8,8 @@
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
 //! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, with the write time-out
-//! - `head`, `requests` (with `hyper_io`): the two readers of requests; `handover`: how a session gets its connection
-//!   from hyper
+//! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
+//!   session gets its connection from hyper
 //! - `response_head`: the head of an answer
 //! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
@@ -28,6 +28,7 @@ mod peer;
 mod pipe;
 mod requests;
 mod response_head;
+mod rules;
 mod session;
 mod timers;
 mod transport;

@@ -2,12 +2,16 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use crate::headers::{is_token, members};
 use crate::reply::Reply;
+
+/// The headers that a page of another origin may send, whether it asks for them or not.
+const ALLOWED_HEADERS: [&str; 4] = ["authorization", "content-type", "idempotency-key", "last-event-id"];
 
 /// The origins that `--allow-origin` names.
 #[derive(Debug)]
@@ -23,7 +27,7 @@ pub(crate) enum OpenTo {
     /// There was no request, so the answer depends on no origin.
     #[default]
     NoRequest,
-    /// The request named no origin.
+    /// The request named no origin, or the service's own, whose pages need no permission.
     Nobody,
     /// Every origin may read the answer.
     Anyone,
@@ -45,8 +49,10 @@ impl Origins {
         if self.any {
             return Some(OpenTo::Anyone);
         }
-        let index = self.listed.iter().position(|listed| listed == origin)?;
-        u16::try_from(index).ok().map(OpenTo::Listed)
+        if let Some(index) = self.listed.iter().position(|listed| listed == origin) {
+            return u16::try_from(index).ok().map(OpenTo::Listed);
+        }
+        is_own(origin, headers).then_some(OpenTo::Nobody)
     }
 
     /// Gives `put` each of the headers that every answer carries.
@@ -66,13 +72,41 @@ impl Origins {
     }
 }
 
+/// Returns whether an origin is the service's own: its host and port are those that the request was sent to. The scheme is not
+/// compared, as a proxy in front may speak TLS.
+fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let (Some((scheme, authority)), Some(host)) = (origin, host) else { return false };
+    let port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return false,
+    };
+    // A browser leaves out the usual port, and a proxy may add it.
+    let without_port = |text: &str| text.strip_suffix(port).unwrap_or(text).to_ascii_lowercase();
+    !authority.is_empty() && without_port(authority) == without_port(host)
+}
+
 /// Returns the answer to a browser that asks whether a page may send its request (WHATWG Fetch, section 3.3.3).
 pub(crate) fn preflight(method: &Method, headers: &HeaderMap) -> Option<Reply> {
     let asks = *method == Method::OPTIONS && headers.contains_key(ORIGIN);
     (asks && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)).then(|| {
         Reply::empty(StatusCode::NO_CONTENT)
-            .with(ACCESS_CONTROL_ALLOW_METHODS, "GET, POST")
-            .with(ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, idempotency-key, last-event-id")
+            .with(ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST")
+            .with_value(ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(headers))
             .with(ACCESS_CONTROL_MAX_AGE, "600")
     })
+}
+
+/// Returns the headers that the request of a page may have: those that it asks for, as far as they are names of headers, since no
+/// header makes this service do what the origin may not.
+fn allowed_headers(headers: &HeaderMap) -> HeaderValue {
+    let mut allowed = ALLOWED_HEADERS.join(", ");
+    let asked = members(headers, ACCESS_CONTROL_REQUEST_HEADERS).filter(|name| is_token(name));
+    for name in asked.filter(|name| !ALLOWED_HEADERS.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))) {
+        allowed.push_str(", ");
+        allowed.push_str(name);
+    }
+    HeaderValue::from_str(&allowed).unwrap_or(HeaderValue::from_static("*"))
 }

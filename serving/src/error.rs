@@ -17,17 +17,22 @@ const RETRY_AFTER_SECONDS: &str = "2";
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// No such path.
-    #[error("nothing is at this path; the service's page at / lists its routes")]
+    #[error("no route has this path; the page at / shows how to use the service")]
     NotFound,
     /// The path exists, the method does not apply to it.
-    #[error("this path answers to {allow} only")]
+    #[error("this path takes {allow} only")]
     MethodNotAllowed {
         /// The methods that apply.
         allow: &'static str,
     },
-    /// The head of the request is not HTTP/1.1.
-    #[error("the request is not valid HTTP/1.1: {0}; in a URL, write special characters encoded, such as %3E for >")]
+    /// The head of the request is not HTTP/1.1. The text ends with what to do about it.
+    #[error("the request is not valid HTTP/1.1: {0}")]
     BadRequest(String),
+    /// The body is sent in a transfer coding other than chunked.
+    #[error(
+        "the transfer coding is not known; send the body with a Content-Length, or with `Transfer-Encoding: chunked` alone"
+    )]
+    UnknownTransferCoding,
     /// The head of the request is larger than `--max-head-bytes`.
     #[error("the request line and headers are larger than {limit} bytes; send less or raise --max-head-bytes")]
     HeadTooLarge {
@@ -35,7 +40,7 @@ pub enum ApiError {
         limit: usize,
     },
     /// The head or body took longer than `--read-timeout`.
-    #[error("the request took too long to arrive; send its {part} faster")]
+    #[error("the {part} of the request took too long to arrive; send it faster or raise --read-timeout")]
     TooSlow {
         /// Head or body.
         part: &'static str,
@@ -47,6 +52,14 @@ pub enum ApiError {
         parameter: &'static str,
         /// The values that it takes.
         reason: String,
+    },
+    /// A query parameter that the route does not know.
+    #[error("the parameter {name:?} is not known; this route takes {}", known.join(", "))]
+    UnknownParameter {
+        /// Its name, or the beginning of a long one.
+        name: String,
+        /// The parameters that the route knows.
+        known: Vec<&'static str>,
     },
     /// See [`BadTopic`].
     #[error("topic: {0}")]
@@ -97,13 +110,13 @@ pub enum ApiError {
     #[error("this route speaks WebSocket; open it with a WebSocket client, version 13")]
     UpgradeRequired,
     /// The upgrade to a WebSocket is malformed.
-    #[error("this is no WebSocket handshake: {0}")]
+    #[error("not a valid WebSocket handshake: {0}; use a WebSocket client, version 13")]
     BadHandshake(String),
     /// A route that does not speak WebSocket was asked for an upgrade.
-    #[error("this route does not speak WebSocket; ask for it without an upgrade")]
+    #[error("this route does not speak WebSocket; send the request without an Upgrade header")]
     UnexpectedUpgrade,
     /// The page that asks is of an origin that is not allowed.
-    #[error("pages of this origin may not use the service; allow them with --allow-origin")]
+    #[error("pages of this origin may not use the service; name the origin with --allow-origin")]
     OriginNotAllowed,
     /// `--max-connections` are open.
     #[error("all connections are taken; try again later")]
@@ -148,6 +161,7 @@ impl ApiError {
         match self {
             Self::BadRequest(_)
             | Self::BadParameter { .. }
+            | Self::UnknownParameter { .. }
             | Self::BadTopic(_)
             | Self::BadCursor(_)
             | Self::BadKey(_)
@@ -158,6 +172,7 @@ impl ApiError {
             | Self::UnexpectedBody
             | Self::BadHandshake(_)
             | Self::UnexpectedUpgrade => StatusCode::BAD_REQUEST,
+            Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -183,9 +198,11 @@ impl ApiError {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::BadRequest(_) => "bad_request",
+            Self::UnknownTransferCoding => "unknown_transfer_coding",
             Self::HeadTooLarge { .. } => "head_too_large",
             Self::TooSlow { .. } => "too_slow",
             Self::BadParameter { .. } => "bad_parameter",
+            Self::UnknownParameter { .. } => "unknown_parameter",
             Self::BadTopic(_) => "bad_topic",
             Self::BadCursor(_) => "bad_cursor",
             Self::BadKey(_) => "bad_key",

@@ -1,7 +1,7 @@
 //! Serving: the parts of a push server beside its method, such as flags, logging, HTTP, drain and pages.
 //!
 //! In reading order:
-//! - [`config`], [`logging`], [`healthcheck`], [`signals`]: the process
+//! - [`command_line`], [`config`], [`listen`], [`logging`], [`healthcheck`], [`signals`]: the process
 //! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down
 //! - [`app`]: a running service; `admission`, `cors`: the decision on a request; [`refusal`]: the reasons for not
 //!   publishing or subscribing
@@ -11,6 +11,7 @@
 
 mod admission;
 pub mod app;
+pub mod command_line;
 pub mod config;
 pub mod connection;
 mod cors;
@@ -18,6 +19,7 @@ pub mod drain;
 pub mod error;
 mod headers;
 pub mod healthcheck;
+pub mod listen;
 pub mod logging;
 pub mod page;
 pub mod query;

@@ -15,6 +15,18 @@ use crate::error::ApiError;
 /// The most topics that a subscription may name.
 const MAX_TOPICS: usize = 64;
 
+/// The longest part of an unknown name that an error repeats, in characters.
+const SHOWN: usize = 64;
+
+/// The parameters that a route knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameters {
+    /// Those that may be given several times.
+    pub repeated: &'static [&'static str],
+    /// Those that may be given once.
+    pub single: &'static [&'static str],
+}
+
 /// The parameters of a request.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -52,9 +64,44 @@ impl Query {
         Self { text, pairs }
     }
 
+    /// Checks that all parameters are ones that the route knows, and none is given more often than it may be. Names that begin
+    /// with `_`, as caches and libraries add them, are passed over.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownParameter`] and [`ApiError::BadParameter`].
+    pub fn check(&self, known: &Parameters) -> Result<(), ApiError> {
+        let mut given = 0_u64;
+        for name in self.names().filter(|name| !name.starts_with('_')) {
+            if known.repeated.contains(&&*name) {
+                continue;
+            }
+            let Some(index) = known.single.iter().position(|single| *single == name) else {
+                let known = known.repeated.iter().chain(known.single).copied().collect();
+                return Err(ApiError::UnknownParameter { name: name.chars().take(SHOWN).collect(), known });
+            };
+            if given & (1 << index) != 0 {
+                let reason = "is given more than once; give it once".to_owned();
+                return Err(ApiError::BadParameter { parameter: known.single[index], reason });
+            }
+            given |= 1 << index;
+        }
+        Ok(())
+    }
+
     /// The first value of a parameter.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.values(name).next()
+    }
+
+    /// The names of all parameters, in their order.
+    fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.pairs.iter().filter(|pair| pair.start < pair.end).map(|pair| {
+            if pair.encoded {
+                let mut parsed = form_urlencoded::parse(&self.text.as_bytes()[pair.start..pair.end]);
+                return parsed.next().map_or(Cow::Borrowed(""), |(name, _)| name);
+            }
+            Cow::Borrowed(&self.text[pair.start..pair.equals.unwrap_or(pair.end)])
+        })
     }
 
     fn values(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
@@ -89,7 +136,7 @@ impl Query {
     /// The one topic that `topic` names, `main` if none is.
     pub fn one_topic(&self) -> Result<Topic, ApiError> {
         match self.topics()?.as_slice() {
-            [TopicFilter::Exact(topic)] => Ok(topic.clone()),
+            [TopicFilter::Exact(topic)] if self.values("topic").nth(1).is_none() => Ok(topic.clone()),
             [TopicFilter::Pattern(_)] => Err(BadTopic::Wildcard.into()),
             _ => Err(ApiError::BadParameter { parameter: "topic", reason: "name one topic here".to_owned() }),
         }
@@ -135,6 +182,23 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_known_and_single_ones_given_once() {
+        let known = Parameters { repeated: &["topic"], single: &["since", "limit"] };
+        let check = |text: &str| Query::new(text.to_owned()).check(&known).map_err(|error| error.code());
+        for good in ["", "&&", "topic=a&topic=b", "since=1&limit=2", "_=1&_x&_=2", "s%69nce=1&&"] {
+            assert_eq!(check(good), Ok(()), "{good:?}");
+        }
+        for twice in ["since=1&since=1", "since&since", "s%69nce=1&topic=a&since=2"] {
+            assert_eq!(check(twice), Err("bad_parameter"), "{twice:?}");
+        }
+        for unknown in ["topics=a", "Since=1", "=1", "topic=a&x", "+since=1"] {
+            assert_eq!(check(unknown), Err("unknown_parameter"), "{unknown:?}");
+        }
+        let unknown = Query::new(format!("{}=1", "ä".repeat(1000))).check(&known).unwrap_err().to_string();
+        assert!(unknown.ends_with("this route takes topic, since, limit") && unknown.len() < 250, "{unknown}");
+    }
 
     #[test]
     fn parameters_are_read_as_forms_are() {

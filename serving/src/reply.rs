@@ -13,7 +13,7 @@ use warp::Reply as _;
 #[derive(Debug)]
 pub struct Reply {
     pub(crate) status: StatusCode,
-    pub(crate) headers: SmallVec<[(HeaderName, &'static str); 3]>,
+    pub(crate) headers: SmallVec<[(HeaderName, HeaderValue); 3]>,
     pub(crate) body: Body,
 }
 
@@ -38,7 +38,13 @@ impl Reply {
 
     /// Adds a header.
     #[must_use]
-    pub fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+    pub fn with(self, name: HeaderName, value: &'static str) -> Self {
+        self.with_value(name, HeaderValue::from_static(value))
+    }
+
+    /// Adds a header with a value of this answer alone.
+    #[must_use]
+    pub(crate) fn with_value(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
@@ -89,7 +95,7 @@ impl From<Reply> for warp::reply::Response {
         };
         *response.status_mut() = status;
         for (name, value) in headers {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }

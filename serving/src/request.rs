@@ -1,7 +1,7 @@
 //! A request as handlers see it.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, HeaderName, Method, Version};
 
 use crate::admission::Stay;
 use crate::connection::{Answer, Framing, Session};
@@ -45,6 +45,17 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Returns whether a header, which is a list of tokens (RFC 9110, section 5.6.1), has a token, in any case and on any of
+    /// its lines.
+    pub fn has_token(&self, name: HeaderName, token: &str) -> bool {
+        has_token(&self.headers, name, token)
+    }
+
+    /// Returns whether the answer is a head alone: it is not held, and its body is not sent.
+    pub fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
     /// Returns whether the service is full. A WebSocket is closed after its handshake then; other requests do not reach
     /// a method's route.
     pub fn finds_no_room(&self) -> bool {
@@ -65,10 +76,8 @@ impl Request {
     /// The way in which the answer is written.
     pub(crate) fn framing(&self) -> Framing {
         let version = self.version();
-        let keep_alive = match version {
-            Version::HTTP_10 => has_token(&self.headers, CONNECTION, "keep-alive"),
-            _ => !has_token(&self.headers, CONNECTION, "close"),
-        };
+        let says = |option| has_token(&self.headers, CONNECTION, option);
+        let keep_alive = !says("close") && (version != Version::HTTP_10 || says("keep-alive"));
         Framing { keep_alive, version, open_to: self.context.open_to }
     }
 

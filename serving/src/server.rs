@@ -18,6 +18,7 @@ use tracing::{debug, info, warn};
 
 use crate::app::{App, ConfigError};
 use crate::connection::{Client, Connection, Peer, Transport};
+use crate::listen::ListenAddress;
 use crate::routes::Routes;
 
 /// Connections that the system holds until they are accepted. With the usual 128, clients that come back in a burst wait
@@ -37,7 +38,7 @@ pub enum ServeError {
     #[error("cannot listen on {address}; choose another address with --listen")]
     Listen {
         /// `--listen`.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The system's reason.
         source: io::Error,
     },
@@ -56,14 +57,29 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError::Listen`], with what to do about it.
-pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let bind = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(LISTEN_QUEUE)
-    };
-    bind().map_err(|source| ServeError::Listen { address, source })
+pub fn listen(address: impl Into<ListenAddress>) -> Result<TcpListener, ServeError> {
+    let address = address.into();
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for candidate in address.candidates() {
+        result = bind(candidate);
+        match &result {
+            // The machine has this kind of address.
+            Err(error) if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {}
+            _ => break,
+        }
+    }
+    result.map_err(|source| ServeError::Listen { address, source })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // IPv4 too, whatever the system does by default (RFC 3493, section 5.3).
+        SockRef::from(&socket).set_only_v6(false)?;
+    }
+    socket.bind(address)?;
+    socket.listen(LISTEN_QUEUE)
 }
 
 /// Serves a service's routes until `stop`, then drains: connections are released over `--drain`. Also runs the backplane,
@@ -133,7 +149,8 @@ async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, connection
         };
         let Some(place) = app.admission.enter() else { continue };
         prepare(&stream, &app);
-        let peer = Peer::Address(address);
+        // An IPv4 client of an IPv6 listener has an address that is mapped into IPv6.
+        let peer = Peer::Address(SocketAddr::new(address.ip().to_canonical(), address.port()));
         let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), place.is_overflow);
         connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
     }

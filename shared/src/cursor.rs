@@ -56,6 +56,11 @@ pub struct Cursor {
     pub offset: u64,
 }
 
+impl Cursor {
+    /// The position of a client whose position cannot be read. It is of no history, so the client is sent a gap.
+    pub const UNREADABLE: Self = Self { epoch: Epoch::new(0), offset: 0 };
+}
+
 /// The error for a text that is no cursor.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a cursor is the `cursor` or `id` of an earlier answer, or one of `now` and `earliest`")]

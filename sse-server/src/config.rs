@@ -1,9 +1,8 @@
 //! The service's flags.
 
-use std::net::SocketAddr;
-
 use clap::Args;
 use serving::config::{Command, CommonConfig};
+use serving::listen::ListenAddress;
 
 /// The flags of the service, but for those of its backplanes.
 #[derive(Debug, Clone, Args)]
@@ -11,9 +10,9 @@ pub struct Flags {
     #[command(subcommand)]
     #[allow(missing_docs)]
     pub command: Option<Command>,
-    /// The address to listen on
-    #[arg(long, global = true, env = "PUSH_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:3001")]
-    pub listen: SocketAddr,
+    /// The address to listen on: IP:PORT, localhost:PORT, or :PORT for all addresses, IPv6 and IPv4
+    #[arg(long, global = true, env = "PUSH_LISTEN", value_name = "ADDRESS", default_value = ":3001")]
+    pub listen: ListenAddress,
     /// The text that --tick publishes; {time} is the local time
     #[arg(long, env = "PUSH_TICK_TEXT", value_name = "TEXT", default_value = "New message at {time}")]
     pub tick_text: String,

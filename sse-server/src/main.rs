@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use serving::config::Command;
-use serving::{healthcheck, logging, server, signals};
+use serving::{command_line, healthcheck, logging, server, signals};
 use sse_server::Config;
 use tikv_jemallocator::Jemalloc;
 
@@ -14,7 +13,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::parse();
+    let config = command_line::parse::<Config>();
     let result = match config.flags.command {
         Some(Command::Healthcheck) => healthcheck::ask(config.flags.listen).await.map_err(Into::into),
         None => run(config).await,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serving::app::App;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
+use serving::query::Parameters;
 use serving::reply::{Body, Reply};
 use serving::request::Request;
 use shared::cursor::{Cursor, Position};
@@ -27,6 +28,18 @@ const HEADERS: [(HeaderName, &str); 3] = [
     // Nginx holds answers back otherwise.
     (HeaderName::from_static("x-accel-buffering"), "no"),
 ];
+
+/// The parameters of the route.
+const PARAMETERS: Parameters = Parameters {
+    repeated: &["topic"],
+    single: &["since", "data", "heartbeat", LAST_EVENT_ID, LAST_EVENT_ID_OF_POLYFILLS],
+};
+
+/// The header by which browsers say what they have received, and the parameter of libraries that cannot set headers.
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// The same parameter as other libraries write it.
+const LAST_EVENT_ID_OF_POLYFILLS: &str = "lastEventId";
 
 /// Answers a request for the stream. An `EventSource` never gives up because it was turned away for now.
 pub(crate) async fn answer(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
@@ -54,16 +67,19 @@ async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     if request.finds_no_room() {
         return Err(ApiError::Full);
     }
+    request.query.check(&PARAMETERS)?;
     let topics = request.query.topics()?;
     let (format, shows_heartbeats) = (format_of(&request)?, request.query.is_on("heartbeat")?);
-    // A browser that reconnects repeats the query of its first request, so what it has seen since then counts.
-    let last_event_id = match request.headers.get("last-event-id").map(HeaderValue::as_bytes) {
-        None | Some(b"") => None,
-        Some(id) => Some(std::str::from_utf8(id).unwrap_or_default().parse()?),
-    };
     let since = request.query.since()?;
-    let subscriber = app.subscribe(&topics, last_event_id.or(since).unwrap_or(Position::Now)).await?;
-    request.hold(Stream::new(subscriber, format, shows_heartbeats))
+    // A browser that reconnects repeats the query of its first request, so what it has received since then counts.
+    let from = last_event_id(&request).or(since).unwrap_or(Position::Now);
+    let subscriber = app.subscribe(&topics, from).await?;
+    let held = request.hold(Stream::new(subscriber, format, shows_heartbeats))?;
+    if request.is_head() {
+        let reply = Reply::empty(StatusCode::OK);
+        return Ok(HEADERS.into_iter().fold(reply, |reply, (name, value)| reply.with(name, value)).into());
+    }
+    Ok(held)
 }
 
 /// Returns the form of the stream that a request asks for.
@@ -77,6 +93,17 @@ fn format_of(request: &Request) -> Result<StreamFormat, ApiError> {
         }
     };
     Ok(StreamFormat::new(request.version(), json))
+}
+
+/// Returns the position that the client has reached by its own account: in the header, or else in the query. An id that is not a
+/// position, such as one of another server behind the same URL, is no error, which would end an `EventSource` for good: the stream
+/// begins with a gap.
+fn last_event_id(request: &Request) -> Option<Position> {
+    let header = request.headers.get(LAST_EVENT_ID).map(HeaderValue::as_bytes).unwrap_or_default();
+    let header = String::from_utf8_lossy(header);
+    let query = [LAST_EVENT_ID_OF_POLYFILLS, LAST_EVENT_ID].into_iter().filter_map(|name| request.query.get(name));
+    let id = [header].into_iter().chain(query).find(|id| !id.is_empty())?;
+    Some(id.parse().unwrap_or(Position::At(Cursor::UNREADABLE)))
 }
 
 /// The stream of one client.

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use serving::app::App;
 use serving::connection::{Answer, Client, Event};
 use serving::error::ApiError;
+use serving::query::Parameters;
 use serving::request::Request;
 use shared::backplane::Publication;
 use shared::cursor::{Cursor, Position};
@@ -27,8 +28,12 @@ const ESCAPED: usize = 6;
 /// The number of bytes that a frame of a client may hold beside the text.
 const ENVELOPE: usize = 4 * 1024;
 
+/// The parameters of the route.
+const PARAMETERS: Parameters = Parameters { repeated: &["topic"], single: &["since", "heartbeat"] };
+
 /// Answers a request for the feed.
 pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
+    request.query.check(&PARAMETERS)?;
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Now);
     let shows_heartbeats = request.query.is_on("heartbeat")?;

@@ -90,6 +90,8 @@ struct Keyed {
 impl ClientFrame {
     /// Parses a text frame. An error comes with the frame's key, as far as it has one.
     pub(crate) fn parse(text: &str) -> Result<Self, (Option<String>, ApiError)> {
+        // A byte order mark may be passed over (RFC 8259, section 8.1).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         serde_json::from_str(text).map_err(|error| {
             let key = serde_json::from_str(text).ok().and_then(|keyed: Keyed| keyed.key);
             (key, ApiError::BadFrame(error.to_string()))

@@ -8,14 +8,15 @@
 //! | `/messages`, `/livez`, `/readyz` | as on every service: see [`serving::routes`] |
 //!
 //! In reading order: `main` (the process), [`run`], [`Config`] (the choice of the history), `config` (flags), `routes`
-//! (the handlers), `session` (a WebSocket from handshake to close), `feed` and `echo` (what is said on it), `reader`
-//! and `frame` (the frames, in and out), `close` (the close codes).
+//! (the handlers), `session` (a WebSocket from handshake to close), `handshake`, `feed` and `echo` (the protocols spoken on
+//! it), `reader` and `frame` (the frames, in and out), `close` (the close codes).
 
 mod close;
 mod config;
 mod echo;
 mod feed;
 mod frame;
+mod handshake;
 mod reader;
 mod routes;
 mod session;

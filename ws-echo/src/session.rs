@@ -8,14 +8,12 @@ use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
 use serving::request::Request;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
-use warp::http::{self, HeaderMap};
+use warp::http::HeaderMap;
 
 use crate::close::Close;
 use crate::frame;
+use crate::handshake::handshake;
 use crate::reader::{Incoming, Reader};
 
 /// The time that the client has to answer a close frame.
@@ -74,18 +72,6 @@ pub(crate) fn open(
         is_released: false,
         conversation,
     })
-}
-
-/// Returns the headers of the answer that makes the connection a WebSocket (RFC 6455, section 4.2.2).
-fn handshake(request: &Request) -> Result<HeaderMap, ApiError> {
-    let mut head = http::Request::new(());
-    *head.headers_mut() = request.headers.clone();
-    *head.version_mut() = request.version();
-    let mut response = create_response(&head).map_err(|error| match error {
-        Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => ApiError::UpgradeRequired,
-        error => ApiError::BadHandshake(error.to_string()),
-    })?;
-    Ok(std::mem::take(response.headers_mut()))
 }
 
 /// One client's WebSocket.

@@ -38,7 +38,10 @@ async fn an_answer_does_not_depend_on_how_the_head_comes() {
         ("GET /poll?since=nonsense HTTP/1.1", "", 400),
         ("GET /poll?topic=a> HTTP/1.1", "", 400),
         ("GET /poll/ HTTP/1.1", "", 404),
-        ("HEAD /poll?since=earliest HTTP/1.1", "", 405),
+        ("HEAD /poll?since=earliest HTTP/1.1", "", 200),
+        ("GET /poll?since=earliest HTTP/1.1", "host: other\r\n", 400),
+        ("GET /poll?since=earliest&since=now HTTP/1.1", "", 400),
+        ("GET /poll?since=earliest&_=1 HTTP/1.1", "", 200),
     ] {
         let rest = format!("host: test\r\n{headers}connection: close\r\n\r\n");
         let whole = answer_to(&server, &[&format!("{line}\r\n{rest}")]).await;
@@ -110,4 +113,32 @@ async fn a_client_that_sends_without_end_while_its_poll_is_held_is_cut_off() {
     let server = spawn_app(&["--hold", "55s"]).await;
     let mut client = hold(&server, "since=now").await;
     while client.try_send([b'x'; 16 * 1024]).await {}
+}
+
+/// `HEAD` is answered with the head that `GET` would have, at once and without taking a message.
+#[tokio::test]
+async fn the_head_of_a_poll_is_not_held_and_takes_nothing() {
+    let server = spawn_app(&["--hold", "1h"]).await;
+    let head = async |query: &str| {
+        let request = format!("/poll?{query} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+        let (status, headers, body) = answer_to(&server, &[&format!("HEAD {request}")]).await;
+        assert!(status.ends_with(" 200 OK") && body.is_empty(), "{query}: {status} {body}");
+        assert!(headers.contains(&"cache-control: no-store".to_owned()), "{query}: {headers:?}");
+        headers
+    };
+    for query in ["since=now", "wait=55", ""] {
+        head(query).await;
+    }
+    publish(&server, "main", "m").await;
+    let (_, of_get, body) =
+        answer_to(&server, &["GET /poll?since=earliest HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"]).await;
+    assert_eq!(head("since=earliest").await, of_get);
+    assert!(of_get.contains(&format!("content-length: {}", body.len())), "{of_get:?}");
+    head("").await;
+    let (status, _, body) =
+        answer_to(&server, &["GET /poll?wait=0 HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"]).await;
+    assert!(
+        status.ends_with(" 200 OK") && body.contains("\"text\":\"m\""),
+        "the message is still queued: {status} {body}"
+    );
 }

@@ -36,6 +36,11 @@ async fn a_parameter_that_makes_no_sense_is_refused() {
             ("topic=orders.*", "bad_topic"),
             ("topic=%3E", "bad_topic"),
             ("topic=a&topic=b", "bad_parameter"),
+            ("topic=a&topic=a", "bad_parameter"),
+            ("since=now&since=earliest", "bad_parameter"),
+            ("wait=1&wait=1", "bad_parameter"),
+            ("since=now&topics=a", "unknown_parameter"),
+            ("timeout=1", "unknown_parameter"),
         ] {
             assert_refused(ask(&server, query).await, 400, error).await;
         }
@@ -48,7 +53,7 @@ async fn a_parameter_that_makes_no_sense_is_refused() {
 async fn a_poll_is_a_get() {
     let server = spawn_app(&[]).await;
     let response = soon(Client::new().post(server.url("/poll")).send()).await.unwrap();
-    assert_eq!(response.headers()["allow"], "GET");
+    assert_eq!(response.headers()["allow"], "GET, HEAD");
     assert_refused(response, 405, "method_not_allowed").await;
 }
 

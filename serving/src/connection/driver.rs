@@ -19,6 +19,7 @@ use super::handover::Answer;
 use super::head::Head;
 use super::requests::{Left, serve_requests};
 use super::response_head::Framing;
+use super::rules;
 use super::session::{Flow, Session};
 use crate::admission::Place;
 use crate::app::App;
@@ -79,7 +80,7 @@ impl Connection {
         let is_late = !app.admission.is_open();
         let mut connection =
             Self { client: Some(client), phase: Phase::Answered, app, routes, is_late, span, _place: place };
-        connection.phase = connection.await_request();
+        connection.phase = connection.await_request(connection.app.config.connections.read_timeout);
         connection
     }
 
@@ -138,7 +139,7 @@ impl Connection {
                     Flow::Drop => Step::End,
                 })
             }
-            Phase::Answered if client.is_kept_alive() => Poll::Ready(Step::Next(self.await_request())),
+            Phase::Answered if client.is_kept_alive() => Poll::Ready(Step::Next(self.await_further_request())),
             Phase::Answered => {
                 if ready!(client.poll_shutdown()).is_err() {
                     return Poll::Ready(Step::End);
@@ -158,13 +159,18 @@ impl Connection {
         }
     }
 
-    /// Begins to wait for a request.
-    fn await_request(&mut self) -> Phase {
+    /// Begins to wait for a request, which has to begin in time.
+    fn await_request(&mut self, within: Duration) -> Phase {
         if let Some(client) = &mut self.client {
-            client.set_due(Instant::now() + self.app.config.connections.read_timeout);
+            client.set_due(Instant::now() + within);
             client.look_again();
         }
         Phase::Request
+    }
+
+    /// Begins to wait for another request on a connection that was kept open.
+    fn await_further_request(&mut self) -> Phase {
+        self.await_request(self.app.config.connections.idle_timeout)
     }
 
     fn on_request_event(&mut self, event: Event) -> Step {
@@ -199,6 +205,10 @@ impl Connection {
             let requests = serve_requests(client, Arc::clone(&self.app), self.routes.clone());
             return Step::Next(Phase::Hyper(requests.boxed()));
         };
+        if let Err(error) = rules::check(version, &headers) {
+            self.client = Some(client);
+            return self.bad_request(&error);
+        }
         let (is_overflow, answers) = (client.is_overflow(), route.takes_when_full(&headers));
         let admitted = self.app.admission.admit(&Method::GET, target.path(), &headers, is_overflow, answers);
         let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay };
@@ -253,6 +263,7 @@ impl Connection {
                 self.hold(session)
             }
             Left::BadRequest(error) => self.bad_request(&error),
+            Left::Idle => Step::Next(self.await_further_request()),
             Left::Finished => {
                 client.set_framing(Framing::default());
                 Step::Next(Phase::Answered)

@@ -26,6 +26,10 @@ pub(super) struct WriteProgress {
     writes_ours: AtomicBool,
     /// The client does not take what hyper writes.
     write_pending: AtomicBool,
+    /// A request has been answered, or is being answered.
+    serves: AtomicBool,
+    /// The body of the last request has not been read to its end.
+    body_unread: AtomicBool,
 }
 
 /// An answer on its way from a handler to hyper.
@@ -35,6 +39,7 @@ impl WriteProgress {
     pub(super) fn begin_answer(progress: &Arc<Self>) -> AnswerToken {
         progress.answers.fetch_add(1, Ordering::Relaxed);
         progress.writes_ours.store(true, Ordering::Relaxed);
+        progress.serves.store(true, Ordering::Relaxed);
         AnswerToken(Arc::clone(progress))
     }
 
@@ -46,6 +51,13 @@ impl WriteProgress {
     /// Returns whether bytes wait in hyper's buffer for the client to take them.
     pub(super) fn is_write_pending(&self) -> bool {
         self.write_pending.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether hyper waits for the head of another request: everything is written, and nothing of the last request
+    /// is to be read.
+    pub(super) fn is_idle(&self) -> bool {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        is_set(&self.serves) && !is_set(&self.writes_ours) && !is_set(&self.write_pending) && !is_set(&self.body_unread)
     }
 
     /// Returns whether the bytes that hyper writes now are its own answer to an invalid head.
@@ -62,16 +74,49 @@ impl Drop for AnswerToken {
 
 pin_project! {
     /// The body of an answer, which holds the answer's token until hyper has taken all of it.
-    pub(super) struct TrackedBody<B> {
+    pub(super) struct TrackedAnswer<B> {
         #[pin]
         body: B,
         token: AnswerToken,
     }
 }
 
-impl<B> TrackedBody<B> {
+impl<B> TrackedAnswer<B> {
     pub(super) fn new(body: B, token: AnswerToken) -> Self {
         Self { body, token }
+    }
+}
+
+impl<B: Body> Body for TrackedAnswer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+pin_project! {
+    /// The body of a request, which notes when it has been read to its end.
+    pub(super) struct TrackedBody<B> {
+        #[pin]
+        body: B,
+        progress: Arc<WriteProgress>,
+    }
+}
+
+impl<B: Body> TrackedBody<B> {
+    pub(super) fn new(body: B, progress: Arc<WriteProgress>) -> Self {
+        progress.body_unread.store(!body.is_end_stream(), Ordering::Relaxed);
+        Self { body, progress }
     }
 }
 
@@ -80,7 +125,12 @@ impl<B: Body> Body for TrackedBody<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(cx));
+        if frame.is_none() {
+            this.progress.body_unread.store(false, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -12,6 +12,7 @@ use std::task::Poll;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::Method;
+use http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,9 +21,11 @@ use warp::reply::Response;
 
 use super::client::Client;
 use super::handover::{Handover, Held};
-use super::hyper_io::{Io, TrackedBody, WriteProgress};
+use super::hyper_io::{Io, TrackedAnswer, TrackedBody, WriteProgress};
+use super::rules;
 use super::turn::Turns;
 use crate::app::App;
+use crate::cors::OpenTo;
 use crate::error::ApiError;
 use crate::request::Context;
 use crate::routes::Routes;
@@ -33,13 +36,16 @@ pub(super) enum Left {
     Held(Held),
     /// The bytes were no valid request, and the client is to be answered so.
     BadRequest(ApiError),
+    /// Everything is written, and the connection is kept open for a further request, of which nothing has been read.
+    Idle,
     /// Everything is written, and no further request is served.
     Finished,
     /// There is nobody to write to.
     Gone,
 }
 
-/// Lets hyper serve requests, until one is held or there are no more.
+/// Lets hyper serve requests, until one is held or there are no more for now. hyper keeps its buffers, and has one time-out
+/// for the pause before a request and for the request itself, so an idle connection leaves it.
 pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes) -> (Client, Left) {
     let is_overflow = client.is_overflow();
     let handover = Handover::default();
@@ -48,8 +54,9 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
     let turns = Turns::default();
     let service = hyper::service::service_fn(|request| {
         let answer = WriteProgress::begin_answer(&progress);
+        let request = request.map(|body| TrackedBody::new(body, Arc::clone(&progress)));
         let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), is_overflow, turns.clone());
-        response.map(|outcome| outcome.map(|response| response.map(|body| TrackedBody::new(body, answer))))
+        response.map(|outcome| outcome.map(|response| response.map(|body| TrackedAnswer::new(body, answer))))
     });
     let mut keeps_alive = app.admission.keeps_alive(is_overflow);
     let mut connection = http1::Builder::new()
@@ -69,7 +76,10 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
         if !progress.is_write_pending()
             && let Some(held) = handover.take()
         {
-            return Poll::Ready(Ok(Some(held)));
+            return Poll::Ready(Ok(Some(Left::Held(held))));
+        }
+        if ended.is_pending() && keeps_alive && progress.is_idle() {
+            return Poll::Ready(Ok(Some(Left::Idle)));
         }
         if ended.is_pending() && keeps_alive && drain_begun.as_mut().poll(cx).is_ready() {
             keeps_alive = false;
@@ -84,9 +94,9 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
     let mut client = parts.io.into_inner().into_client();
     client.look_again();
     let left = match ended {
-        Ok(Some(held)) => {
+        Ok(Some(left)) => {
             client.put_back(parts.read_buf);
-            Left::Held(held)
+            left
         }
         Ok(None) => Left::Finished,
         Err(error) => match answer_to_bad_head(&error, &app, parts.read_buf.len()) {
@@ -105,7 +115,7 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
 
 /// Answers one request through the service's routes, once it is admitted.
 fn respond(
-    request: http::Request<Incoming>,
+    request: http::Request<TrackedBody<Incoming>>,
     app: Arc<App>,
     routes: Routes,
     handover: Handover,
@@ -115,13 +125,16 @@ fn respond(
     async move {
         turns.take().await;
         let (mut head, body) = request.into_parts();
+        if let Err(error) = rules::check(head.version, &head.headers) {
+            return Ok(with_headers(error.reply().with(CONNECTION, "close"), &app, OpenTo::Nobody));
+        }
         let (method, path) = (&head.method, head.uri.path());
         let answers = *method == Method::GET && routes.takes_when_full(path, &head.headers);
         let admitted = app.admission.admit(method, path, &head.headers, is_overflow, answers);
-        let mut response = match admitted.refusal {
+        let response = match admitted.refusal {
             Some(reply) => reply.into(),
             // A request to CONNECT; warp assumes that there is a path.
-            None if head.uri.path().is_empty() => ApiError::NotFound.reply().into(),
+            None if head.uri.path().is_empty() => Response::from(ApiError::NotFound.reply()),
             None => {
                 head.extensions.insert(Context {
                     version: head.version,
@@ -133,11 +146,17 @@ fn respond(
                 tower_service::Service::call(&mut warp::service(routes.all()), request).await?
             }
         };
-        let headers = response.headers_mut();
-        app.admission.origins().each_header(admitted.open_to, |name, value| drop(headers.insert(name, value)));
-        Ok(response)
+        Ok(with_headers(response, &app, admitted.open_to))
     }
     .boxed()
+}
+
+/// Adds the headers that every answer carries.
+fn with_headers(response: impl Into<Response>, app: &App, open_to: OpenTo) -> Response {
+    let mut response = response.into();
+    let headers = response.headers_mut();
+    app.admission.origins().each_header(open_to, |name, value| drop(headers.insert(name, value)));
+    response
 }
 
 /// Returns the answer to bytes that are no valid request, `unread` of which had come. `None` if the client has gone or
@@ -147,10 +166,12 @@ fn answer_to_bad_head(error: &hyper::Error, app: &App, unread: usize) -> Option<
     if error.is_parse_too_large() && unread >= limit {
         Some(ApiError::HeadTooLarge { limit })
     } else if error.is_parse_too_large() {
-        // hyper has one error for these two mistakes as well.
-        Some(ApiError::BadRequest("more than 100 headers, or a length that no body has".to_owned()))
+        // hyper has one error for these three mistakes as well.
+        let problem = "more than 100 headers, a URL of more than 65534 bytes, or a length that no body has; send less";
+        Some(ApiError::BadRequest(problem.to_owned()))
     } else if error.is_parse() {
-        Some(ApiError::BadRequest(error.to_string()))
+        let advice = "in a URL, write special characters encoded, such as %3E for >";
+        Some(ApiError::BadRequest(format!("{error}; {advice}")))
     } else if error.is_timeout() && unread > 0 {
         Some(ApiError::TooSlow { part: "head" })
     } else {

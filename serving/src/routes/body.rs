@@ -30,7 +30,8 @@ pub(super) async fn read<B: Buf>(
         let mut body = pin!(body);
         let mut bytes = Vec::new();
         while let Some(chunk) = body.next().await {
-            let mut chunk = chunk.map_err(|error| ApiError::BadRequest(error.to_string()))?;
+            let mut chunk = chunk
+                .map_err(|error| ApiError::BadRequest(format!("{error}; send the body as its headers announce it")))?;
             if bytes.len() + chunk.remaining() > limit {
                 return Err(too_large());
             }
@@ -92,17 +93,19 @@ impl Form {
 
     /// Returns the messages in a body, and whether they came as an array, which holds at most `max_array`.
     pub(super) fn parse(self, body: Vec<u8>, max_array: usize) -> Result<(Vec<Draft>, bool), ApiError> {
-        let body = String::from_utf8(body).map_err(|_| ApiError::InvalidUtf8)?;
+        let text = String::from_utf8(body).map_err(|_| ApiError::InvalidUtf8)?;
+        // A byte order mark may be passed over (RFC 8259, section 8.1).
+        let json = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let bad_json = |error: serde_json::Error| ApiError::BadJson(error.to_string());
         let (drafts, many): (Vec<Draft>, bool) = match self {
-            Self::Text if body.is_empty() => return Err(ApiError::NoText),
-            Self::Text => (vec![Draft::text(body)], false),
-            Self::Json if body.trim_start().starts_with('[') => {
-                let drafts = array::parse::<JsonDraft>(&body, max_array).map_err(bad_json)?;
+            Self::Text if text.is_empty() => return Err(ApiError::NoText),
+            Self::Text => (vec![Draft::text(text)], false),
+            Self::Json if json.trim_start().starts_with('[') => {
+                let drafts = array::parse::<JsonDraft>(json, max_array).map_err(bad_json)?;
                 let drafts = drafts.ok_or(ApiError::TooManyMessages { limit: max_array })?;
                 (drafts.into_iter().map(JsonDraft::draft).collect::<Result<_, _>>()?, true)
             }
-            Self::Json => (vec![serde_json::from_str::<JsonDraft>(&body).map_err(bad_json)?.draft()?], false),
+            Self::Json => (vec![serde_json::from_str::<JsonDraft>(json).map_err(bad_json)?.draft()?], false),
         };
         if drafts.is_empty() { Err(ApiError::NoText) } else { Ok((drafts, many)) }
     }

@@ -19,12 +19,19 @@ use super::route::{Upgrade, route};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::page::{self, DEFAULT_LIMIT, MAX_BYTES, MAX_LIMIT};
+use crate::query::Parameters;
 use crate::reply::Reply;
 use crate::request::Request;
 
+/// The parameters of a publication. Several topics are refused by [`Query::one_topic`](crate::query::Query::one_topic).
+const PUBLISH: Parameters = Parameters { repeated: &["topic"], single: &[] };
+
+/// The parameters of a page.
+const PAGE: Parameters = Parameters { repeated: &["topic"], single: &["since", "limit"] };
+
 pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let app = Arc::clone(app);
-    route("/messages", "GET, POST", Upgrade::Refused)
+    route("/messages", "GET, HEAD, POST", Upgrade::Refused)
         .and(warp::body::stream())
         .then(move |request: Request, body| {
             let app = Arc::clone(&app);
@@ -43,6 +50,7 @@ async fn publish<B: Buf>(
     request: &Request,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Response, ApiError> {
+    request.query.check(&PUBLISH)?;
     let topic = request.query.one_topic()?;
     let key = match request.headers.get("idempotency-key") {
         Some(key) => Some(key.to_str().unwrap_or_default().parse::<IdempotencyKey>()?),
@@ -59,6 +67,7 @@ async fn publish<B: Buf>(
 }
 
 async fn page_of(app: &App, request: &Request) -> Result<Response, ApiError> {
+    request.query.check(&PAGE)?;
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Earliest);
     let messages = request.query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);

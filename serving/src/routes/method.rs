@@ -22,7 +22,7 @@ pub(crate) type Answered = Result<Answer, ApiError>;
 
 type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Answered> + Send + Sync>;
 
-/// A route of a service's own method: GET on one path.
+/// A route of a service's own method: GET on one path, and HEAD, whose answer is never held.
 #[derive(Clone)]
 pub struct MethodRoute {
     path: &'static str,
@@ -32,7 +32,7 @@ pub struct MethodRoute {
 }
 
 impl MethodRoute {
-    /// Has `GET path` answered by `handler`.
+    /// Has `GET path` and `HEAD path` answered by `handler`. To HEAD, it gives the head of the answer to GET as a whole reply.
     pub fn new<F, Fut>(path: &'static str, upgrade: Upgrade, handler: F) -> Self
     where
         F: Fn(Request) -> Fut + Send + Sync + 'static,
@@ -84,7 +84,7 @@ impl MethodRoute {
                 }
             }
         };
-        route(self.path, "GET", self.upgrade).and(warp::ext::get()).then(respond).boxed()
+        route(self.path, "GET, HEAD", self.upgrade).and(warp::ext::get()).then(respond).boxed()
     }
 }
 

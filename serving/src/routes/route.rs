@@ -35,7 +35,8 @@ pub(super) fn route(path: &'static str, allow: &'static str, upgrade: Upgrade) -
     let is_here =
         move |full: FullPath| ready(if full.as_str() == path { Ok(()) } else { Err(warp::reject::not_found()) });
     let check = move |method: Method, headers: HeaderMap| {
-        let upgrades = is_websocket_upgrade(&headers);
+        // A WebSocket begins with GET (RFC 6455, section 4.1), and any other request to upgrade may be ignored.
+        let upgrades = method != Method::HEAD && is_websocket_upgrade(&headers);
         ready(if upgrade == Upgrade::Chosen && !upgrades {
             Err(warp::reject::not_found())
         } else if !allow.split(", ").any(|allowed| allowed == method.as_str()) {

@@ -7,7 +7,7 @@ use crate::service::Service;
 async fn a_path_that_is_not_there() {
     let service = Service::start(&[]).await;
     for path in ["/", "/nothing", "/messages/", "//messages", "/messages/../livez", "/Livez", "/%00", "/messages%20"] {
-        service.ask(&format!("GET {path}"), "").await.assert_error(404, "not_found", "lists its routes");
+        service.ask(&format!("GET {path}"), "").await.assert_error(404, "not_found", "the page at /");
         service.assert_serving().await;
     }
     for request in ["POST /", "DELETE /nothing", "BREW /pot"] {
@@ -35,10 +35,10 @@ async fn a_target_that_is_not_a_path() {
 async fn a_method_that_does_not_apply() {
     let service = Service::start(&[]).await;
     for (request, allow) in [
-        ("PUT /messages", "GET, POST"),
-        ("DELETE /messages?topic=a", "GET, POST"),
-        ("OPTIONS /messages", "GET, POST"),
-        ("FROB /messages", "GET, POST"),
+        ("PUT /messages", "GET, HEAD, POST"),
+        ("DELETE /messages?topic=a", "GET, HEAD, POST"),
+        ("OPTIONS /messages", "GET, HEAD, POST"),
+        ("FROB /messages", "GET, HEAD, POST"),
         ("POST /livez", "GET, HEAD"),
         ("POST /readyz", "GET, HEAD"),
         ("PATCH /compare", "GET, HEAD"),
@@ -108,7 +108,7 @@ async fn an_upgrade_where_there_is_none() {
     for path in ["/messages", "/livez", "/compare", "/assets/style.css"] {
         let answer =
             service.raw(format!("GET {path} HTTP/1.1\r\nhost: test\r\n{upgrade}connection: close\r\n\r\n")).await;
-        answer.assert_error(400, "unexpected_upgrade", "without an upgrade");
+        answer.assert_error(400, "unexpected_upgrade", "without an Upgrade header");
     }
     let other = service.ask("GET /livez", "upgrade: h2c\r\n").await;
     assert_eq!(other.status, 200, "an upgrade that is not known is ignored, as RFC 9110 asks");
@@ -124,4 +124,32 @@ async fn an_idempotency_key_that_is_not_a_key() {
         answer.assert_error(400, "bad_key", "visible ASCII");
     }
     assert!(service.held("main").is_empty());
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_not_known_is_refused_with_those_that_are() {
+    let service = Service::start(&[]).await;
+    for query in ["topics=a", "Since=now", "limits=1", "topic=a&x", "=1"] {
+        let answer = service.ask(&format!("GET /messages?{query}"), "").await;
+        answer.assert_error(400, "unknown_parameter", "this route takes topic, since, limit");
+    }
+    for query in ["topics=a", "since=now", "limit=1"] {
+        let answer = service.post(&format!("?{query}"), "text/plain", "x").await;
+        answer.assert_error(400, "unknown_parameter", "this route takes topic");
+    }
+    assert!(service.held(">").is_empty());
+    // Caches and libraries add such names.
+    assert_eq!(service.ask("GET /messages?_=1764000000000&_v=2&_v=3&&topic=a&", "").await.status, 200);
+    assert_eq!(service.ask("GET /livez?t=1", "").await.status, 200, "a route without parameters does not read them");
+}
+
+#[tokio::test]
+async fn a_parameter_with_one_value_is_given_once() {
+    let service = Service::start(&[]).await;
+    for query in ["since=now&since=earliest", "limit=1&limit=1", "since=now&s%69nce=now"] {
+        let answer = service.ask(&format!("GET /messages?{query}"), "").await;
+        answer.assert_error(400, "bad_parameter", "give it once");
+    }
+    service.post("?topic=a&topic=a", "text/plain", "x").await.assert_error(400, "bad_parameter", "topic");
+    assert!(service.held(">").is_empty());
 }

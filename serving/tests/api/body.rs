@@ -132,7 +132,11 @@ async fn a_body_that_does_not_come() {
     let service = Service::start(&["--read-timeout", "200ms"]).await;
     for framing in ["content-length: 10\r\n\r\nabc", "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"] {
         let answer = service.raw(format!("POST /messages HTTP/1.1\r\nhost: test\r\n{framing}")).await;
-        answer.assert_error(408, "too_slow", "send its body faster");
+        answer.assert_error(
+            408,
+            "too_slow",
+            "the body of the request took too long to arrive; send it faster or raise --read-timeout",
+        );
     }
     assert!(service.held("main").is_empty());
     service.assert_serving().await;

@@ -1,5 +1,13 @@
 //! Connections that carry several requests, and the older ways to ask.
 
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::StatusCode;
+use serving::reply::{Body, Reply};
+use serving::routes::{MethodRoute, Upgrade};
+use testkit::RawClient;
+
 use crate::answer::Answer;
 use crate::service::Service;
 
@@ -58,7 +66,8 @@ async fn pipelined_requests_are_answered_in_turn_with_those_of_others() {
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let service = Service::start(&[]).await;
-    for path in ["/livez", "/readyz", "/compare", "/assets/style.css", "/assets/peers.json"] {
+    service.publish("main", "m").await;
+    for path in ["/livez", "/readyz", "/compare", "/assets/style.css", "/assets/peers.json", "/messages"] {
         let get = service.ask(&format!("GET {path}"), "").await;
         let mut client = service.connect().await;
         client.send(format!("HEAD {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")).await;
@@ -124,5 +133,83 @@ async fn every_answer_forbids_to_guess_its_type() {
             Some("nosniff"),
             "{path}"
         );
+    }
+}
+
+/// Each of these goes a way of its own through the service: the short way, hyper's, and hyper's with a body.
+const KEEPING_OPEN: [&str; 3] = [
+    "GET /method HTTP/1.1\r\nhost: test\r\n\r\n",
+    "GET /livez HTTP/1.1\r\nhost: test\r\n\r\n",
+    "POST /messages HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+];
+
+/// A service with `GET /method`, which answers `{}`.
+async fn start(flags: &[&str]) -> Service {
+    let answer = |_| async {
+        let body = Body::from_iter([Bytes::from_static(b"{}")]);
+        Ok(Reply::json(StatusCode::OK, body).into())
+    };
+    Service::start_with(flags, vec![MethodRoute::new("/method", Upgrade::Refused, answer)]).await
+}
+
+/// Sends a request whose answer ends with `}`, and reads the answer.
+async fn ask(client: &mut RawClient, request: &str) {
+    client.send(request).await;
+    assert_eq!(Answer::parse(&client.read_until("}").await).status / 100, 2, "{request}");
+}
+
+#[tokio::test]
+async fn a_connection_waits_for_its_next_request_for_the_idle_timeout() {
+    let service = start(&["--read-timeout", "100ms", "--idle-timeout", "1s"]).await;
+    for request in KEEPING_OPEN {
+        let mut client = service.connect().await;
+        let begun = Instant::now();
+        ask(&mut client, request).await;
+        assert_eq!(client.read_to_end().await, "");
+        let open = begun.elapsed();
+        assert!(open >= Duration::from_secs(1), "{open:?} after {request}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_idle_serves_its_next_request() {
+    let service = start(&["--read-timeout", "100ms"]).await;
+    let mut client = service.connect().await;
+    for request in KEEPING_OPEN.iter().cycle().take(6) {
+        ask(&mut client, request).await;
+        // A connection that asks for nothing is closed after the read time-out, so that has passed for both.
+        assert_eq!(service.connect().await.read_to_end().await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_has_begun_has_its_own_time_however_short_a_connection_may_be_idle() {
+    let service = start(&["--read-timeout", "1h", "--idle-timeout", "100ms"]).await;
+    let (mut first, mut second) = (service.connect().await, service.connect().await);
+    ask(&mut second, KEEPING_OPEN[1]).await;
+    second.send("GET /li").await;
+    for request in KEEPING_OPEN {
+        let mut idle = service.connect().await;
+        ask(&mut idle, request).await;
+        assert_eq!(idle.read_to_end().await, "", "closed after the idle time-out, so that has passed for all");
+    }
+    ask(&mut second, "vez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    ask(&mut first, KEEPING_OPEN[1]).await;
+}
+
+/// A body that is left unread is no request, however the connection goes on.
+#[tokio::test]
+async fn a_body_that_is_refused_is_not_read_as_a_request() {
+    let service = start(&["--max-body-bytes", "10"]).await;
+    let hidden = "GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
+    let head = "POST /messages HTTP/1.1\r\nhost: test\r\n";
+    for headers in
+        [format!("content-length: {}\r\n\r\n", hidden.len()), "transfer-encoding: chunked\r\n\r\n1000\r\n".into()]
+    {
+        let mut client = service.connect().await;
+        client.send(format!("{head}{headers}{hidden}")).await;
+        client.finish().await;
+        let answers = client.read_to_end().await;
+        assert!(answers.starts_with("HTTP/1.1 413 ") && !answers.contains("live"), "{answers}");
     }
 }

@@ -104,3 +104,25 @@ async fn the_limit_of_a_head_is_the_same_for_both_readers() {
         assert_eq!(whole.starts_with("HTTP/1.1 200 "), length <= LIMIT, "{length} bytes: {whole}");
     }
 }
+
+/// What a subscription may name, 64 topics of 519 characters, fits into a head as the limit is by default.
+#[tokio::test]
+async fn the_longest_subscription_fits_by_default() {
+    let service = start(&[]).await;
+    let token = "x".repeat(64);
+    let topic = |n: usize| format!("topic={}{n:064}", format!("{token}.").repeat(7));
+    let topics: Vec<String> = (0..64).map(topic).collect();
+    let head = format!("GET {PATH}?{} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n", topics.join("&"));
+    let whole = answers_to(&service, &[head.as_bytes()]).await;
+    let in_pieces = answers_to(&service, &[&head.as_bytes()[..5], &head.as_bytes()[5..]]).await;
+    for answer in [whole, in_pieces] {
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:.200}");
+    }
+    let messages = head.replace(PATH, "/messages");
+    assert_eq!(service.raw(messages).await.status, 200);
+    service.raw(format!("GET /{} HTTP/1.1\r\nhost: test\r\n\r\n", "x".repeat(70_000))).await.assert_error(
+        431,
+        "head_too_large",
+        "--max-head-bytes",
+    );
+}

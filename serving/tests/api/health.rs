@@ -1,8 +1,9 @@
 //! `/livez`, `/readyz`, and the `healthcheck` command that asks.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serving::healthcheck::ask;
+use serving::listen::ListenAddress;
 use testkit::soon;
 use tokio::net::TcpListener;
 
@@ -19,7 +20,11 @@ async fn a_service_that_runs_is_live_and_ready() {
 #[tokio::test]
 async fn the_healthcheck_reaches_a_service_that_listens_on_any_address() {
     let service = Service::start(&[]).await;
-    soon(ask((Ipv4Addr::UNSPECIFIED, service.address().port()).into())).await.unwrap();
+    let port = service.address().port();
+    for address in [format!("0.0.0.0:{port}"), format!(":{port}"), format!("localhost:{port}"), format!("[::]:{port}")]
+    {
+        soon(ask(address.parse::<ListenAddress>().unwrap())).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -69,7 +74,7 @@ async fn a_port_in_use_is_reported_with_the_flag_to_choose_another() {
     let error = serving::server::listen(service.address()).unwrap_err();
     let message = format!("{error:#}");
     assert!(message.contains("--listen") && message.contains(&service.address().to_string()), "{message}");
-    let free = serving::server::listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let free = serving::server::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     assert_ne!(free.local_addr().unwrap().port(), 0);
 }
 
@@ -79,4 +84,20 @@ fn flags_that_contradict_each_other_are_reported() {
     let error = crate::service::app(&flags).unwrap_err();
     let message = error.to_string();
     assert!(message.contains("--history-bytes") && message.contains("--max-message-bytes"), "{message}");
+}
+
+/// One listener takes clients of IPv6 and of IPv4, where the machine has both.
+#[tokio::test]
+async fn all_addresses_are_listened_on_where_none_is_named() {
+    for address in [":0", "[::]:0"] {
+        let Ok(listener) = serving::server::listen(address.parse::<ListenAddress>().unwrap()) else { continue };
+        let port = listener.local_addr().unwrap().port();
+        for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+            if TcpListener::bind((ip, 0)).await.is_ok() {
+                soon(tokio::net::TcpStream::connect((ip, port))).await.unwrap();
+            }
+        }
+    }
+    let listener = serving::server::listen("localhost:0".parse::<ListenAddress>().unwrap()).unwrap();
+    assert!(listener.local_addr().unwrap().ip().is_loopback());
 }

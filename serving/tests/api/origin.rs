@@ -81,3 +81,61 @@ async fn where_origins_are_listed_no_other_page_gets_in() {
     assert!(service.held("main").is_empty());
     assert_eq!(service.ask_post("", b"x").await.status, 201, "programs that are no pages have no origin");
 }
+
+/// A page is told the headers that it asks for, whichever they are: EventSource libraries send `Cache-Control`, tracing
+/// libraries their own.
+#[tokio::test]
+async fn a_preflight_is_answered_with_the_headers_it_asks_for() {
+    let service = Service::start(&[]).await;
+    let ask = async |headers: &str| {
+        let preflight = format!("origin: https://page.example\r\naccess-control-request-method: GET\r\n{headers}");
+        service.ask("OPTIONS /messages", &preflight).await
+    };
+    let answer = ask(
+        "access-control-request-headers: cache-control,Last-Event-ID,\tx-a\r\naccess-control-request-headers: ,x-b\r\n",
+    )
+    .await;
+    let allowed: Vec<_> = answer.header("access-control-allow-headers").unwrap().split(", ").collect();
+    for header in ["cache-control", "x-a", "x-b", "last-event-id", "authorization"] {
+        assert_eq!(
+            allowed.iter().filter(|allowed| allowed.eq_ignore_ascii_case(header)).count(),
+            1,
+            "{header}: {allowed:?}"
+        );
+    }
+    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, HEAD, POST"));
+    let answer = ask("access-control-request-headers: good, b ad, (, \u{e9}\r\n").await;
+    assert_eq!(answer.status, 204);
+    assert!(!answer.header("access-control-allow-headers").unwrap().contains('('));
+}
+
+/// The pages of the service are of its own origin, whatever `--allow-origin` names, and under whichever name and scheme it is
+/// reached.
+#[tokio::test]
+async fn the_own_origin_is_always_allowed() {
+    let service = Service::start(&["--allow-origin", "https://page.example"]).await;
+    let ask = async |request: &str, host: &str, origin: &str| {
+        let head = format!("{request} HTTP/1.1\r\nhost: {host}\r\norigin: {origin}\r\nconnection: close\r\n");
+        service.raw(format!("{head}content-length: 0\r\n\r\n")).await
+    };
+    for (host, origin) in [
+        ("push.example:3001", "http://push.example:3001"),
+        ("push.example", "https://push.example"),
+        ("Push.Example", "http://push.example"),
+        ("push.example:443", "https://push.example"),
+        ("[::1]:3001", "http://[::1]:3001"),
+    ] {
+        let answer = ask("GET /messages", host, origin).await;
+        assert_eq!((answer.status, allowed(&answer)), (200, None), "{origin} at {host}");
+        ask("POST /messages", host, origin).await.assert_error(400, "no_text", "text");
+    }
+    for (host, origin) in [
+        ("push.example", "http://push.example:3001"),
+        ("push.example:80", "https://push.example"),
+        ("push.example", "https://evil.push.example"),
+        ("push.example", "ftp://push.example"),
+        ("null", "null"),
+    ] {
+        ask("GET /messages", host, origin).await.assert_error(403, "origin_not_allowed", "--allow-origin");
+    }
+}

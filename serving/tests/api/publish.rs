@@ -210,3 +210,17 @@ async fn the_largest_message_is_taken_and_a_larger_one_is_not() {
     refused.assert_error(413, "too_large", "100 bytes");
     assert_eq!(service.held("main").len(), 2, "of an array with a message too large nothing is taken");
 }
+
+/// RFC 8259, section 8.1: a parser may ignore a byte order mark, which editors and .NET put before their JSON.
+#[tokio::test]
+async fn a_byte_order_mark_before_json_is_passed_over() {
+    let service = Service::start(&[]).await;
+    for body in ["\u{feff}{\"text\":\"one\"}", "\u{feff} [{\"text\":\"two\"}]"] {
+        let answer = service.post("", "application/json", body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    let twice = service.post("", "application/json", "\u{feff}\u{feff}{\"text\":\"x\"}").await;
+    twice.assert_error(400, "bad_json", "text");
+    assert_eq!(service.post("", "text/plain", "\u{feff}three").await.status, 201);
+    assert_eq!(service.held("main"), ["one", "two", "\u{feff}three"]);
+}

@@ -48,6 +48,8 @@ pub(crate) fn random_head() -> impl Strategy<Value = Vec<u8>> {
     let line = (method(), target(), version())
         .prop_map(|(method, target, version)| [method.as_bytes(), b" ", &target, b" ", version.as_bytes()].concat());
     let line_end = prop_oneof![9 => Just("\r\n"), 1 => Just("\n")];
+    let host =
+        prop_oneof![12 => Just("host: test"), 1 => select(&["Host: [::1]:80", "host:", "host: a b", "x: y"][..])];
     let fields = prop_oneof![8 => vec(field(), 0..6), 1 => vec(field(), 28..36), 1 => vec(field(), 95..105)];
     let rest = prop_oneof![
         4 => Just(""),
@@ -55,8 +57,8 @@ pub(crate) fn random_head() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("hello"),
     ];
     let damages = prop_oneof![1 => Just(Vec::new()), 1 => vec(damage(), 1..3)];
-    (line, line_end, fields, rest, damages).prop_map(|(line, line_end, fields, rest, damages)| {
-        let mut bytes = [&line, line_end.as_bytes(), b"host: test", line_end.as_bytes()].concat();
+    (line, line_end, host, fields, rest, damages).prop_map(|(line, line_end, host, fields, rest, damages)| {
+        let mut bytes = [&line, line_end.as_bytes(), host.as_bytes(), line_end.as_bytes()].concat();
         for field in fields {
             bytes.extend([&field, line_end.as_bytes()].concat());
         }
@@ -118,6 +120,10 @@ fn field() -> impl Strategy<Value = Vec<u8>> {
             "transfer-encoding: chunked",
             "expect: 100-continue",
             "host: other",
+            "host: a b",
+            "transfer-encoding: gzip, chunked",
+            "connection:\t,foo,\tclose",
+            "Upgrade: h2c, websocket",
             "x: ",
             "x:y",
             "x : y",

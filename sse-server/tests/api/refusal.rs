@@ -12,11 +12,19 @@ testkit::behaviours!(Sse:
 );
 
 #[tokio::test]
-async fn a_last_event_id_that_is_no_cursor_is_refused() {
+async fn a_parameter_that_is_unknown_or_given_twice_is_refused() {
     let server = spawn_app(&[]).await;
-    for id in [&b"yesterday"[..], b"\xff\xfe"] {
-        let request = Client::new().get(server.url("/events")).header("Last-Event-ID", id);
-        assert_refused(soon(request.send()).await.unwrap(), 400, "bad_cursor").await;
+    for (query, error) in [
+        ("topics=a", "unknown_parameter"),
+        ("last_event_id=1", "unknown_parameter"),
+        ("Last-Event-Id=1", "unknown_parameter"),
+        ("since=now&since=earliest", "bad_parameter"),
+        ("lastEventId=&lastEventId=", "bad_parameter"),
+        // An error even where the header counts: it is the page's own.
+        ("since=yesterday&lastEventId=1", "bad_cursor"),
+    ] {
+        let response = soon(Client::new().get(server.url(&format!("/events?{query}"))).send()).await.unwrap();
+        assert_refused(response, 400, error).await;
     }
 }
 
@@ -93,7 +101,7 @@ async fn an_origin_that_is_not_allowed_is_refused_however_full_the_service_is() 
 async fn a_stream_cannot_be_posted_to() {
     let server = spawn_app(&[]).await;
     let response = soon(Client::new().post(server.url("/events")).send()).await.unwrap();
-    assert_eq!(response.headers()["allow"], "GET");
+    assert_eq!(response.headers()["allow"], "GET, HEAD");
     assert_refused(response, 405, "method_not_allowed").await;
 }
 

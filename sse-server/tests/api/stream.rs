@@ -167,3 +167,50 @@ async fn a_client_of_http_1_0_gets_the_stream_too() {
     let head = publish(&server, "main", "old friend").await;
     client.read_until(&format!("id: {head}\ndata: old friend\n\n")).await;
 }
+
+/// Libraries that cannot set headers repeat the query with the last id. Of several positions, the header counts before the
+/// query, and the query before `since`, which is that of the first request. An empty one does not count.
+#[tokio::test]
+async fn the_last_event_id_may_be_in_the_query() {
+    let server = spawn_app(&[]).await;
+    let mut ids = Vec::new();
+    for text in ["0", "1", "2", "3"] {
+        ids.push(publish(&server, "main", text).await);
+    }
+    let [a, b, c, _] = &ids[..] else { unreachable!() };
+    for (query, header, first) in [
+        (format!("lastEventId={a}"), "", "1"),
+        (format!("last-event-id={a}"), "", "1"),
+        (format!("since={a}&lastEventId={b}"), "", "2"),
+        (format!("since={a}&last-event-id={b}&lastEventId={c}"), "", "3"),
+        (format!("since={a}&lastEventId="), "", "1"),
+        (format!("lastEventId={a}"), &c[..], "3"),
+        (format!("since={a}"), &b[..], "2"),
+    ] {
+        let path = format!("/events?{query}");
+        let mut events = match header {
+            "" => Events::open(&server, &path).await,
+            id => Events::resume(&server, &path, id).await,
+        };
+        assert_eq!(events.event().await.data, first, "{query} {header}");
+    }
+    let mut foreign = Events::open(&server, "/events?lastEventId=42").await;
+    assert_eq!(foreign.event().await.event, "gap");
+}
+
+/// `HEAD` is answered with the head of the stream, at once, and the connection goes on.
+#[tokio::test]
+async fn the_head_of_the_stream_is_not_held() {
+    let server = spawn_app(&[]).await;
+    let mut client = RawClient::connect(server.address()).await;
+    for _ in 0..2 {
+        client.send("HEAD /events?topic=a HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        let head = client.read_until("\r\n\r\n").await;
+        for line in ["HTTP/1.1 200 OK", "content-type: text/event-stream", "cache-control: no-cache, no-transform"] {
+            assert!(head.contains(&format!("{line}\r\n")), "{head}");
+        }
+        assert!(!head.contains("content-length"), "{head}");
+    }
+    client.send("HEAD /events?topic=a..b HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    assert!(client.read_until("\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+}

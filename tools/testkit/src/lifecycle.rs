@@ -1,6 +1,6 @@
 //! Tests of a service as a process: flags, signals, exit codes.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use nix::sys::signal::Signal;
 
@@ -30,6 +30,11 @@ const FLAGS: &[&str] = &[
     "--max-connections",
     "--max-message-bytes",
     "--write-timeout",
+    "--read-timeout",
+    "--idle-timeout",
+    "--max-head-bytes",
+    "--max-body-bytes",
+    "--allow-origin",
     "--log",
     "--log-format",
 ];
@@ -96,12 +101,51 @@ pub async fn flags_that_make_no_sense_are_refused<S: Service>() {
         (&["--nats-replicas", "2"], 2, "1, 3 or 5"),
         (&["--nats-user", "u"], 2, "--nats-password"),
         (&["--listen", "nowhere"], 2, "--listen"),
+        (&["--listen", "example.org:80"], 2, "localhost:PORT"),
+        (&["--allow-origin", "https://Example.org/"], 2, "https://example.org"),
+        (&["--allow-origin", "https://a.example, https://b.example"], 2, "https://b.example"),
+        (&["--allow-origin", "example.org"], 2, "https://example.org"),
+        (&["--allow-origin", ""], 2, "--allow-origin"),
+        (&["--idle-timeout", "0"], 2, "--idle-timeout"),
         (&["--listen", "127.0.0.1:0", "--history-bytes", "1KiB"], 1, "--history-bytes"),
     ] {
         let exit = Process::run(S::PROGRAM.path, flags).await;
         assert_eq!(exit.code, Some(code), "{flags:?}: {exit:?}");
         assert!(exit.stderr.contains(named), "{flags:?}: {exit:?}");
     }
+}
+
+/// The address may be that of all interfaces or of the machine itself, and the command `healthcheck` takes the same.
+pub async fn an_address_is_understood_by_the_service_and_its_healthcheck<S: Service>() {
+    for host in ["", "localhost", "127.0.0.1"] {
+        let mut process = Process::start(S::PROGRAM.path, &["--listen", &format!("{host}:0"), "--log-format", "json"]);
+        let address: SocketAddr = process.logged("listening", "address").await.parse().expect("it is an address");
+        assert_eq!(address.ip().is_unspecified(), host.is_empty(), "{address}");
+        let ask = ["healthcheck", "--listen", &format!("{host}:{}", address.port())];
+        let exit = Process::run(S::PROGRAM.path, &ask).await;
+        assert_eq!(exit.code, Some(0), "{ask:?}: {exit:?}");
+    }
+    let help = Process::run(S::PROGRAM.path, &["--help"]).await.stdout;
+    assert!(help.contains("[default: :"), "{help}");
+}
+
+/// An environment variable that is empty counts as one that is not set, whatever its flag.
+pub async fn an_empty_variable_counts_as_not_set<S: Service>() {
+    let help = Process::run(S::PROGRAM.path, &["--help"]).await.stdout;
+    let names: Vec<&str> = help
+        .split("[env: ")
+        .skip(1)
+        .filter_map(|rest| rest.split(['=', ']']).next())
+        .filter(|name| name.starts_with("PUSH_"))
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    let empty: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
+    let args = ["--listen", "127.0.0.1:0", "--log-format", "json"];
+    let mut process = Process::start_with(S::PROGRAM.path, &args, &empty);
+    process.logged("listening", "address").await;
+    // An empty flag is no empty variable.
+    let mistake = Process::run(S::PROGRAM.path, &["--history", ""]).await;
+    assert_eq!(mistake.code, Some(2), "{mistake:?}");
 }
 
 /// `--version` and `--help` name the version and every flag: the common ones and the service's own.
@@ -126,6 +170,8 @@ macro_rules! lifecycle_behaviours {
             lifecycle::a_second_signal_ends_the_process,
             lifecycle::healthcheck_reports_whether_the_service_is_ready,
             lifecycle::an_address_in_use_is_reported_with_its_flag,
+            lifecycle::an_address_is_understood_by_the_service_and_its_healthcheck,
+            lifecycle::an_empty_variable_counts_as_not_set,
             lifecycle::flags_that_make_no_sense_are_refused,
             lifecycle::the_version_and_every_flag_are_named,
         );

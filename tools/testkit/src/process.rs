@@ -34,8 +34,17 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn start(program: &str, args: &[&str]) -> Self {
+        Self::start_with(program, args, &[])
+    }
+
+    /// Starts a program with environment variables beside those of this process.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_with(program: &str, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program)
             .args(args)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -216,3 +216,12 @@ async fn a_client_that_is_behind_is_read_all_the_same() {
     }
     assert!(before < 2000, "it was read only after everything that it had missed");
 }
+
+/// RFC 8259, section 8.1.
+#[tokio::test]
+async fn a_byte_order_mark_before_a_frame_is_passed_over() {
+    let server = spawn_app(&[]).await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed?topic=unfollowed").await;
+    feed.send("\u{feff}{\"type\":\"publish\",\"text\":\"marked\"}".to_owned()).await;
+    assert_eq!(feed.json().await["type"], "ack");
+}

@@ -67,3 +67,78 @@ async fn a_websocket_elsewhere_is_refused() {
         assert!(client.read_until("\r\n\r\n").await.starts_with(&format!("HTTP/1.1 {status} ")), "{path}");
     }
 }
+
+/// RFC 9110, section 5.6.1: lists, over several lines if need be, with tabs and empty members. Proxies split them so.
+#[tokio::test]
+async fn connection_and_upgrade_are_lists() {
+    let server = spawn_app(&[]).await;
+    for path in ["/", "/feed"] {
+        for (line, lines) in [
+            ("connection: Upgrade", "connection: keep-alive\r\nconnection: Upgrade"),
+            ("connection: Upgrade", "connection: Upgrade\r\nconnection: keep-alive"),
+            ("connection: Upgrade", "connection: keep-alive,\tUPGRADE\t"),
+            ("connection: Upgrade", "connection: ,, keep-alive,upgrade,"),
+            ("upgrade: websocket", "upgrade: websocket, h2c"),
+            ("upgrade: websocket", "upgrade: h2c,\tWebSocket"),
+            ("upgrade: websocket", "upgrade: h2c\r\nupgrade: websocket"),
+        ] {
+            let request = handshake(path).replace(line, lines);
+            let mut client = RawClient::connect(server.address()).await;
+            client.send(&request).await;
+            let head = client.read_until("\r\n\r\n").await;
+            assert!(head.starts_with("HTTP/1.1 101 "), "{request} {head}");
+        }
+    }
+}
+
+/// RFC 6455, section 11.3: neither may appear twice, and what a server and a proxy make of two may differ.
+#[tokio::test]
+async fn a_key_or_a_version_that_is_given_twice_is_refused() {
+    let server = spawn_app(&[]).await;
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let version = "sec-websocket-version: 13\r\n";
+    for path in ["/", "/feed"] {
+        for line in [key, version] {
+            let mut client = RawClient::connect(server.address()).await;
+            client.send(handshake(path).replace(line, &line.repeat(2))).await;
+            assert!(client.read_until("\r\n\r\n").await.starts_with("HTTP/1.1 400 "), "{line}");
+            let body = client.read_until("}").await;
+            assert!(
+                body.contains("\"bad_handshake\"") && body.contains("use a WebSocket client, version 13"),
+                "{body}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_unknown_or_given_twice_is_refused() {
+    let server = spawn_app(&[]).await;
+    for (query, error) in [("topics=a", "unknown_parameter"), ("since=now&since=now", "bad_parameter")] {
+        let mut client = RawClient::connect(server.address()).await;
+        client.send(handshake(&format!("/feed?{query}"))).await;
+        assert!(client.read_until("\r\n\r\n").await.starts_with("HTTP/1.1 400 "), "{query}");
+        assert!(client.read_until("}").await.contains(&format!("\"{error}\"")), "{query}");
+    }
+    for path in ["/feed?topic=a&_=1", "/?token=1"] {
+        let mut client = RawClient::connect(server.address()).await;
+        client.send(handshake(path)).await;
+        assert!(client.read_until("\r\n\r\n").await.starts_with("HTTP/1.1 101 "), "{path}");
+    }
+}
+
+/// A WebSocket begins with `GET`, so `HEAD` is answered as a `GET` that asks for no upgrade.
+#[tokio::test]
+async fn head_is_answered_as_without_an_upgrade() {
+    let server = spawn_app(&[]).await;
+    for (path, status) in [("/", 200), ("/feed", 426)] {
+        let request = handshake(path).replace("GET ", "HEAD ");
+        let without = format!("HEAD {path} HTTP/1.1\r\nhost: test\r\n\r\n");
+        for request in [request, without] {
+            let mut client = RawClient::connect(server.address()).await;
+            client.send(&request).await;
+            let head = client.read_until("\r\n\r\n").await;
+            assert_eq!(head[9..12].parse(), Ok(status), "{request} {head}");
+        }
+    }
+}

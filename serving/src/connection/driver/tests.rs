@@ -97,7 +97,7 @@ async fn requests_of_both_readers_are_answered_in_order_on_one_connection() {
     far.send("x");
     assert!(!turn(&mut connection).await);
     assert!(far.received_text().ends_with("held"));
-    far.send("GET /method HTTP/1.1\r\nconnection: close\r\n\r\n");
+    far.send("GET /method HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
     assert!(!turn(&mut connection).await);
     assert!(far.is_closed());
     far.leave();
@@ -159,7 +159,7 @@ async fn a_client_that_never_stops_sending_keeps_its_session_neither_from_news_n
         Connection::new(client, Arc::clone(&app), routes(&app, session), app.admission.enter().unwrap());
     let flood = || while sender.writable().now_or_never().is_some() && sender.try_write(&[b'x'; 64 * 1024]).is_ok() {};
     sender.writable().await.unwrap();
-    sender.try_write(b"GET /held HTTP/1.1\r\n\r\n").unwrap();
+    sender.try_write(b"GET /held HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
     while !turn(&mut connection).await {
         flood();
         tokio::task::yield_now().await;

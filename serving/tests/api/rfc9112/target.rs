@@ -1,6 +1,6 @@
 //! Section 3.2: the request target and the host.
 
-use super::exchange::{answer_to, assert_live};
+use super::exchange::{PATH, answer_to, assert_live, assert_not_http, service_with_a_method};
 use crate::service::Service;
 
 /// Asserts that nothing is at these targets.
@@ -13,17 +13,42 @@ async fn assert_not_found(heads: &[&str]) {
     }
 }
 
-/// Against section 3.2: a request of HTTP/1.1 without a host, with two, or with one that is no host is to be answered with
-/// 400.
+/// Section 3.2: a request of HTTP/1.1 without a host, with two, or with one that is no host is answered with 400. A URL of `http`
+/// has a host that is not empty (RFC 9110, section 4.2.1).
 #[tokio::test]
-async fn a_host_is_not_looked_at() {
+async fn a_request_has_one_host() {
+    for path in ["/livez", PATH, "http://a.example/livez"] {
+        assert_not_http(&[
+            &format!("GET {path} HTTP/1.1"),
+            &format!("GET {path} HTTP/1.1\r\nhost: a\r\nhost: b"),
+            &format!("GET {path} HTTP/1.1\r\nhost: a\r\nhost: a"),
+            &format!("GET {path} HTTP/1.0\r\nhost: a\r\nhost: b"),
+            &format!("GET {path} HTTP/1.1\r\nhost: a b"),
+            &format!("GET {path} HTTP/1.1\r\nhost: a/b"),
+            &format!("GET {path} HTTP/1.1\r\nhost: u@a"),
+            &format!("GET {path} HTTP/1.1\r\nhost: \u{e9}"),
+            &format!("GET {path} HTTP/1.1\r\nhost:"),
+        ])
+        .await;
+    }
     assert_live(&[
-        "GET /livez HTTP/1.1",
-        "GET /livez HTTP/1.1\r\nhost: a\r\nhost: b",
-        "GET /livez HTTP/1.1\r\nhost: a b",
-        "GET /livez HTTP/1.1\r\nhost:",
+        "GET /livez HTTP/1.0",
+        "GET /livez HTTP/1.1\r\nhost: [::1]:3001",
+        "GET /livez HTTP/1.1\r\nhost: under_score.example:80",
     ])
     .await;
+}
+
+/// The answer to a bad host is the last one on its connection, whichever reader of requests finds it.
+#[tokio::test]
+async fn a_bad_host_ends_the_connection() {
+    let service = service_with_a_method().await;
+    for path in ["/livez", PATH] {
+        let request = format!("GET {path} HTTP/1.1\r\n\r\n");
+        let answer = service.raw(request.repeat(2)).await;
+        answer.assert_error(400, "bad_request", "no Host header");
+        assert_eq!(answer.header("connection"), Some("close"), "{path}");
+    }
 }
 
 /// Section 3.2.1.
