@@ -45,7 +45,9 @@ const LAST_EVENT_ID_OF_POLYFILLS: &str = "lastEventId";
 pub(crate) async fn answer(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     let accepts_events = accepts_events(&request.headers);
     let turned_away = match events(app, request).await {
-        Err(error @ (ApiError::Full | ApiError::Draining | ApiError::NotReady(_))) if accepts_events => error,
+        Err(
+            error @ (ApiError::Full | ApiError::TooManyPatterns { .. } | ApiError::Draining | ApiError::NotReady(_)),
+        ) if accepts_events => error,
         answer => return answer,
     };
     debug!(error = turned_away.code(), "refused");
