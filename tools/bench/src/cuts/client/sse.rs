@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
-use hyper::header::{ACCEPT, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, HeaderValue};
 use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
@@ -17,6 +17,8 @@ pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) 
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
     let response = connection.send(request, endpoint.idle).await?;
     ensure!(response.status() == StatusCode::OK, "answered {}", response.status());
+    // A service that turns an EventSource away for now answers with a stream that has an end.
+    ensure!(!response.headers().contains_key(CONTENT_LENGTH), "turned away");
     notes.joined(began);
     let mut body = response.into_body();
     let mut parser = Parser::default();
