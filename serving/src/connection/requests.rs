@@ -126,7 +126,7 @@ fn respond(
         turns.take().await;
         let (mut head, body) = request.into_parts();
         if let Err(error) = rules::check(head.version, &head.headers) {
-            return Ok(with_headers(error.reply().with(CONNECTION, "close"), &app, OpenTo::Nobody));
+            return Ok(with_headers(error.reply().with(CONNECTION, "close"), &app, OpenTo::NoRequest));
         }
         let (method, path) = (&head.method, head.uri.path());
         let answers = *method == Method::GET && routes.takes_when_full(path, &head.headers);
