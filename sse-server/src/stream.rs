@@ -51,8 +51,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request) -> Result<Answer, Ap
         answer => return answer,
     };
     debug!(error = turned_away.code(), "refused");
-    let reply = Reply::new(StatusCode::OK, Body::from_iter([format::turned_away(&turned_away).into()]));
-    Ok(HEADERS.into_iter().fold(reply, |reply, (name, value)| reply.with(name, value)).into())
+    Ok(whole(Body::from_iter([format::turned_away(&turned_away).into()])))
 }
 
 /// Returns whether a client asks for events by their type, as every `EventSource` does (WHATWG HTML, section 9.2.2).
@@ -77,11 +76,13 @@ async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     let from = last_event_id(&request).or(since).unwrap_or(Position::Now);
     let subscriber = app.subscribe(&topics, from).await?;
     let held = request.hold(Stream::new(subscriber, format, shows_heartbeats))?;
-    if request.is_head() {
-        let reply = Reply::empty(StatusCode::OK);
-        return Ok(HEADERS.into_iter().fold(reply, |reply, (name, value)| reply.with(name, value)).into());
-    }
-    Ok(held)
+    Ok(if request.is_head() { whole(Body::new()) } else { held })
+}
+
+/// Returns an answer with the head of a stream and a body that ends.
+fn whole(body: Body) -> Answer {
+    let reply = Reply::new(StatusCode::OK, body);
+    HEADERS.into_iter().fold(reply, |reply, (name, value)| reply.with(name, value)).into()
 }
 
 /// Returns the form of the stream that a request asks for.
