@@ -1,18 +1,23 @@
 //! Admission: the one place that asks whether there is room, and whether the service is shutting down.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+use tracing::warn;
 
+use crate::config::ConnectionConfig;
 use crate::cors::{self, OpenTo, Origins};
 use crate::drain::Drain;
 use crate::error::ApiError;
 use crate::headers::is_websocket_upgrade;
+use crate::overflow::{Overflow, OverflowPlace};
 use crate::reply::Reply;
 
-/// Connections after `--max-connections` that are served all the same: to be answered 503, and so that health checks get through.
-pub(crate) const OVERFLOW: usize = 128;
+/// The time between two lines of the log which report that the service is full.
+const REPORT_PERIOD: Duration = Duration::from_secs(60);
 
 /// Decides who is served.
 #[derive(Debug)]
@@ -22,15 +27,16 @@ pub(crate) struct Admission {
     /// The number of connections that are served at a time.
     limit: usize,
     places: Arc<Semaphore>,
-    overflow: Arc<Semaphore>,
+    overflow: Arc<Overflow>,
 }
 
 /// The place of a connection, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    /// `--max-connections` others are served, and this one is answered 503.
-    pub(crate) is_overflow: bool,
-    _permit: OwnedSemaphorePermit,
+pub(crate) enum Place {
+    /// One of `--max-connections`.
+    Regular { _permit: OwnedSemaphorePermit },
+    /// All of those are taken. Only probes and publications are served, and everybody else is answered 503.
+    Overflow(Arc<OverflowPlace>),
 }
 
 /// The decision on a request.
@@ -54,14 +60,15 @@ pub(crate) enum Stay {
 }
 
 impl Admission {
-    /// Serves up to `limit` connections at a time.
-    pub(crate) fn new(drain: Drain, origins: &[String], limit: usize) -> Self {
+    /// Serves up to `limit` connections at a time, beside those that are only answered.
+    pub(crate) fn new(drain: Drain, origins: &[String], limit: usize, config: &ConnectionConfig) -> Self {
+        let overflow = Overflow::new(config.overflow_connections, config.overflow_publishers);
         Self {
             drain,
             origins: Origins::new(origins),
             limit,
             places: Arc::new(Semaphore::new(limit)),
-            overflow: Arc::new(Semaphore::new(OVERFLOW)),
+            overflow: Arc::new(overflow),
         }
     }
 
@@ -77,18 +84,32 @@ impl Admission {
         &self.origins
     }
 
-    /// Gives a new connection its place; `None` if it cannot even be answered.
-    pub(crate) fn enter(&self) -> Option<Place> {
-        let place = |places: &Arc<Semaphore>, is_overflow| {
-            let permit = Arc::clone(places).try_acquire_owned().ok()?;
-            Some(Place { is_overflow, _permit: permit })
-        };
-        place(&self.places, false).or_else(|| place(&self.overflow, true))
+    /// Gives a new connection its place.
+    pub(crate) fn enter(&self) -> Place {
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(permit) => Place::Regular { _permit: permit },
+            Err(_) => Place::Overflow(self.overflow.enter()),
+        }
+    }
+
+    /// Reports in the log that the service is full, at most once per minute. Runs for as long as it is polled.
+    pub(crate) async fn report_full(&self) {
+        loop {
+            let refused = self.overflow.refused().await;
+            warn!(refused, max_connections = self.limit, "full: connections were refused; raise --max-connections");
+            sleep(REPORT_PERIOD).await;
+        }
     }
 
     /// Decides on a request before any route sees it.
-    pub(crate) fn admit(&self, method: &Method, path: &str, headers: &HeaderMap, is_overflow: bool) -> Admitted {
-        let stay = match (is_overflow, self.drain.is_draining()) {
+    pub(crate) fn admit(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        overflow: Option<&OverflowPlace>,
+    ) -> Admitted {
+        let stay = match (overflow.is_some(), self.drain.is_draining()) {
             (true, _) => Stay::Full,
             (false, true) => Stay::Draining,
             (false, false) => Stay::Welcome,
@@ -97,9 +118,9 @@ impl Admission {
             let refusal = Some(ApiError::OriginNotAllowed.reply());
             return Admitted { open_to: OpenTo::Nobody, refusal, stay };
         };
-        // A health check asks about the process, which is well when it is full. A WebSocket client is answered by a
-        // close frame after the handshake, since a page cannot read the status of one that failed.
-        let served = stay != Stay::Full || matches!(path, "/livez" | "/readyz") || is_websocket_upgrade(headers);
+        // A WebSocket client is answered by a close frame after the handshake, since a page cannot read the status of one
+        // that failed.
+        let served = overflow.is_none_or(|place| is_served(place, method, path)) || is_websocket_upgrade(headers);
         let refusal = cors::preflight(method, headers).or_else(|| (!served).then(|| ApiError::Full.reply()));
         Admitted { open_to, refusal, stay }
     }
@@ -112,5 +133,28 @@ impl Admission {
     /// Returns whether a connection serves further requests.
     pub(crate) fn keeps_alive(&self, is_overflow: bool) -> bool {
         !is_overflow && !self.drain.is_draining()
+    }
+}
+
+impl Place {
+    /// The place beyond `--max-connections`, if it is one.
+    pub(crate) fn overflow(&self) -> Option<&Arc<OverflowPlace>> {
+        match self {
+            Self::Regular { .. } => None,
+            Self::Overflow(place) => Some(place),
+        }
+    }
+}
+
+/// Returns whether a request is answered by its route though all places are taken: a probe asks about the process, which is
+/// well when it is full, and those who follow are not to keep out those who publish.
+fn is_served(place: &OverflowPlace, method: &Method, path: &str) -> bool {
+    match path {
+        "/livez" | "/readyz" => {
+            place.serve_probe();
+            true
+        }
+        "/messages" if method == Method::POST => place.serve_publisher(),
+        _ => false,
     }
 }

@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::admission::{Admission, OVERFLOW};
-use crate::config::CommonConfig;
+use crate::admission::Admission;
+use crate::config::{CommonConfig, ConnectionConfig};
 use crate::connection::Timers;
 use crate::drain::Drain;
 use crate::refusal::Refusal;
@@ -69,8 +69,8 @@ impl App {
             return Err(ConfigError::HistoryTooSmall { history, message });
         }
         let drain = Drain::new(config.connections.drain);
-        let limit = connection_limit(config.connections.max_connections)?;
-        let admission = Admission::new(drain, &config.input.allow_origin, limit);
+        let limit = connection_limit(&config.connections)?;
+        let admission = Admission::new(drain, &config.input.allow_origin, limit, &config.connections);
         Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane }))
     }
 
@@ -172,9 +172,12 @@ impl App {
 
 /// Returns the number of connections that can be served: the number that is asked for, or as many as the system's
 /// descriptor limit allows.
-fn connection_limit(asked: usize) -> Result<usize, ConfigError> {
+fn connection_limit(config: &ConnectionConfig) -> Result<usize, ConfigError> {
+    let asked = config.max_connections;
+    let others =
+        config.overflow_connections.saturating_add(config.overflow_publishers).saturating_add(OTHER_DESCRIPTORS);
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(ConfigError::DescriptorLimit)?;
-    let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(OVERFLOW + OTHER_DESCRIPTORS);
+    let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(others);
     if room == 0 {
         return Err(ConfigError::TooFewDescriptors(descriptors));
     }

@@ -81,6 +81,25 @@ pub struct ConnectionConfig {
         value_parser = at_least_one
     )]
     pub max_connections: usize,
+    /// Connections beyond --max-connections that are held until they are answered: /livez and /readyz as always, everybody
+    /// else with a refusal. When there are more, the oldest is closed
+    #[arg(
+        long,
+        env = "PUSH_OVERFLOW_CONNECTIONS",
+        value_name = "N",
+        default_value = "256",
+        value_parser = at_least_one
+    )]
+    pub overflow_connections: usize,
+    /// Publications taken at a time on connections beyond --max-connections
+    #[arg(
+        long,
+        env = "PUSH_OVERFLOW_PUBLISHERS",
+        value_name = "N",
+        default_value = "64",
+        value_parser = at_least_one
+    )]
+    pub overflow_publishers: usize,
     /// Send a heartbeat on a quiet connection at this interval
     #[arg(long, env = "PUSH_HEARTBEAT", value_name = "DURATION", default_value = "15s", value_parser = period)]
     pub heartbeat: Duration,

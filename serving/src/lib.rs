@@ -3,7 +3,7 @@
 //! In reading order:
 //! - [`config`], [`logging`], [`healthcheck`], [`signals`]: the process
 //! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down
-//! - [`app`]: a running service; `admission`, `cors`: who is served; [`refusal`]: who is not
+//! - [`app`]: a running service; `admission`, `overflow`, `cors`: who is served; [`refusal`]: who is not
 //! - [`connection`]: everything that speaks HTTP
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: what was asked; [`reply`], [`error`],
 //!   [`page`]: what is answered
@@ -18,6 +18,7 @@ pub mod error;
 mod headers;
 pub mod healthcheck;
 pub mod logging;
+mod overflow;
 pub mod page;
 pub mod query;
 pub mod refusal;

@@ -88,6 +88,8 @@ pub async fn serve(
     let ticker = background.spawn(ticker::run(app.backplane(), app.config.tick.tick, tick_text));
     let timed = Arc::clone(&app);
     background.spawn(async move { timed.timers.run().await });
+    let reported = Arc::clone(&app);
+    background.spawn(async move { reported.admission.report_full().await });
 
     let connections = TaskTracker::new();
     let mut accepting = pin!(accept(listener, Arc::clone(&app), routes, connections.clone()));
@@ -131,11 +133,15 @@ async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, connection
                 continue;
             }
         };
-        let Some(place) = app.admission.enter() else { continue };
+        let place = app.admission.enter();
         prepare(&stream, &app);
         let peer = Peer::Address(address);
-        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), place.is_overflow);
-        connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
+        let overflow = place.overflow().cloned();
+        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), overflow.clone());
+        let task = connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
+        if let Some(place) = overflow {
+            place.set_task(task.abort_handle());
+        }
     }
 }
 

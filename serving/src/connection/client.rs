@@ -20,6 +20,7 @@ use super::peer::Peer;
 use super::pipe::{self, FarEnd};
 use super::transport::Transport;
 use crate::app::App;
+use crate::overflow::OverflowPlace;
 use crate::reply::Reply;
 
 /// The largest answer that is copied into one buffer with its head. A larger one is written from where its parts are.
@@ -43,8 +44,8 @@ pub struct Client {
     due: Instant,
     release: Release,
     framing: Framing,
-    /// All places are taken: this connection ends with its first answer.
-    is_overflow: bool,
+    /// All regular places are taken: this connection ends with its first answer.
+    overflow: Option<Arc<OverflowPlace>>,
     /// The connection broke, or the client closed its side or takes nothing.
     is_gone: bool,
 }
@@ -59,7 +60,7 @@ enum Release {
 }
 
 impl Client {
-    pub(crate) fn new(transport: Transport, peer: Peer, app: Arc<App>, is_overflow: bool) -> Self {
+    pub(crate) fn new(transport: Transport, peer: Peer, app: Arc<App>, overflow: Option<Arc<OverflowPlace>>) -> Self {
         Self {
             transport,
             peer,
@@ -70,7 +71,7 @@ impl Client {
             due: Instant::now() + NEVER,
             release: Release::Unknown,
             framing: Framing::default(),
-            is_overflow,
+            overflow,
             is_gone: false,
         }
     }
@@ -78,7 +79,7 @@ impl Client {
     /// Makes a client in memory that takes `room` bytes at first, and its far end: for tests of sessions.
     pub fn in_memory(app: &Arc<App>, room: usize) -> (Self, FarEnd) {
         let (near, far) = pipe::pipe(room);
-        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), false), far)
+        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), None), far)
     }
 
     /// The address of the client.
@@ -133,7 +134,7 @@ impl Client {
     pub fn answer(&mut self, reply: Reply) {
         let length = reply.body_bytes();
         let copied = if length <= COPIED { length } else { 0 };
-        self.framing.keep_alive &= self.app.admission.keeps_alive(self.is_overflow);
+        self.framing.keep_alive &= self.app.admission.keeps_alive(self.overflow.is_some());
         let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let origins = self.app.admission.origins();
         let mut head = self.framing.whole_head(origins, reply.status, headers, length, copied);
@@ -205,8 +206,8 @@ impl Client {
         !self.input.is_empty()
     }
 
-    pub(crate) fn is_overflow(&self) -> bool {
-        self.is_overflow
+    pub(crate) fn overflow(&self) -> Option<&Arc<OverflowPlace>> {
+        self.overflow.as_ref()
     }
 
     /// Has the next answer be that to a request.

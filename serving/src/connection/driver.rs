@@ -192,7 +192,8 @@ impl Connection {
             let requests = serve_requests(client, Arc::clone(&self.app), self.routes.all());
             return Step::Next(Phase::Hyper(requests.boxed()));
         };
-        let admitted = self.app.admission.admit(&Method::GET, target.path(), &headers, client.is_overflow());
+        let admitted =
+            self.app.admission.admit(&Method::GET, target.path(), &headers, client.overflow().map(AsRef::as_ref));
         let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay };
         let query = Query::new(target.query().unwrap_or_default().to_owned());
         let request = Request::new(Method::GET, headers, query, context);

@@ -23,6 +23,7 @@ use super::handover::{Handover, Held};
 use super::hyper_io::{Io, Progress, TrackedBody};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::overflow::OverflowPlace;
 use crate::request::Context;
 
 /// The way in which a connection left hyper.
@@ -39,13 +40,14 @@ pub(super) enum Left {
 
 /// Has hyper serve requests, until one is held or there are no more.
 pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: BoxedFilter<(Response,)>) -> (Client, Left) {
-    let is_overflow = client.is_overflow();
+    let overflow = client.overflow().cloned();
+    let is_overflow = overflow.is_some();
     let handover = Handover::default();
     let progress = Arc::new(Progress::default());
     let io = TokioIo::new(Io::new(client, Arc::clone(&progress)));
     let service = hyper::service::service_fn(|request| {
         let answer = Progress::begin_answer(&progress);
-        let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), is_overflow);
+        let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), overflow.clone());
         response.map(|outcome| outcome.map(|response| response.map(|body| TrackedBody::new(body, answer))))
     });
     let mut keeps_alive = app.admission.keeps_alive(is_overflow);
@@ -105,11 +107,11 @@ fn respond(
     app: Arc<App>,
     routes: BoxedFilter<(Response,)>,
     handover: Handover,
-    is_overflow: bool,
+    overflow: Option<Arc<OverflowPlace>>,
 ) -> BoxFuture<'static, Result<Response, Infallible>> {
     async move {
         let (mut head, body) = request.into_parts();
-        let admitted = app.admission.admit(&head.method, head.uri.path(), &head.headers, is_overflow);
+        let admitted = app.admission.admit(&head.method, head.uri.path(), &head.headers, overflow.as_deref());
         let mut response = match admitted.refusal {
             Some(reply) => reply.into(),
             // A request to CONNECT; warp assumes that there is a path.

@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 
 use crate::process::Process;
 use crate::publish::publish_at;
+use crate::raw::{RawClient, get};
 use crate::service::{Service, Streaming};
 use crate::service_program::signal;
 
@@ -28,6 +29,8 @@ const FLAGS: &[&str] = &[
     "--heartbeat",
     "--drain",
     "--max-connections",
+    "--overflow-connections",
+    "--overflow-publishers",
     "--max-message-bytes",
     "--write-timeout",
     "--log",
@@ -117,6 +120,21 @@ pub async fn the_version_and_every_flag_are_named<S: Service>() {
     }
 }
 
+/// A service that is full says so in one line, however many it refuses.
+pub async fn being_full_is_logged_once<S: Service>() {
+    let (process, address) = S::PROGRAM.start(&["--max-connections", "1", "--drain", "0"]).await;
+    let mut client = RawClient::connect(address).await;
+    client.send("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    client.read_until("}").await;
+    for _ in 0..50 {
+        assert!(get(address, "/messages").await.starts_with("HTTP/1.1 503 "));
+    }
+    signal(&process, Signal::SIGTERM);
+    let exit = process.ended().await;
+    let lines: Vec<_> = exit.stderr.lines().filter(|line| line.contains("full: ")).collect();
+    assert!(matches!(lines[..], [line] if line.contains("WARN") && line.contains("refused")), "{exit:?}");
+}
+
 /// Makes the tests of a process that are the same for every service: `lifecycle_behaviours!(Sse)`.
 #[macro_export]
 macro_rules! lifecycle_behaviours {
@@ -128,6 +146,7 @@ macro_rules! lifecycle_behaviours {
             lifecycle::an_address_in_use_is_reported_with_its_flag,
             lifecycle::flags_that_make_no_sense_are_refused,
             lifecycle::the_version_and_every_flag_are_named,
+            lifecycle::being_full_is_logged_once,
         );
     };
 }
