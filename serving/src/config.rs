@@ -103,8 +103,13 @@ pub struct ConnectionConfig {
     /// Send a heartbeat on a quiet connection at this interval
     #[arg(long, env = "PUSH_HEARTBEAT", value_name = "DURATION", default_value = "15s", value_parser = period)]
     pub heartbeat: Duration,
-    /// Cut off a client that takes no byte for this long
-    #[arg(long, env = "PUSH_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
+    /// Bytes that are handed to the system for a client and that it cannot send yet; more wait, shared, in the history. On
+    /// Linux only
+    #[arg(long, env = "PUSH_MAX_UNSENT_BYTES", value_name = "BYTES", default_value = "128 KiB", value_parser = at_least_a_page)]
+    pub max_unsent_bytes: ByteSize,
+    /// Cut off a client whose system takes no byte for this long, or up to a quarter longer. A system that has filled its
+    /// buffer takes nothing until the client has read most of it: 26 s for 128 KiB at 5 KB/s
+    #[arg(long, env = "PUSH_WRITE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = period)]
     pub write_timeout: Duration,
     /// The time that a client has to send the head of a request, and again for the body
     #[arg(long, env = "PUSH_READ_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
@@ -181,6 +186,8 @@ enum BadValue {
     Size,
     #[error("must be at least 8 KiB")]
     HeadTooSmall,
+    #[error("must be at least 4 KiB")]
+    BufferTooSmall,
     #[error("write a base URL such as https://push.example.org")]
     BaseUrl,
 }
@@ -193,6 +200,11 @@ fn head_bytes(text: &str) -> Result<ByteSize, BadValue> {
     let bytes: ByteSize = text.parse().map_err(|_| BadValue::Size)?;
     // hyper has no smaller read buffer.
     if bytes < ByteSize::kib(8) { Err(BadValue::HeadTooSmall) } else { Ok(bytes) }
+}
+
+fn at_least_a_page(text: &str) -> Result<ByteSize, BadValue> {
+    let bytes: ByteSize = text.parse().map_err(|_| BadValue::Size)?;
+    if bytes < ByteSize::kib(4) { Err(BadValue::BufferTooSmall) } else { Ok(bytes) }
 }
 
 fn base_url(text: &str) -> Result<String, BadValue> {

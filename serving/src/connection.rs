@@ -7,10 +7,11 @@
 //!
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
-//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, with the write time-out
+//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `handover`: how a session gets its connection from either
 //! - `answer`: the head of an answer
-//! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two
+//! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two;
+//!   `stall`: the write time-out
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
 //! - `peer`: the address
 
@@ -28,6 +29,7 @@ mod peer;
 mod pipe;
 mod requests;
 mod session;
+mod stall;
 mod timers;
 mod transport;
 

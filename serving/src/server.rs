@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use shared::backplane::Fatal;
 use shared::ticker;
 use socket2::{SockRef, TcpKeepalive};
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::app::{App, ConfigError};
+use crate::config::ConnectionConfig;
 use crate::connection::{Client, Connection, Peer, Transport};
 use crate::routes::Routes;
 
@@ -57,13 +59,34 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError::Listen`], with what to do about it.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    bind(address, |_| Ok(()))
+}
+
+/// Listens on an address, with what the flags ask of the socket.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_with(address: SocketAddr, config: &ConnectionConfig) -> Result<TcpListener, ServeError> {
+    bind(address, |socket| bound_buffers(socket, config.max_unsent_bytes))
+}
+
+fn bind(address: SocketAddr, set_up: impl FnOnce(&TcpSocket) -> io::Result<()>) -> Result<TcpListener, ServeError> {
     let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
+        set_up(&socket)?;
         socket.bind(address)?;
         socket.listen(LISTEN_QUEUE)
     };
     bind().map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Has the system take no more bytes for a client than it can send soon, on all connections that the socket will accept.
+fn bound_buffers(socket: &TcpSocket, max_unsent: ByteSize) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_notsent_lowat(u32::try_from(max_unsent.as_u64()).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 /// Serves a service's routes until `stop`, then drains: connections are released over `--drain`. Also runs the backplane,

@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
 async fn run(config: Config) -> anyhow::Result<()> {
     logging::start(&config.flags.common.log);
     let stop = signals::stop_signal()?;
-    let listener = server::listen(config.flags.listen)?;
+    let listener = server::listen_with(config.flags.listen, &config.flags.common.connections)?;
     sse_server::run(listener, config, stop).await?;
     Ok(())
 }

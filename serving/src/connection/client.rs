@@ -233,7 +233,9 @@ impl Client {
 
     /// Waits until the client has taken everything that was written.
     pub(crate) fn poll_written(&mut self) -> Poll<()> {
-        let Some(since) = self.output.stalled_since() else { return Poll::Ready(()) };
+        if self.output.is_empty() {
+            return Poll::Ready(());
+        }
         let waker = Waker::from(Arc::clone(&self.bell));
         match self.output.poll_written(&mut self.transport, &mut Context::from_waker(&waker)) {
             Poll::Ready(Ok(())) => {
@@ -243,8 +245,8 @@ impl Client {
             }
             Poll::Ready(Err(error)) => self.lose(&error),
             Poll::Pending => {
-                let has_taken_nothing = self.output.stalled_since() == Some(since);
-                if !has_taken_nothing || since.elapsed() < self.app.config.connections.write_timeout {
+                let timeout = self.app.config.connections.write_timeout;
+                if !self.output.is_stalled(&self.transport, timeout) {
                     self.set_timer();
                     return Poll::Pending;
                 }
@@ -317,8 +319,8 @@ impl Client {
         if let Release::At(release) = self.release {
             due = due.min(release);
         }
-        if let Some(since) = self.output.stalled_since() {
-            due = since + self.app.config.connections.write_timeout;
+        if let Some(stall) = self.output.stall() {
+            due = stall.next_check(self.app.config.connections.write_timeout);
         }
         self.app.timers.set(&self.bell, due);
     }

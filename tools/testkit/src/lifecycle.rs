@@ -31,6 +31,7 @@ const FLAGS: &[&str] = &[
     "--max-connections",
     "--overflow-connections",
     "--overflow-publishers",
+    "--max-unsent-bytes",
     "--max-message-bytes",
     "--write-timeout",
     "--log",
