@@ -8,7 +8,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::config::ConnectionConfig;
+use crate::body_budget::{BodyBudget, BodyReservation};
+use crate::config::CommonConfig;
 use crate::cors::{self, OpenTo, Origins};
 use crate::drain::Drain;
 use crate::error::ApiError;
@@ -28,6 +29,7 @@ pub(crate) struct Admission {
     limit: usize,
     places: Arc<Semaphore>,
     overflow: Arc<Overflow>,
+    bodies: Arc<BodyBudget>,
 }
 
 /// The place of a connection, given back when dropped.
@@ -61,14 +63,17 @@ pub(crate) enum Stay {
 
 impl Admission {
     /// Serves up to `limit` connections at a time, beside those that are only answered.
-    pub(crate) fn new(drain: Drain, origins: &[String], limit: usize, config: &ConnectionConfig) -> Self {
-        let overflow = Overflow::new(config.overflow_connections, config.overflow_publishers);
+    pub(crate) fn new(drain: Drain, limit: usize, config: &CommonConfig) -> Self {
+        let CommonConfig { connections, input, .. } = config;
+        let overflow = Overflow::new(connections.overflow_connections, connections.overflow_publishers);
+        let bodies = usize::try_from(input.body_budget.as_u64()).unwrap_or(usize::MAX);
         Self {
             drain,
-            origins: Origins::new(origins),
+            origins: Origins::new(&input.allow_origin),
             limit,
             places: Arc::new(Semaphore::new(limit)),
             overflow: Arc::new(overflow),
+            bodies: Arc::new(BodyBudget::new(bodies)),
         }
     }
 
@@ -123,6 +128,11 @@ impl Admission {
         let served = overflow.is_none_or(|place| is_served(place, method, path)) || is_websocket_upgrade(headers);
         let refusal = cors::preflight(method, headers).or_else(|| (!served).then(|| ApiError::Full.reply()));
         Admitted { open_to, refusal, stay }
+    }
+
+    /// Makes a reservation of memory for a body, which grows with it.
+    pub(crate) fn reserve_body(&self) -> BodyReservation {
+        self.bodies.reserve()
     }
 
     /// Returns whether publications are taken and new clients welcome.

@@ -49,6 +49,14 @@ pub enum ConfigError {
         /// `--max-message-bytes`.
         message: ByteSize,
     },
+    /// One body may be larger than all together.
+    #[error("--body-budget ({budget}) has to be at least --max-body-bytes ({body}); raise the one or lower the other")]
+    BodyBudgetTooSmall {
+        /// `--body-budget`.
+        budget: ByteSize,
+        /// `--max-body-bytes`.
+        body: ByteSize,
+    },
     /// The system does not say how many files the process may open.
     #[error("cannot read the descriptor limit")]
     DescriptorLimit(#[source] std::io::Error),
@@ -68,9 +76,13 @@ impl App {
         if history.as_u64() / 4 < message.as_u64() {
             return Err(ConfigError::HistoryTooSmall { history, message });
         }
+        let (body, budget) = (config.input.max_body_bytes, config.input.body_budget);
+        if budget < body {
+            return Err(ConfigError::BodyBudgetTooSmall { budget, body });
+        }
         let drain = Drain::new(config.connections.drain);
         let limit = connection_limit(&config.connections)?;
-        let admission = Admission::new(drain, &config.input.allow_origin, limit, &config.connections);
+        let admission = Admission::new(drain, limit, &config);
         Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane }))
     }
 

@@ -128,6 +128,9 @@ pub struct InputConfig {
     /// The largest request body, which may hold many messages
     #[arg(long, env = "PUSH_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1 MiB")]
     pub max_body_bytes: ByteSize,
+    /// Memory for all request bodies that are under way; a client that finds none left is asked to try again later
+    #[arg(long, env = "PUSH_BODY_BUDGET", value_name = "BYTES", default_value = "64 MiB")]
+    pub body_budget: ByteSize,
     /// The largest request head: request line and headers
     #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "16 KiB", value_parser = head_bytes)]
     pub max_head_bytes: ByteSize,

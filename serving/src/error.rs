@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use serde_json::json;
 
+use crate::body_budget::BudgetSpent;
 use crate::refusal::Refusal;
 use crate::reply::{Body, Reply};
 use shared::backplane::{BadIdempotencyKey, NotReady, PublishError};
@@ -102,6 +103,9 @@ pub enum ApiError {
     /// `--max-connections` are open.
     #[error("all connections are taken; try again later")]
     Full,
+    /// `--body-budget` is spent.
+    #[error("the memory for request bodies is in use; try again later")]
+    TooManyBodies,
     /// The service is shutting down.
     #[error("the service is shutting down; try again, another one may take over")]
     Draining,
@@ -111,6 +115,12 @@ pub enum ApiError {
     /// The backplane cannot be used.
     #[error("not ready: {0}")]
     NotReady(NotReady),
+}
+
+impl From<BudgetSpent> for ApiError {
+    fn from(_: BudgetSpent) -> Self {
+        Self::TooManyBodies
+    }
 }
 
 impl From<Refusal> for ApiError {
@@ -154,6 +164,7 @@ impl ApiError {
             Self::Publish(PublishError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
             | Self::Full
+            | Self::TooManyBodies
             | Self::Draining
             | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -183,6 +194,7 @@ impl ApiError {
             Self::UnexpectedUpgrade => "unexpected_upgrade",
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::Full => "full",
+            Self::TooManyBodies => "too_many_bodies",
             Self::Draining => "draining",
             Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
             Self::Publish(PublishError::TooLarge { .. }) => "too_large",

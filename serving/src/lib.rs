@@ -3,13 +3,14 @@
 //! In reading order:
 //! - [`config`], [`logging`], [`healthcheck`], [`signals`]: the process
 //! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down
-//! - [`app`]: a running service; `admission`, `overflow`, `cors`: who is served; [`refusal`]: who is not
+//! - [`app`]: a running service; `admission`, `overflow`, `body_budget`, `cors`: who is served; [`refusal`]: who is not
 //! - [`connection`]: everything that speaks HTTP
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: what was asked; [`reply`], [`error`],
 //!   [`page`]: what is answered
 
 mod admission;
 pub mod app;
+mod body_budget;
 pub mod config;
 pub mod connection;
 mod cors;

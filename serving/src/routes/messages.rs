@@ -13,7 +13,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::body::{Form, read};
+use super::body::{Body, Form, read};
 use super::json::{answer, json};
 use super::route::{Upgrade, route};
 use crate::app::App;
@@ -49,8 +49,9 @@ async fn publish<B: Buf>(
         None => None,
     };
     let form = Form::of(request)?;
-    let body = read(app, request, body).await?;
-    let (drafts, many) = form.parse(body)?;
+    // The reservation is for the messages too, until they are in the history.
+    let Body { bytes, reservation: _reservation } = read(app, request, body).await?;
+    let (drafts, many) = form.parse(bytes)?;
 
     let receipt = app.publish(Publication { topic, drafts, key }).await?;
     let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };

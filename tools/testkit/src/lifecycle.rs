@@ -32,6 +32,7 @@ const FLAGS: &[&str] = &[
     "--overflow-connections",
     "--overflow-publishers",
     "--max-unsent-bytes",
+    "--body-budget",
     "--max-message-bytes",
     "--write-timeout",
     "--log",
