@@ -162,6 +162,9 @@ pub struct LogConfig {
     /// The form of the log
     #[arg(long, env = "PUSH_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+    /// Lines per second that clients can cause at the level info; the rest of them is logged at debug
+    #[arg(long, env = "PUSH_LOG_BUDGET", value_name = "N", default_value = "100")]
+    pub log_budget: u32,
 }
 
 /// The form of the log.

@@ -1,7 +1,7 @@
 //! Serving: the parts of a push server beside its method, such as flags, logging, HTTP, drain and pages.
 //!
 //! In reading order:
-//! - [`config`], [`logging`], [`healthcheck`], [`signals`]: the process
+//! - [`config`], [`logging`] (with [`log_writer`], [`log_budget`]), [`healthcheck`], [`signals`]: the process
 //! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down
 //! - [`app`]: a running service; `admission`, `overflow`, `body_budget`, `cors`: who is served; [`refusal`]: who is not
 //! - [`connection`]: everything that speaks HTTP
@@ -18,6 +18,8 @@ pub mod drain;
 pub mod error;
 mod headers;
 pub mod healthcheck;
+pub mod log_budget;
+pub mod log_writer;
 pub mod logging;
 mod overflow;
 pub mod page;

@@ -5,6 +5,8 @@ use std::future::Future;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
+use crate::log_writer;
+
 /// The system does not let the process handle its signals.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen for signals")]
@@ -28,6 +30,7 @@ pub fn stop_signal() -> Result<impl Future<Output = ()>, SignalError> {
         tokio::spawn(async move {
             next().await;
             warn!("second signal: ending at once");
+            log_writer::flush();
             std::process::exit(130);
         });
     })

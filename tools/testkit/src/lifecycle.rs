@@ -1,8 +1,11 @@
 //! Tests of a service as a process: flags, signals, exit codes.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::process::{Child, ChildStderr, Command, Stdio};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::process::Process;
 use crate::publish::publish_at;
@@ -37,6 +40,7 @@ const FLAGS: &[&str] = &[
     "--write-timeout",
     "--log",
     "--log-format",
+    "--log-budget",
 ];
 
 /// SIGTERM and SIGINT both let clients have the messages that were accepted, and the service exits with 0.
@@ -137,6 +141,48 @@ pub async fn being_full_is_logged_once<S: Service>() {
     assert!(matches!(lines[..], [line] if line.contains("WARN") && line.contains("refused")), "{exit:?}");
 }
 
+/// A log that nobody reads holds up nobody, and reports how many lines it has dropped once it is read.
+pub async fn a_log_that_nobody_reads_holds_up_nobody<S: Service>() {
+    let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--log", "trace", "--drain", "0"];
+    let mut process = Unread::start(S::PROGRAM.path, &flags);
+    let address = process.line_with("\"listening\"");
+    let (_, address) = address.split_once("\"address\":\"").expect("the log has an address");
+    let address = address.split_once('"').expect("it ends").0.parse().expect("it is one");
+    for _ in 0..3000 {
+        assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200 "));
+    }
+    kill(Pid::from_raw(process.child.id() as i32), Signal::SIGTERM).expect("the process is there");
+    process.line_with("lines of the log were dropped");
+}
+
+/// A process whose log is read only when the test asks for a line. Killed when dropped.
+struct Unread {
+    child: Child,
+    log: BufReader<ChildStderr>,
+}
+
+impl Unread {
+    fn start(program: &str, flags: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        let mut child = command.args(flags).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let log = BufReader::new(child.stderr.take().expect("it is piped"));
+        Self { child, log }
+    }
+
+    fn line_with(&mut self, text: &str) -> String {
+        let mut lines = self.log.by_ref().lines().map_while(Result::ok);
+        lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("the log ended without {text:?}"))
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        // An error means that it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Makes the tests of a process that are the same for every service: `lifecycle_behaviours!(Sse)`.
 #[macro_export]
 macro_rules! lifecycle_behaviours {
@@ -149,6 +195,7 @@ macro_rules! lifecycle_behaviours {
             lifecycle::flags_that_make_no_sense_are_refused,
             lifecycle::the_version_and_every_flag_are_named,
             lifecycle::being_full_is_logged_once,
+            lifecycle::a_log_that_nobody_reads_holds_up_nobody,
         );
     };
 }
