@@ -114,7 +114,11 @@ pub struct ConnectionConfig {
     /// The time that a client has to send the head of a request, and again for the body
     #[arg(long, env = "PUSH_READ_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub read_timeout: Duration,
-    /// On SIGTERM or SIGINT, release the connections evenly over this time
+    /// Let another process listen on the same address at the same time: start the new one, then stop the old one, which accepts
+    /// no more connections once it is shutting down
+    #[arg(long, env = "PUSH_REUSE_PORT")]
+    pub reuse_port: bool,
+    /// On SIGTERM, SIGINT or SIGQUIT, release the connections evenly over this time
     #[arg(long, env = "PUSH_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub drain: Duration,
 }

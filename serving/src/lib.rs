@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //! - [`config`], [`logging`] (with [`log_writer`], [`log_budget`]), [`healthcheck`], [`signals`]: the process
-//! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down
+//! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down; `reuse_port`: handing over the address
 //! - [`app`]: a running service; `admission`, `overflow`, `body_budget`, `cors`: who is served; [`refusal`]: who is not
 //! - [`connection`]: everything that speaks HTTP
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: what was asked; [`reply`], [`error`],
@@ -27,6 +27,7 @@ pub mod query;
 pub mod refusal;
 pub mod reply;
 pub mod request;
+mod reuse_port;
 pub mod routes;
 pub mod server;
 pub mod signals;

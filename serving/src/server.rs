@@ -1,9 +1,9 @@
 //! Accepting connections until the service is to stop, and draining then.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,14 @@ use shared::ticker;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::app::{App, ConfigError};
 use crate::config::ConnectionConfig;
 use crate::connection::{Client, Connection, Peer, Transport};
+use crate::reuse_port::{self, HANDSHAKES};
 use crate::routes::Routes;
 
 /// Connections that the system holds until they are accepted. With the usual 128, clients that come back in a burst wait
@@ -67,7 +68,10 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 /// # Errors
 /// As [`listen`].
 pub fn listen_with(address: SocketAddr, config: &ConnectionConfig) -> Result<TcpListener, ServeError> {
-    bind(address, |socket| bound_buffers(socket, config.max_unsent_bytes))
+    bind(address, |socket| {
+        socket.set_reuseport(config.reuse_port)?;
+        bound_buffers(socket, config.max_unsent_bytes)
+    })
 }
 
 fn bind(address: SocketAddr, set_up: impl FnOnce(&TcpSocket) -> io::Result<()>) -> Result<TcpListener, ServeError> {
@@ -101,6 +105,7 @@ pub async fn serve(
     tick_text: String,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let listener = Arc::new(listener);
     let address = listener.local_addr().map_err(ServeError::Address)?;
     info!(%address, max_connections = app.admission.limit(), "listening");
 
@@ -115,7 +120,8 @@ pub async fn serve(
     background.spawn(async move { reported.admission.report_full().await });
 
     let connections = TaskTracker::new();
-    let mut accepting = pin!(accept(listener, Arc::clone(&app), routes, connections.clone()));
+    let mut accepting: Pin<Box<dyn Future<Output = ()> + Send>> =
+        Box::pin(accept(Arc::clone(&listener), Arc::clone(&app), routes, connections.clone()));
     tokio::select! {
         () = &mut accepting => {}
         () = stop => {}
@@ -123,6 +129,15 @@ pub async fn serve(
     }
 
     ticker.abort();
+    if app.config.connections.reuse_port {
+        if let Err(error) = reuse_port::yield_to_next(&listener) {
+            warn!(%error, "connections that come while the address is handed over may be reset");
+        }
+        let _ = timeout(HANDSHAKES, &mut accepting).await;
+        accepting = Box::pin(pending());
+        drop(listener);
+        info!("listening no more");
+    }
     app.begin_drain();
     connections.close();
     let window = app.admission.drain().window();
@@ -138,7 +153,7 @@ pub async fn serve(
 }
 
 /// Accepts connections, each into a task of its own; never ends.
-async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, connections: TaskTracker) {
+async fn accept(listener: Arc<TcpListener>, app: Arc<App>, routes: Routes, connections: TaskTracker) {
     let mut failing = false;
     loop {
         let (stream, address) = match listener.accept().await {

@@ -31,6 +31,7 @@ const FLAGS: &[&str] = &[
     "--publish-timeout",
     "--heartbeat",
     "--drain",
+    "--reuse-port",
     "--max-connections",
     "--overflow-connections",
     "--overflow-publishers",
@@ -126,6 +127,56 @@ pub async fn the_version_and_every_flag_are_named<S: Service>() {
     }
 }
 
+/// Signals that others send to see a process react do not end it; SIGQUIT has it shut down, and SIGINT that comes twice at
+/// once counts as one.
+pub async fn no_signal_ends_the_process_without_a_drain<S: Service>() {
+    use Signal::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+    for stop in [&[SIGQUIT][..], &[SIGINT, SIGINT]] {
+        let (mut process, address) =
+            S::PROGRAM.start(&["--read-timeout", "1h", "--drain", "1h", "--log", "debug"]).await;
+        for (ignored, name) in [(SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1"), (SIGUSR2, "SIGUSR2"), (SIGALRM, "SIGALRM")] {
+            signal(&process, ignored);
+            process.line_with(name).await;
+        }
+        let mut client = RawClient::connect(address).await;
+        client.send("POST /messages HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n").await;
+        client.read_until("100 Continue\r\n\r\n").await;
+        signal(&process, stop[0]);
+        process.line_with("\"draining\"").await;
+        for &again in &stop[1..] {
+            signal(&process, again);
+            process.line_with("SIGINT again").await;
+        }
+        client.send("hello").await;
+        assert!(client.read_to_end().await.starts_with("HTTP/1.1 503 "), "{stop:?}: it is shutting down");
+        assert_eq!(process.ended().await.code, Some(0), "{stop:?}");
+    }
+}
+
+/// With `--reuse-port`, a new process takes over an address while the old one goes, and no client is refused.
+pub async fn an_address_is_handed_over_without_a_refused_connection<S: Service>() {
+    let (mut old, address) = S::PROGRAM.start(&["--reuse-port", "--drain", "1s"]).await;
+    let connecting = tokio::spawn(async move {
+        let mut answered = 0;
+        loop {
+            let mut client = RawClient::connect(address).await;
+            client.send("GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+            let answer = client.read_to_end().await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?} after {answered}");
+            answered += 1;
+        }
+    });
+    for _ in 0..3 {
+        let (new, _) = S::PROGRAM.start_at(&address.to_string(), &["--reuse-port", "--drain", "1s"]).await;
+        signal(&old, Signal::SIGTERM);
+        old.line_with("listening no more").await;
+        assert_eq!(old.ended().await.code, Some(0));
+        old = new;
+    }
+    assert!(!connecting.is_finished(), "{:?}", connecting.await);
+    connecting.abort();
+}
+
 /// A service that is full says so in one line, however many it refuses.
 pub async fn being_full_is_logged_once<S: Service>() {
     let (process, address) = S::PROGRAM.start(&["--max-connections", "1", "--drain", "0"]).await;
@@ -195,6 +246,8 @@ macro_rules! lifecycle_behaviours {
             lifecycle::flags_that_make_no_sense_are_refused,
             lifecycle::the_version_and_every_flag_are_named,
             lifecycle::being_full_is_logged_once,
+            lifecycle::no_signal_ends_the_process_without_a_drain,
+            lifecycle::an_address_is_handed_over_without_a_refused_connection,
             lifecycle::a_log_that_nobody_reads_holds_up_nobody,
         );
     };
