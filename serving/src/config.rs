@@ -114,6 +114,9 @@ pub struct ConnectionConfig {
     /// The time that a client has to send the head of a request, and again for the body
     #[arg(long, env = "PUSH_READ_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
     pub read_timeout: Duration,
+    /// The time that a client has to close its side after the last answer, or to answer a WebSocket's close frame
+    #[arg(long, env = "PUSH_CLOSE_TIMEOUT", value_name = "DURATION", default_value = "2s", value_parser = period)]
+    pub close_timeout: Duration,
     /// Let another process listen on the same address at the same time: start the new one, then stop the old one, which accepts
     /// no more connections once it is shutting down
     #[arg(long, env = "PUSH_REUSE_PORT")]
@@ -135,6 +138,9 @@ pub struct InputConfig {
     /// Memory for all request bodies that are under way; a client that finds none left is asked to try again later
     #[arg(long, env = "PUSH_BODY_BUDGET", value_name = "BYTES", default_value = "64 MiB")]
     pub body_budget: ByteSize,
+    /// Bytes that a client may send ahead while its request is held or answered; one that sends more is cut off
+    #[arg(long, env = "PUSH_MAX_UNREAD_BYTES", value_name = "BYTES", default_value = "64 KiB")]
+    pub max_unread_bytes: ByteSize,
     /// The largest request head: request line and headers
     #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "16 KiB", value_parser = head_bytes)]
     pub max_head_bytes: ByteSize,

@@ -176,7 +176,8 @@ impl Client {
 
     /// Reads what the client has sent and keeps it for its next request. A client that sends more than is kept is lost.
     pub fn keep_input(&mut self) {
-        self.read_by(Input::keep);
+        let limit = self.app.config.input.max_unread_bytes.as_u64() as usize;
+        self.read_by(|input, transport, cx| input.keep(transport, cx, limit));
     }
 
     /// Reads what the client has sent and forgets it: no next request will be read.

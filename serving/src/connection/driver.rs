@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -26,9 +25,6 @@ use crate::query::Query;
 use crate::reply::Reply;
 use crate::request::{Context as RequestContext, Request};
 use crate::routes::{Answered, Routes};
-
-/// The time that a client has to close its side after the last answer.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The steps that a connection takes before other tasks get their turn. They are more than tokio's cooperative budget of 128,
 /// which makes a busy socket return Pending, so that news is reached before the turn ends.
@@ -136,7 +132,7 @@ impl Connection {
                 if ready!(client.poll_shutdown()).is_err() {
                     return Poll::Ready(Step::End);
                 }
-                client.set_due(Instant::now() + CLOSE_PATIENCE);
+                client.set_due(Instant::now() + self.app.config.connections.close_timeout);
                 Poll::Ready(Step::Next(Phase::Closing))
             }
             // The client can still read what it was sent: a socket that is closed with bytes unread is reset.

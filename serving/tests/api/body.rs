@@ -164,6 +164,18 @@ async fn chunks_that_are_malformed() {
     assert!(service.held("main").is_empty());
 }
 
+/// The service waits for its close, with the default for longer than this test does.
+#[tokio::test]
+async fn a_client_that_does_not_close_is_cut_off_after_the_close_time_out() {
+    let service = Service::start(&["--close-timeout", "100ms", "--max-connections", "1"]).await;
+    let mut client = service.connect().await;
+    client.send("GET /messages HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+    client.read_to_end().await;
+    let begun = std::time::Instant::now();
+    soon(async { while service.ask("GET /messages", "").await.status != 200 {} }).await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(1), "the place came back late");
+}
+
 /// A publication whose body has begun to come, with its length announced or in chunks.
 async fn under_way(service: &Service, framing: &str, first: &str) -> testkit::RawClient {
     let mut client = service.connect().await;

@@ -32,6 +32,8 @@ const FLAGS: &[&str] = &[
     "--heartbeat",
     "--drain",
     "--reuse-port",
+    "--close-timeout",
+    "--max-unread-bytes",
     "--max-connections",
     "--overflow-connections",
     "--overflow-publishers",

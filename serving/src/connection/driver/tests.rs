@@ -1,6 +1,7 @@
 //! A connection's task: over the transport in memory, and over a socket where tokio's budget matters.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::StatusCode;
