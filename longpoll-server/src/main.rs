@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use longpoll_server::Config;
 use serving::config::Command;
-use serving::{command_line, healthcheck, logging, server, signals};
+use serving::{command_line, healthcheck, log_writer, logging, server, signals};
 use tikv_jemallocator::Jemalloc;
 
 // jemalloc packs the many small allocations of waiting connections, and returns the memory of bursts.
@@ -18,6 +18,7 @@ async fn main() -> ExitCode {
         Some(Command::Healthcheck) => healthcheck::ask(config.flags.listen).await.map_err(Into::into),
         None => run(config).await,
     };
+    log_writer::flush();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -28,9 +29,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    logging::start(&config.flags.common.log);
+    logging::start(&config.flags.common.log)?;
     let stop = signals::stop_signal()?;
-    let listener = server::listen(config.flags.listen)?;
+    let listener = server::listen_with(config.flags.listen, &config.flags.common.connections)?;
     longpoll_server::run(listener, config, stop).await?;
     Ok(())
 }

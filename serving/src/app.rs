@@ -10,8 +10,8 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::admission::{Admission, OVERFLOW};
-use crate::config::CommonConfig;
+use crate::admission::Admission;
+use crate::config::{CommonConfig, ConnectionConfig};
 use crate::connection::Timers;
 use crate::drain::Drain;
 use crate::readiness::Readiness;
@@ -52,6 +52,14 @@ pub enum ConfigError {
         /// `--max-message-bytes`.
         message: ByteSize,
     },
+    /// One body may be larger than all together.
+    #[error("--body-budget ({budget}) has to be at least --max-body-bytes ({body}); raise the one or lower the other")]
+    BodyBudgetTooSmall {
+        /// `--body-budget`.
+        budget: ByteSize,
+        /// `--max-body-bytes`.
+        body: ByteSize,
+    },
     /// The system does not say how many files the process may open.
     #[error("cannot read the descriptor limit")]
     DescriptorLimit(#[source] std::io::Error),
@@ -72,9 +80,13 @@ impl App {
         if history.as_u64() / 4 < message.as_u64() {
             return Err(ConfigError::HistoryTooSmall { history, message });
         }
+        let (body, budget) = (config.input.max_body_bytes, config.input.body_budget);
+        if budget < body {
+            return Err(ConfigError::BodyBudgetTooSmall { budget, body });
+        }
         let drain = Drain::new(config.connections.drain);
-        let limit = connection_limit(config.connections.max_connections)?;
-        let admission = Admission::new(drain, &config.input.allow_origin, limit);
+        let limit = connection_limit(&config.connections)?;
+        let admission = Admission::new(drain, limit, &config);
         Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane }))
     }
 
@@ -199,9 +211,12 @@ impl App {
 
 /// Returns the number of connections that can be served: the number that is asked for, or as many as the system's
 /// descriptor limit allows.
-fn connection_limit(asked: usize) -> Result<usize, ConfigError> {
+fn connection_limit(config: &ConnectionConfig) -> Result<usize, ConfigError> {
+    let asked = config.max_connections;
+    let others =
+        config.overflow_connections.saturating_add(config.overflow_publishers).saturating_add(OTHER_DESCRIPTORS);
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(ConfigError::DescriptorLimit)?;
-    let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(OVERFLOW + OTHER_DESCRIPTORS);
+    let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(others);
     if room == 0 {
         return Err(ConfigError::TooFewDescriptors(descriptors));
     }

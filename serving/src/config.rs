@@ -85,11 +85,35 @@ pub struct ConnectionConfig {
         value_parser = at_least_one
     )]
     pub max_connections: usize,
+    /// Connections beyond --max-connections that are held until they are answered: /livez and /readyz as always, everybody
+    /// else with a refusal. When there are more, the oldest is closed
+    #[arg(
+        long,
+        env = "PUSH_OVERFLOW_CONNECTIONS",
+        value_name = "N",
+        default_value = "256",
+        value_parser = at_least_one
+    )]
+    pub overflow_connections: usize,
+    /// Publications taken at a time on connections beyond --max-connections
+    #[arg(
+        long,
+        env = "PUSH_OVERFLOW_PUBLISHERS",
+        value_name = "N",
+        default_value = "64",
+        value_parser = at_least_one
+    )]
+    pub overflow_publishers: usize,
     /// Send a heartbeat on a quiet connection at this interval
     #[arg(long, env = "PUSH_HEARTBEAT", value_name = "DURATION", default_value = "15s", value_parser = period)]
     pub heartbeat: Duration,
-    /// Cut off a client that takes no byte for this long
-    #[arg(long, env = "PUSH_WRITE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = period)]
+    /// Bytes that are handed to the system for a client and that it cannot send yet; more wait, shared, in the history. On
+    /// Linux only
+    #[arg(long, env = "PUSH_MAX_UNSENT_BYTES", value_name = "BYTES", default_value = "128 KiB", value_parser = at_least_a_page)]
+    pub max_unsent_bytes: ByteSize,
+    /// Cut off a client whose system takes no byte for this long, or up to a quarter longer. A system that has filled its
+    /// buffer takes nothing until the client has read most of it: 26 s for 128 KiB at 5 KB/s
+    #[arg(long, env = "PUSH_WRITE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = period)]
     pub write_timeout: Duration,
     /// The time that a client has to send the head of a request, and again for the body, and for a WebSocket message that it has
     /// begun. The first request of a connection has to begin within it too
@@ -99,7 +123,14 @@ pub struct ConnectionConfig {
     /// load balancer in front, which is often 60s
     #[arg(long, env = "PUSH_IDLE_TIMEOUT", value_name = "DURATION", default_value = "75s", value_parser = period)]
     pub idle_timeout: Duration,
-    /// On SIGTERM or SIGINT, release the connections evenly over this time
+    /// The time that a client has to close its side after the last answer, or to answer a WebSocket's close frame
+    #[arg(long, env = "PUSH_CLOSE_TIMEOUT", value_name = "DURATION", default_value = "2s", value_parser = period)]
+    pub close_timeout: Duration,
+    /// Let another process listen on the same address at the same time: start the new one, then stop the old one, which accepts
+    /// no more connections once it is shutting down
+    #[arg(long, env = "PUSH_REUSE_PORT")]
+    pub reuse_port: bool,
+    /// On SIGTERM, SIGINT or SIGQUIT, release the connections evenly over this time
     #[arg(long, env = "PUSH_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub drain: Duration,
 }
@@ -116,6 +147,12 @@ pub struct InputConfig {
     /// The most messages in an array that is published in one request
     #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_array: usize,
+    /// Memory for all request bodies that are under way; a client that finds none left is asked to try again later
+    #[arg(long, env = "PUSH_BODY_BUDGET", value_name = "BYTES", default_value = "64 MiB")]
+    pub body_budget: ByteSize,
+    /// Bytes that a client may send ahead while its request is held or answered; one that sends more is cut off
+    #[arg(long, env = "PUSH_MAX_UNREAD_BYTES", value_name = "BYTES", default_value = "64 KiB")]
+    pub max_unread_bytes: ByteSize,
     /// The largest request head: request line and headers
     #[arg(long, env = "PUSH_MAX_HEAD_BYTES", value_name = "BYTES", default_value = "48 KiB", value_parser = head_bytes)]
     pub max_head_bytes: ByteSize,
@@ -155,6 +192,9 @@ pub struct LogConfig {
     /// The form of the log
     #[arg(long, env = "PUSH_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+    /// Lines per second that clients can cause at the level info; the rest of them is logged at debug
+    #[arg(long, env = "PUSH_LOG_BUDGET", value_name = "N", default_value = "100")]
+    pub log_budget: u32,
 }
 
 /// The form of the log.
@@ -182,6 +222,8 @@ enum BadValue {
     Size,
     #[error("must be at least 8 KiB")]
     HeadTooSmall,
+    #[error("must be at least 4 KiB")]
+    BufferTooSmall,
     #[error("write a base URL such as https://push.example.org")]
     BaseUrl,
     #[error(
@@ -224,6 +266,11 @@ fn origin(text: &str) -> Result<String, BadValue> {
     }
     let sent = format!("{scheme}://{authority}");
     if sent == text { Ok(sent) } else { Err(BadValue::OriginForm(sent)) }
+}
+
+fn at_least_a_page(text: &str) -> Result<ByteSize, BadValue> {
+    let bytes: ByteSize = text.parse().map_err(|_| BadValue::Size)?;
+    if bytes < ByteSize::kib(4) { Err(BadValue::BufferTooSmall) } else { Ok(bytes) }
 }
 
 fn base_url(text: &str) -> Result<String, BadValue> {

@@ -7,11 +7,12 @@
 //!
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
-//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, with the write time-out
+//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
 //! - `response_head`: the head of an answer
-//! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two
+//! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two;
+//!   `stall`: the write time-out
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
 //! - `peer`: the address
 
@@ -30,6 +31,7 @@ mod requests;
 mod response_head;
 mod rules;
 mod session;
+mod stall;
 mod timers;
 mod transport;
 mod turn;

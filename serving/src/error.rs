@@ -4,6 +4,7 @@ use http::StatusCode;
 use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use serde_json::json;
 
+use crate::body_budget::BudgetSpent;
 use crate::refusal::Refusal;
 use crate::reply::{Body, Reply};
 use shared::backplane::{BadIdempotencyKey, NotReady, PublishError};
@@ -130,6 +131,9 @@ pub enum ApiError {
         /// The limit.
         limit: usize,
     },
+    /// `--body-budget` is spent.
+    #[error("the memory for request bodies is in use; try again later")]
+    TooManyBodies,
     /// The service is shutting down.
     #[error("the service is shutting down; try again, another one may take over")]
     Draining,
@@ -139,6 +143,12 @@ pub enum ApiError {
     /// The backplane cannot be used.
     #[error("not ready: {0}")]
     NotReady(NotReady),
+}
+
+impl From<BudgetSpent> for ApiError {
+    fn from(_: BudgetSpent) -> Self {
+        Self::TooManyBodies
+    }
 }
 
 impl From<Refusal> for ApiError {
@@ -187,6 +197,7 @@ impl ApiError {
             Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
             | Self::Full
             | Self::TooManyPatterns { .. }
+            | Self::TooManyBodies
             | Self::Draining
             | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -220,6 +231,7 @@ impl ApiError {
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::Full => "full",
             Self::TooManyPatterns { .. } => "too_many_patterns",
+            Self::TooManyBodies => "too_many_bodies",
             Self::Draining => "draining",
             Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
             Self::Publish(PublishError::TooLarge { .. }) => "too_large",

@@ -1,16 +1,19 @@
 //! Serving: the parts of a push server beside its method, such as flags, logging, HTTP, drain and pages.
 //!
 //! In reading order:
-//! - [`command_line`], [`config`], [`listen`], [`logging`], [`healthcheck`], [`signals`]: the process
-//! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down
-//! - [`app`]: a running service; `admission`, `cors`: the decision on a request; [`refusal`]: the reasons for not
-//!   publishing or subscribing
+//! - [`command_line`], [`config`], [`listen`], [`logging`] (with [`log_writer`], [`log_budget`]), [`healthcheck`],
+//!   [`signals`]: the process
+//! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down; `reuse_port`: handing over
+//!   the address
+//! - [`app`]: a running service; `admission`, `overflow`, `body_budget`, `cors`: the decision on a request; [`refusal`]:
+//!   the reasons for not publishing or subscribing
 //! - [`connection`]: everything that speaks HTTP
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`reply`], [`error`], [`page`]:
 //!   answers
 
 mod admission;
 pub mod app;
+mod body_budget;
 pub mod command_line;
 pub mod config;
 pub mod connection;
@@ -20,13 +23,17 @@ pub mod error;
 mod headers;
 pub mod healthcheck;
 pub mod listen;
+pub mod log_budget;
+pub mod log_writer;
 pub mod logging;
+mod overflow;
 pub mod page;
 pub mod query;
 mod readiness;
 pub mod refusal;
 pub mod reply;
 pub mod request;
+mod reuse_port;
 pub mod routes;
 pub mod server;
 pub mod signals;

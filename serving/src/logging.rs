@@ -1,6 +1,6 @@
 //! The log: `tracing` events on standard error, as text or JSON.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, stderr};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -8,14 +8,24 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
 use crate::config::{LogConfig, LogFormat};
+use crate::log_budget;
+use crate::log_writer::LogWriter;
 
-/// Sends the events that the configuration asks for to standard error, from here on.
-pub fn start(config: &LogConfig) {
+/// Sends the events that the configuration asks for to standard error, from here on. No event waits for standard error.
+///
+/// # Errors
+/// When the system has no thread for the log.
+pub fn start(config: &LogConfig) -> io::Result<()> {
+    log_budget::set(config.log_budget);
+    let writer = LogWriter::start(stderr())?;
+    writer.is_of_the_process();
+    let writer = move || writer.clone();
     let layer = match config.log_format {
-        LogFormat::Text => fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr).boxed(),
-        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(stderr).boxed(),
+        LogFormat::Text => fmt::layer().with_ansi(stderr().is_terminal()).with_writer(writer).boxed(),
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(writer).boxed(),
     };
     registry().with(layer.with_filter(targets(&config.log))).init();
+    Ok(())
 }
 
 /// The targets that the configuration asks for, without those of the NATS library unless it is asked for by name: it logs

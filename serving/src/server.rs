@@ -1,24 +1,27 @@
 //! Accepting connections until the service is to stop, and draining then.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use shared::backplane::Fatal;
 use shared::ticker;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::app::{App, ConfigError};
+use crate::config::ConnectionConfig;
 use crate::connection::{Client, Connection, Peer, Transport};
 use crate::listen::ListenAddress;
+use crate::reuse_port::{self, HANDSHAKES};
 use crate::routes::Routes;
 
 /// Connections that the system holds until they are accepted. With the usual 128, clients that come back in a burst wait
@@ -58,10 +61,28 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError::Listen`], with what to do about it.
 pub fn listen(address: impl Into<ListenAddress>) -> Result<TcpListener, ServeError> {
-    let address = address.into();
+    bind_first(address.into(), |_| Ok(()))
+}
+
+/// Listens on an address, with the settings of the socket that the flags ask for.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_with(address: impl Into<ListenAddress>, config: &ConnectionConfig) -> Result<TcpListener, ServeError> {
+    bind_first(address.into(), |socket| {
+        socket.set_reuseport(config.reuse_port)?;
+        bound_buffers(socket, config.max_unsent_bytes)
+    })
+}
+
+/// Listens on the first of the addresses that the machine has.
+fn bind_first(
+    address: ListenAddress,
+    set_up: impl Fn(&TcpSocket) -> io::Result<()>,
+) -> Result<TcpListener, ServeError> {
     let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
     for candidate in address.candidates() {
-        result = bind(candidate);
+        result = bind(candidate, &set_up);
         match &result {
             // The machine has this kind of address.
             Err(error) if !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {}
@@ -71,15 +92,24 @@ pub fn listen(address: impl Into<ListenAddress>) -> Result<TcpListener, ServeErr
     result.map_err(|source| ServeError::Listen { address, source })
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr, set_up: impl FnOnce(&TcpSocket) -> io::Result<()>) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         // IPv4 too, whatever the system does by default (RFC 3493, section 5.3).
         SockRef::from(&socket).set_only_v6(false)?;
     }
+    set_up(&socket)?;
     socket.bind(address)?;
     socket.listen(LISTEN_QUEUE)
+}
+
+/// Has the system take no more bytes for a client than it can send soon, on all connections that the socket will accept.
+fn bound_buffers(socket: &TcpSocket, max_unsent: ByteSize) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_notsent_lowat(u32::try_from(max_unsent.as_u64()).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 /// Serves a service's routes until `stop`, then drains: connections are released over `--drain`. Also runs the backplane,
@@ -94,6 +124,7 @@ pub async fn serve(
     tick_text: String,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let listener = Arc::new(listener);
     let address = listener.local_addr().map_err(ServeError::Address)?;
     info!(%address, max_connections = app.admission.limit(), "listening");
 
@@ -104,9 +135,12 @@ pub async fn serve(
     let ticker = background.spawn(ticker::run(app.backplane(), app.config.tick.tick, tick_text));
     let timed = Arc::clone(&app);
     background.spawn(async move { timed.timers.run().await });
+    let reported = Arc::clone(&app);
+    background.spawn(async move { reported.admission.report_full().await });
 
     let connections = TaskTracker::new();
-    let mut accepting = pin!(accept(listener, Arc::clone(&app), routes, connections.clone()));
+    let mut accepting: Pin<Box<dyn Future<Output = ()> + Send>> =
+        Box::pin(accept(Arc::clone(&listener), Arc::clone(&app), routes, connections.clone()));
     tokio::select! {
         () = &mut accepting => {}
         () = stop => {}
@@ -114,6 +148,15 @@ pub async fn serve(
     }
 
     ticker.abort();
+    if app.config.connections.reuse_port {
+        if let Err(error) = reuse_port::yield_to_next(&listener) {
+            warn!(%error, "connections that come while the address is handed over may be reset");
+        }
+        let _ = timeout(HANDSHAKES, &mut accepting).await;
+        accepting = Box::pin(pending());
+        drop(listener);
+        info!("listening no more");
+    }
     app.begin_drain();
     connections.close();
     let window = app.admission.drain().window();
@@ -129,7 +172,7 @@ pub async fn serve(
 }
 
 /// Accepts connections, each into a task of its own; never ends.
-async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, connections: TaskTracker) {
+async fn accept(listener: Arc<TcpListener>, app: Arc<App>, routes: Routes, connections: TaskTracker) {
     let mut failing = false;
     loop {
         let (stream, address) = match listener.accept().await {
@@ -147,12 +190,16 @@ async fn accept(listener: TcpListener, app: Arc<App>, routes: Routes, connection
                 continue;
             }
         };
-        let Some(place) = app.admission.enter() else { continue };
+        let place = app.admission.enter();
         prepare(&stream, &app);
         // An IPv4 client of an IPv6 listener has an address that is mapped into IPv6.
         let peer = Peer::Address(SocketAddr::new(address.ip().to_canonical(), address.port()));
-        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), place.is_overflow);
-        connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
+        let overflow = place.overflow().cloned();
+        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), overflow.clone());
+        let task = connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
+        if let Some(place) = overflow {
+            place.set_task(task.abort_handle());
+        }
     }
 }
 

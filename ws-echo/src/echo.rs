@@ -2,13 +2,12 @@
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
 
 use serving::app::App;
 use serving::connection::{Answer, Client, Event};
 use serving::error::ApiError;
+use serving::log_budget::ClientLine;
 use serving::request::Request;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tracing::{debug, info};
@@ -19,9 +18,6 @@ use crate::session::{self, Conversation, Message};
 
 /// The number of characters of a message that are logged.
 const LOGGED: usize = 200;
-
-/// The number of messages per second that are logged at info; the rest is logged at debug.
-const LOGGED_PER_SECOND: u64 = 100;
 
 /// Answers a request for the echo.
 pub(crate) async fn open(app: Arc<App>, request: Request, prefix: Arc<str>) -> Result<Answer, ApiError> {
@@ -36,17 +32,17 @@ struct Echo {
 impl Conversation for Echo {
     fn begin(&mut self, _: &mut Client) {
         self.is_open = true;
-        info!("客户端连接成功");
+        log(ClientLine::Connection, format_args!("客户端连接成功"));
     }
 
     fn on_message(&mut self, message: Message, answers: &mut Vec<u8>) {
         match message {
             Message::Text(text) => {
-                log(format_args!("{}", Loggable(&text)));
+                log(ClientLine::Message, format_args!("接收到消息：{}", Loggable(&text)));
                 frame::put(answers, OpCode::Data(Data::Text), &[self.prefix.as_bytes(), text.as_bytes()]);
             }
             Message::Binary(bytes) => {
-                log(format_args!("{} 字节", bytes.len()));
+                log(ClientLine::Message, format_args!("接收到消息：{} 字节", bytes.len()));
                 frame::put(answers, OpCode::Data(Data::Binary), &[&bytes]);
             }
         }
@@ -66,32 +62,18 @@ impl Conversation for Echo {
 impl Drop for Echo {
     fn drop(&mut self) {
         if self.is_open {
-            info!("客户端断开连接");
+            log(ClientLine::Connection, format_args!("客户端断开连接"));
         }
     }
 }
 
-/// Logs a message: at info, unless so many come that the log would cost more than the echo.
-fn log(message: fmt::Arguments<'_>) {
-    if is_among_the_first() {
-        info!("接收到消息：{message}");
+/// Logs a line: at info, unless so many come that the log would cost more than the echo.
+fn log(line: ClientLine, text: fmt::Arguments<'_>) {
+    if line.is_in_budget() {
+        info!("{text}");
     } else {
-        debug!("接收到消息：{message}");
+        debug!("{text}");
     }
-}
-
-/// Returns whether fewer than [`LOGGED_PER_SECOND`] were logged in this second.
-fn is_among_the_first() -> bool {
-    /// The second in the upper half, and the number of messages in it.
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let second = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()) << 32;
-    let logged = COUNT.load(Ordering::Relaxed);
-    if logged >= second + LOGGED_PER_SECOND {
-        return false;
-    }
-    // Two concurrent messages may count as one, so the log may get a line more.
-    COUNT.store(logged.max(second) + 1, Ordering::Relaxed);
-    true
 }
 
 /// The beginning of a text, such that it stays on its line of the log.

@@ -1,7 +1,6 @@
 //! A WebSocket from handshake to close (RFC 6455).
 
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::BytesMut;
 use serving::connection::{Answer, Client, Event, Flow, Session};
@@ -15,9 +14,6 @@ use crate::close::Close;
 use crate::frame;
 use crate::handshake::handshake;
 use crate::reader::{Incoming, Reader};
-
-/// The time that the client has to answer a close frame.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The number of bytes of answers that are written at once.
 const ANSWERS: usize = 64 * 1024;
@@ -279,7 +275,7 @@ impl<C: Conversation> WebSocket<C> {
             return Flow::Finish;
         }
         self.phase = Phase::Closing;
-        client.set_due(Instant::now() + CLOSE_PATIENCE);
+        client.set_due(Instant::now() + client.app().config.connections.close_timeout);
         self.read_close(client)
     }
 

@@ -20,6 +20,7 @@ use super::pipe::{self, FarEnd};
 use super::response_head::Framing;
 use super::transport::Transport;
 use crate::app::App;
+use crate::overflow::OverflowPlace;
 use crate::reply::Reply;
 
 /// The largest answer that is copied into one buffer with its head. A larger one is written from where its parts are.
@@ -43,8 +44,8 @@ pub struct Client {
     due: Instant,
     release: Release,
     framing: Framing,
-    /// All places are taken: this connection ends with its first answer.
-    is_overflow: bool,
+    /// All regular places are taken: this connection ends with its first answer.
+    overflow: Option<Arc<OverflowPlace>>,
     /// The connection broke, or the client closed its side or takes nothing.
     is_gone: bool,
 }
@@ -59,7 +60,7 @@ enum Release {
 }
 
 impl Client {
-    pub(crate) fn new(transport: Transport, peer: Peer, app: Arc<App>, is_overflow: bool) -> Self {
+    pub(crate) fn new(transport: Transport, peer: Peer, app: Arc<App>, overflow: Option<Arc<OverflowPlace>>) -> Self {
         Self {
             transport,
             peer,
@@ -70,7 +71,7 @@ impl Client {
             due: Instant::now() + NEVER,
             release: Release::Unknown,
             framing: Framing::default(),
-            is_overflow,
+            overflow,
             is_gone: false,
         }
     }
@@ -78,7 +79,7 @@ impl Client {
     /// Makes a client in memory that takes `room` bytes at first, and its far end: for tests of sessions.
     pub fn in_memory(app: &Arc<App>, room: usize) -> (Self, FarEnd) {
         let (near, far) = pipe::pipe(room);
-        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), false), far)
+        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), None), far)
     }
 
     /// The address of the client.
@@ -134,7 +135,7 @@ impl Client {
     pub fn answer(&mut self, reply: Reply) {
         let length = reply.body_bytes();
         let copied = if length <= COPIED { length } else { 0 };
-        self.framing.keep_alive &= self.app.admission.keeps_alive(self.is_overflow);
+        self.framing.keep_alive &= self.app.admission.keeps_alive(self.overflow.is_some());
         let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let origins = self.app.admission.origins();
         let mut head = self.framing.whole_head(origins, reply.status, headers, length, copied);
@@ -176,7 +177,8 @@ impl Client {
 
     /// Reads what the client has sent and keeps it for its next request. A client that sends more than is kept is lost.
     pub fn keep_input(&mut self) {
-        self.read_by(Input::keep);
+        let limit = self.app.config.input.max_unread_bytes.as_u64() as usize;
+        self.read_by(|input, transport, cx| input.keep(transport, cx, limit));
     }
 
     /// Reads what the client has sent and forgets it: no next request will be read.
@@ -206,8 +208,8 @@ impl Client {
         !self.input.is_empty()
     }
 
-    pub(crate) fn is_overflow(&self) -> bool {
-        self.is_overflow
+    pub(crate) fn overflow(&self) -> Option<&Arc<OverflowPlace>> {
+        self.overflow.as_ref()
     }
 
     /// Sets the framing of the next answer.
@@ -241,7 +243,9 @@ impl Client {
 
     /// Waits until the client has taken everything that was written.
     pub(crate) fn poll_written(&mut self) -> Poll<()> {
-        let Some(since) = self.output.stalled_since() else { return Poll::Ready(()) };
+        if self.output.is_empty() {
+            return Poll::Ready(());
+        }
         let waker = Waker::from(Arc::clone(&self.bell));
         match self.output.poll_written(&mut self.transport, &mut Context::from_waker(&waker)) {
             Poll::Ready(Ok(())) => {
@@ -251,8 +255,8 @@ impl Client {
             }
             Poll::Ready(Err(error)) => self.lose(&error),
             Poll::Pending => {
-                let has_taken_nothing = self.output.stalled_since() == Some(since);
-                if !has_taken_nothing || since.elapsed() < self.app.config.connections.write_timeout {
+                let timeout = self.app.config.connections.write_timeout;
+                if !self.output.is_stalled(&self.transport, timeout) {
                     self.set_timer();
                     return Poll::Pending;
                 }
@@ -325,8 +329,8 @@ impl Client {
         if let Release::At(release) = self.release {
             due = due.min(release);
         }
-        if let Some(since) = self.output.stalled_since() {
-            due = since + self.app.config.connections.write_timeout;
+        if let Some(stall) = self.output.stall() {
+            due = stall.next_check(self.app.config.connections.write_timeout);
         }
         self.app.timers.set(&self.bell, due);
     }

@@ -29,9 +29,6 @@ use crate::reply::Reply;
 use crate::request::{Context as RequestContext, Request};
 use crate::routes::{Answered, Routes};
 
-/// The time that a client has to close its side after the last answer.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
-
 /// The number of steps per turn. They are more than tokio's cooperative budget of 128, after which a busy socket
 /// returns Pending, so news is looked at before the turn ends.
 const STEPS: usize = 256;
@@ -144,7 +141,7 @@ impl Connection {
                 if ready!(client.poll_shutdown()).is_err() {
                     return Poll::Ready(Step::End);
                 }
-                client.set_due(Instant::now() + CLOSE_PATIENCE);
+                client.set_due(Instant::now() + self.app.config.connections.close_timeout);
                 Poll::Ready(Step::Next(Phase::Closing))
             }
             // Closing a socket with unread bytes resets it, and the client would lose the end of its answer.
@@ -209,8 +206,9 @@ impl Connection {
             self.client = Some(client);
             return self.bad_request(&error);
         }
-        let (is_overflow, answers) = (client.is_overflow(), route.takes_when_full(&headers));
-        let admitted = self.app.admission.admit(&Method::GET, target.path(), &headers, is_overflow, answers);
+        let answers = route.takes_when_full(&headers);
+        let overflow = client.overflow().map(AsRef::as_ref);
+        let admitted = self.app.admission.admit(&Method::GET, target.path(), &headers, overflow, answers);
         let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay };
         let query = Query::new(target.query().unwrap_or_default().to_owned());
         let request = Request::new(Method::GET, headers, query, context);

@@ -13,9 +13,10 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep_until};
 
 use super::client::Client;
+use super::stall::Stall;
 
 /// The progress of the answers that hyper writes.
 #[derive(Debug, Default)]
@@ -146,8 +147,8 @@ impl<B: Body> Body for TrackedBody<B> {
 pub(super) struct Io {
     client: Client,
     progress: Arc<WriteProgress>,
-    /// Runs from when the client began to take nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// Runs from when the client began to take nothing, with the time of the next check.
+    stalled: Option<(Stall, Pin<Box<Sleep>>)>,
 }
 
 impl Io {
@@ -162,8 +163,18 @@ impl Io {
     /// Ends the wait of a write that made no progress for too long.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let timeout = self.client.app().config.connections.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        ready!(stalled.as_mut().poll(cx));
+        let (stall, check) = self.stalled.get_or_insert_with(|| {
+            let stall = Stall::begin();
+            let check = sleep_until(stall.next_check(timeout));
+            (stall, Box::pin(check))
+        });
+        loop {
+            ready!(check.as_mut().poll(cx));
+            if stall.is_over(self.client.transport().0, timeout) {
+                break;
+            }
+            check.as_mut().reset(stall.next_check(timeout));
+        }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
     }
 }

@@ -10,9 +10,6 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::transport::Transport;
 
-/// The most unread input that is kept of a client until it is answered.
-pub(super) const MAX_UNREAD: usize = 64 * 1024;
-
 /// The number of bytes that are read at once.
 pub(super) const READ: usize = 16 * 1024;
 
@@ -44,14 +41,14 @@ impl Input {
         }
     }
 
-    /// Reads what is here, behind what was kept.
+    /// Reads what is here, behind what was kept, up to `limit` bytes altogether.
     ///
     /// # Errors
     /// As [`read`], and [`io::ErrorKind::OutOfMemory`] when this would be more than is kept.
-    pub(super) fn keep(&mut self, transport: &mut Transport, cx: &mut Context<'_>) -> io::Result<()> {
+    pub(super) fn keep(&mut self, transport: &mut Transport, cx: &mut Context<'_>, limit: usize) -> io::Result<()> {
         let mut fits = true;
         read(transport, cx, |bytes| {
-            fits = self.0.len() + bytes.len() <= MAX_UNREAD;
+            fits = self.0.len() + bytes.len() <= limit;
             if fits {
                 self.0.extend_from_slice(bytes);
             }

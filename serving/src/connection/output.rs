@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
-use tokio::time::Instant;
 
+use super::stall::Stall;
 use super::transport::Transport;
 
 /// The most parts that one system call takes; Linux allows 1,024.
@@ -21,8 +22,7 @@ pub(super) struct Output(Option<Box<Unwritten>>);
 struct Unwritten {
     /// The unwritten parts in order; the first may be partly written.
     parts: VecDeque<Bytes>,
-    /// The time since which the client has taken nothing.
-    since: Instant,
+    stall: Stall,
 }
 
 impl Output {
@@ -31,9 +31,14 @@ impl Output {
         self.0.is_none()
     }
 
-    /// The time since which the client has taken nothing, if it was to take something.
-    pub(super) fn stalled_since(&self) -> Option<Instant> {
-        self.0.as_ref().map(|unwritten| unwritten.since)
+    /// The stall of a client that was to take something.
+    pub(super) fn stall(&self) -> Option<&Stall> {
+        self.0.as_ref().map(|unwritten| &unwritten.stall)
+    }
+
+    /// Returns whether the client has taken nothing for the write time-out.
+    pub(super) fn is_stalled(&mut self, transport: &Transport, timeout: Duration) -> bool {
+        self.0.as_mut().is_some_and(|unwritten| unwritten.stall.is_over(transport, timeout))
     }
 
     /// Writes bytes. Those that are not taken at once are copied.
@@ -83,14 +88,14 @@ impl Output {
         while !unwritten.parts.is_empty() {
             let done = ready!(poll_write(transport, cx, unwritten.parts.make_contiguous()))?;
             unwritten.parts.drain(..done);
-            unwritten.since = Instant::now();
+            unwritten.stall = Stall::begin();
         }
         self.0 = None;
         Poll::Ready(Ok(()))
     }
 
     fn push(&mut self, parts: impl IntoIterator<Item = Bytes>) {
-        let new = || Box::new(Unwritten { parts: VecDeque::new(), since: Instant::now() });
+        let new = || Box::new(Unwritten { parts: VecDeque::new(), stall: Stall::begin() });
         self.0.get_or_insert_with(new).parts.extend(parts);
     }
 }

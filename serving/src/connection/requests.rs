@@ -27,6 +27,7 @@ use super::turn::Turns;
 use crate::app::App;
 use crate::cors::OpenTo;
 use crate::error::ApiError;
+use crate::overflow::OverflowPlace;
 use crate::request::Context;
 use crate::routes::Routes;
 
@@ -47,7 +48,8 @@ pub(super) enum Left {
 /// Lets hyper serve requests, until one is held or there are no more for now. hyper keeps its buffers, and has one time-out
 /// for the pause before a request and for the request itself, so an idle connection leaves it.
 pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes) -> (Client, Left) {
-    let is_overflow = client.is_overflow();
+    let overflow = client.overflow().cloned();
+    let is_overflow = overflow.is_some();
     let handover = Handover::default();
     let progress = Arc::new(WriteProgress::default());
     let io = TokioIo::new(Io::new(client, Arc::clone(&progress)));
@@ -55,7 +57,8 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
     let service = hyper::service::service_fn(|request| {
         let answer = WriteProgress::begin_answer(&progress);
         let request = request.map(|body| TrackedBody::new(body, Arc::clone(&progress)));
-        let response = respond(request, Arc::clone(&app), routes.clone(), handover.clone(), is_overflow, turns.clone());
+        let response =
+            respond(request, Arc::clone(&app), routes.clone(), handover.clone(), overflow.clone(), turns.clone());
         response.map(|outcome| outcome.map(|response| response.map(|body| TrackedAnswer::new(body, answer))))
     });
     let mut keeps_alive = app.admission.keeps_alive(is_overflow);
@@ -119,7 +122,7 @@ fn respond(
     app: Arc<App>,
     routes: Routes,
     handover: Handover,
-    is_overflow: bool,
+    overflow: Option<Arc<OverflowPlace>>,
     turns: Turns,
 ) -> BoxFuture<'static, Result<Response, Infallible>> {
     async move {
@@ -130,7 +133,7 @@ fn respond(
         }
         let (method, path) = (&head.method, head.uri.path());
         let answers = *method == Method::GET && routes.takes_when_full(path, &head.headers);
-        let admitted = app.admission.admit(method, path, &head.headers, is_overflow, answers);
+        let admitted = app.admission.admit(method, path, &head.headers, overflow.as_deref(), answers);
         let response = match admitted.refusal {
             Some(reply) => reply.into(),
             // A request to CONNECT; warp assumes that there is a path.

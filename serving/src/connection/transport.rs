@@ -29,6 +29,15 @@ impl Transport {
         }
     }
 
+    /// The number of bytes that the client's system has acknowledged; `None` where that is not known.
+    pub(super) fn acknowledged(&self) -> Option<u64> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Tcp(stream) => kernel::acknowledged(stream),
+            _ => None,
+        }
+    }
+
     /// Writes as much of the parts as is taken now, one after the other.
     pub(crate) fn poll_write_parts(&mut self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match parts {
@@ -84,5 +93,26 @@ impl AsyncWrite for Transport {
                 Poll::Ready(Ok(()))
             }
         }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod kernel {
+    use nix::getsockopt_impl;
+    use nix::libc;
+    use nix::sys::socket::getsockopt;
+    use nix::sys::socket::sockopt::GetStruct;
+    use tokio::net::TcpStream;
+
+    /// The first 128 bytes of `struct tcp_info` (linux/tcp.h), the last eight of which are `tcpi_bytes_acked`.
+    type Info = [u64; 16];
+
+    #[derive(Clone, Copy)]
+    struct TcpInfo;
+
+    getsockopt_impl!(TcpInfo, libc::IPPROTO_TCP, libc::TCP_INFO, Info, GetStruct<Info>);
+
+    pub(super) fn acknowledged(stream: &TcpStream) -> Option<u64> {
+        getsockopt(stream, TcpInfo).ok().map(|info| info[15])
     }
 }

@@ -11,29 +11,50 @@ use tokio::time::timeout;
 
 use super::array;
 use crate::app::App;
+use crate::body_budget::BodyReservation;
 use crate::error::ApiError;
 use crate::request::Request;
 
-/// Reads the whole body, within `--max-body-bytes` and `--read-timeout`.
+/// The memory that a body has at first which does not announce its length.
+const SMALLEST: usize = 1024;
+
+/// A body, and the memory that is reserved for it.
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    pub(super) reservation: BodyReservation,
+}
+
+/// Reads the whole body, within `--max-body-bytes`, `--body-budget` and `--read-timeout`.
+///
+/// A client that announces a body for which there is no memory is refused before the body is asked for.
 pub(super) async fn read<B: Buf>(
     app: &App,
     request: &Request,
     body: impl Stream<Item = Result<B, warp::Error>>,
-) -> Result<Vec<u8>, ApiError> {
+) -> Result<Body, ApiError> {
     let limit = app.config.input.max_body_bytes.as_u64() as usize;
     let too_large = || ApiError::TooLarge { what: "body", limit, flag: "--max-body-bytes" };
     let announced = request.header(CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
     if announced.is_some_and(|length: usize| length > limit) {
         return Err(too_large());
     }
+    let mut reservation = app.admission.reserve_body();
+    let announced = announced.unwrap_or_default();
+    reservation.grow_to(announced)?;
     let read = async {
         let mut body = pin!(body);
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(announced);
         while let Some(chunk) = body.next().await {
             let mut chunk = chunk
                 .map_err(|error| ApiError::BadRequest(format!("{error}; send the body as its headers announce it")))?;
             if bytes.len() + chunk.remaining() > limit {
                 return Err(too_large());
+            }
+            if bytes.len() + chunk.remaining() > bytes.capacity() {
+                let capacity =
+                    (bytes.len() + chunk.remaining()).next_power_of_two().clamp(SMALLEST, SMALLEST.max(limit));
+                reservation.grow_to(capacity)?;
+                bytes.reserve_exact(capacity - bytes.len());
             }
             while chunk.has_remaining() {
                 let part = chunk.chunk();
@@ -42,7 +63,7 @@ pub(super) async fn read<B: Buf>(
                 chunk.advance(length);
             }
         }
-        Ok(bytes)
+        Ok(Body { bytes, reservation })
     };
     let within = app.config.connections.read_timeout;
     timeout(within, read).await.unwrap_or(Err(ApiError::TooSlow { part: "body" }))

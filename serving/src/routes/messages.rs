@@ -13,7 +13,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::body::{Form, read};
+use super::body::{Body, Form, read};
 use super::json::{answer, json};
 use super::route::{Upgrade, route};
 use crate::app::App;
@@ -57,8 +57,9 @@ async fn publish<B: Buf>(
         None => None,
     };
     let form = Form::of(request)?;
-    let body = read(app, request, body).await?;
-    let (drafts, many) = form.parse(body, app.config.input.max_array)?;
+    // The reservation is for the messages too, until they are in the history.
+    let Body { bytes, reservation: _reservation } = read(app, request, body).await?;
+    let (drafts, many) = form.parse(bytes, app.config.input.max_array)?;
 
     let receipt = app.publish(Publication { topic, drafts, key }).await?;
     let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };

@@ -167,3 +167,59 @@ async fn chunks_that_are_malformed() {
     }
     assert!(service.held("main").is_empty());
 }
+
+/// The service waits for its close, with the default for longer than this test does.
+#[tokio::test]
+async fn a_client_that_does_not_close_is_cut_off_after_the_close_time_out() {
+    let service = Service::start(&["--close-timeout", "100ms", "--max-connections", "1"]).await;
+    let mut client = service.connect().await;
+    client.send("GET /messages HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+    client.read_to_end().await;
+    let begun = std::time::Instant::now();
+    soon(async { while service.ask("GET /messages", "").await.status != 200 {} }).await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(1), "the place came back late");
+}
+
+/// A publication whose body has begun to come, with its length announced or in chunks.
+async fn under_way(service: &Service, framing: &str, first: &str) -> testkit::RawClient {
+    let mut client = service.connect().await;
+    client
+        .send(format!(
+            "POST /messages HTTP/1.1\r\nhost: test\r\nconnection: close\r\nexpect: 100-continue\r\n{framing}\r\n\r\n"
+        ))
+        .await;
+    assert!(client.read_until("\r\n\r\n").await.starts_with("HTTP/1.1 100 "));
+    client.send(first).await;
+    client
+}
+
+#[tokio::test]
+async fn a_body_for_which_there_is_no_memory_is_refused_before_it_is_sent() {
+    let flags = ["--body-budget", "2000", "--max-body-bytes", "2000", "--read-timeout", "1h"];
+    let service = Service::start(&flags).await;
+    let mut first = under_way(&service, "content-length: 1500", "").await;
+    let head = "POST /messages HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 600\r\n\r\n";
+    let refused = service.raw(head).await;
+    refused.assert_error(503, "too_many_bodies", "try again later");
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(service.ask_post("", b"small").await.status, 201);
+
+    first.send("x".repeat(1500)).await;
+    assert_eq!(Answer::parse(&first.read_to_end().await).status, 201);
+    drop(first);
+    soon(async { while service.ask_post("", "x".repeat(2000).as_bytes()).await.status != 201 {} }).await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_announce_its_length_takes_memory_as_it_comes() {
+    let flags = ["--body-budget", "5000", "--max-body-bytes", "5000", "--read-timeout", "1h"];
+    let service = Service::start(&flags).await;
+    let _announced = under_way(&service, "content-length: 2000", "").await;
+    let mut grows = under_way(&service, "transfer-encoding: chunked", "").await;
+    let chunk = format!("7d0\r\n{}\r\n", "x".repeat(2000));
+    grows.send(&chunk).await;
+    grows.send(&chunk).await;
+    let refused = Answer::parse(&grows.read_to_end().await);
+    refused.assert_error(503, "too_many_bodies", "try again later");
+    assert!(service.held("main").is_empty());
+}

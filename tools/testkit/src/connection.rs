@@ -1,5 +1,7 @@
 //! Tests of connections whose clients stall or read slowly.
 
+use std::time::Duration;
+
 use crate::huge::{HUGE, HUGE_ALLOWED, huge};
 use crate::publish::publish;
 use crate::service::{Received, Streaming};
@@ -33,6 +35,16 @@ pub async fn a_client_that_is_slow_and_reads_on_gets_everything<S: Streaming>() 
         // Not compared by `assert_eq`, which would print the texts.
         assert!(S::read(&mut client).await == message, "a message is not as it was published");
     }
+}
+
+/// A client that takes a little all the while is not cut off, though the system's buffers stay full.
+pub async fn a_client_that_takes_a_little_all_the_while_is_not_cut_off<S: Streaming>() {
+    let server = S::start(&[&HUGE_ALLOWED[..], &["--write-timeout", "1s"]].concat()).await;
+    let mut client = S::hold(&server).await;
+    let text = huge("x");
+    let id = publish(&server, "main", text.clone()).await;
+    client.read_slowly(1_600_000, 400, Duration::from_secs(4)).await;
+    assert!(S::read(&mut client).await == Received::Message { id, text }, "the message is not as it was published");
 }
 
 /// The length of a message's text.

@@ -1,11 +1,15 @@
 //! Tests of a service as a process: flags, signals, exit codes.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::process::Process;
 use crate::publish::publish_at;
+use crate::raw::{RawClient, get};
 use crate::service::{Service, Streaming};
 use crate::service_program::signal;
 
@@ -27,7 +31,14 @@ const FLAGS: &[&str] = &[
     "--publish-timeout",
     "--heartbeat",
     "--drain",
+    "--reuse-port",
+    "--close-timeout",
+    "--max-unread-bytes",
     "--max-connections",
+    "--overflow-connections",
+    "--overflow-publishers",
+    "--max-unsent-bytes",
+    "--body-budget",
     "--max-message-bytes",
     "--write-timeout",
     "--read-timeout",
@@ -37,6 +48,7 @@ const FLAGS: &[&str] = &[
     "--allow-origin",
     "--log",
     "--log-format",
+    "--log-budget",
 ];
 
 /// SIGTERM and SIGINT both let clients have the messages that were accepted, and the service exits with 0.
@@ -161,6 +173,113 @@ pub async fn the_version_and_every_flag_are_named<S: Service>() {
     }
 }
 
+/// Signals that others send to see a process react do not end it; SIGQUIT has it shut down, and SIGINT that comes twice at
+/// once counts as one.
+pub async fn no_signal_ends_the_process_without_a_drain<S: Service>() {
+    use Signal::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+    for stop in [&[SIGQUIT][..], &[SIGINT, SIGINT]] {
+        let (mut process, address) =
+            S::PROGRAM.start(&["--read-timeout", "1h", "--drain", "1h", "--log", "debug"]).await;
+        for (ignored, name) in [(SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1"), (SIGUSR2, "SIGUSR2"), (SIGALRM, "SIGALRM")] {
+            signal(&process, ignored);
+            process.line_with(name).await;
+        }
+        let mut client = RawClient::connect(address).await;
+        client.send("POST /messages HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n").await;
+        client.read_until("100 Continue\r\n\r\n").await;
+        signal(&process, stop[0]);
+        process.line_with("\"draining\"").await;
+        for &again in &stop[1..] {
+            signal(&process, again);
+            process.line_with("SIGINT again").await;
+        }
+        client.send("hello").await;
+        assert!(client.read_to_end().await.starts_with("HTTP/1.1 503 "), "{stop:?}: it is shutting down");
+        assert_eq!(process.ended().await.code, Some(0), "{stop:?}");
+    }
+}
+
+/// With `--reuse-port`, a new process takes over an address while the old one goes, and no client is refused.
+pub async fn an_address_is_handed_over_without_a_refused_connection<S: Service>() {
+    let (mut old, address) = S::PROGRAM.start(&["--reuse-port", "--drain", "1s"]).await;
+    let connecting = tokio::spawn(async move {
+        let mut answered = 0;
+        loop {
+            let mut client = RawClient::connect(address).await;
+            client.send("GET /livez HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+            let answer = client.read_to_end().await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?} after {answered}");
+            answered += 1;
+        }
+    });
+    for _ in 0..3 {
+        let (new, _) = S::PROGRAM.start_at(&address.to_string(), &["--reuse-port", "--drain", "1s"]).await;
+        signal(&old, Signal::SIGTERM);
+        old.line_with("listening no more").await;
+        assert_eq!(old.ended().await.code, Some(0));
+        old = new;
+    }
+    assert!(!connecting.is_finished(), "{:?}", connecting.await);
+    connecting.abort();
+}
+
+/// A service that is full says so in one line, however many it refuses.
+pub async fn being_full_is_logged_once<S: Service>() {
+    let (process, address) = S::PROGRAM.start(&["--max-connections", "1", "--drain", "0"]).await;
+    let mut client = RawClient::connect(address).await;
+    client.send("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    client.read_until("}").await;
+    for _ in 0..50 {
+        assert!(get(address, "/messages").await.starts_with("HTTP/1.1 503 "));
+    }
+    signal(&process, Signal::SIGTERM);
+    let exit = process.ended().await;
+    let lines: Vec<_> = exit.stderr.lines().filter(|line| line.contains("full: ")).collect();
+    assert!(matches!(lines[..], [line] if line.contains("WARN") && line.contains("refused")), "{exit:?}");
+}
+
+/// A log that nobody reads holds up nobody, and reports how many lines it has dropped once it is read.
+pub async fn a_log_that_nobody_reads_holds_up_nobody<S: Service>() {
+    let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--log", "trace", "--drain", "0"];
+    let mut process = Unread::start(S::PROGRAM.path, &flags);
+    let address = process.line_with("\"listening\"");
+    let (_, address) = address.split_once("\"address\":\"").expect("the log has an address");
+    let address = address.split_once('"').expect("it ends").0.parse().expect("it is one");
+    for _ in 0..3000 {
+        assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200 "));
+    }
+    kill(Pid::from_raw(process.child.id() as i32), Signal::SIGTERM).expect("the process is there");
+    process.line_with("lines of the log were dropped");
+}
+
+/// A process whose log is read only when the test asks for a line. Killed when dropped.
+struct Unread {
+    child: Child,
+    log: BufReader<ChildStderr>,
+}
+
+impl Unread {
+    fn start(program: &str, flags: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        let mut child = command.args(flags).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let log = BufReader::new(child.stderr.take().expect("it is piped"));
+        Self { child, log }
+    }
+
+    fn line_with(&mut self, text: &str) -> String {
+        let mut lines = self.log.by_ref().lines().map_while(Result::ok);
+        lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("the log ended without {text:?}"))
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        // An error means that it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Makes the tests of a process that are the same for every service: `lifecycle_behaviours!(Sse)`.
 #[macro_export]
 macro_rules! lifecycle_behaviours {
@@ -174,6 +293,10 @@ macro_rules! lifecycle_behaviours {
             lifecycle::an_empty_variable_counts_as_not_set,
             lifecycle::flags_that_make_no_sense_are_refused,
             lifecycle::the_version_and_every_flag_are_named,
+            lifecycle::being_full_is_logged_once,
+            lifecycle::no_signal_ends_the_process_without_a_drain,
+            lifecycle::an_address_is_handed_over_without_a_refused_connection,
+            lifecycle::a_log_that_nobody_reads_holds_up_nobody,
         );
     };
 }

@@ -124,6 +124,18 @@ impl RawClient {
         soon(closed).await;
     }
 
+    /// Reads a few bytes at a time, evenly over a time.
+    pub async fn read_slowly(&mut self, bytes: usize, steps: usize, time: Duration) {
+        let mut pace = tokio::time::interval(time / u32::try_from(steps).expect("few steps"));
+        let mut buffer = vec![0; bytes / steps];
+        for _ in 0..steps {
+            pace.tick().await;
+            let read = soon(self.stream.read(&mut buffer)).await.expect("the connection stands");
+            assert!(read > 0, "the server closed");
+            self.read.extend_from_slice(&buffer[..read]);
+        }
+    }
+
     /// Ends the sending side.
     pub async fn finish(&mut self) {
         soon(self.stream.shutdown()).await.expect("the connection stands");

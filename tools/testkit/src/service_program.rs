@@ -35,7 +35,15 @@ impl ServiceProgram {
     /// # Panics
     /// When the service does not do its part in time.
     pub async fn start(&self, flags: &[&str]) -> (Process, SocketAddr) {
-        let quiet = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0"];
+        self.start_at("127.0.0.1:0", flags).await
+    }
+
+    /// Does what [`ServiceProgram::start`] does, on a port that is known.
+    ///
+    /// # Panics
+    /// As [`ServiceProgram::start`].
+    pub async fn start_at(&self, listen: &str, flags: &[&str]) -> (Process, SocketAddr) {
+        let quiet = ["--listen", listen, "--log-format", "json", "--tick", "0"];
         let mut process = Process::start(self.path, &[&quiet, flags].concat());
         let address = process.logged("listening", "address").await;
         (process, address.parse().expect("the log has an address"))

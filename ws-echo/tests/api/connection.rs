@@ -8,6 +8,7 @@ use crate::raw::{BINARY, FIN, frame, open};
 testkit::behaviours!(Feed:
     connection::a_client_that_takes_nothing_is_cut_off_while_others_go_on,
     connection::a_client_that_is_slow_and_reads_on_gets_everything,
+    connection::a_client_that_takes_a_little_all_the_while_is_not_cut_off,
 );
 
 #[tokio::test]

@@ -25,3 +25,19 @@ async fn the_echo_is_logged_but_a_flood_of_messages_does_not_flood_the_log() {
     }
     assert!(logged < FLOOD / 2, "{logged} of {FLOOD} messages were logged");
 }
+
+#[tokio::test]
+async fn a_flood_of_connections_does_not_flood_the_log() {
+    let (process, address) = Feed::PROGRAM.start(&["--log-budget", "10", "--drain", "0"]).await;
+    let started = std::time::Instant::now();
+    for _ in 0..300 {
+        let mut echo = Ws::open_at(address, "/").await;
+        echo.send("message").await;
+        echo.message().await;
+    }
+    testkit::signal(&process, testkit::Signal::SIGTERM);
+    let exit = process.ended().await;
+    let logged = exit.stderr.lines().filter(|line| line.contains("客户端") || line.contains("接收到消息")).count();
+    let seconds = started.elapsed().as_secs() as usize + 2;
+    assert!(logged >= 10 && logged <= 12 * seconds, "{logged} lines in {seconds} s");
+}

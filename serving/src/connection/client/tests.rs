@@ -6,7 +6,7 @@ use clap::Parser;
 use http::header::CONTENT_TYPE;
 use shared::backplane::Memory;
 
-use super::super::input::{MAX_UNREAD, READ};
+use super::super::input::READ;
 use super::*;
 use crate::config::CommonConfig;
 use crate::reply::Body;
@@ -88,15 +88,17 @@ async fn writing_to_a_client_that_has_gone_does_nothing() {
 
 #[tokio::test]
 async fn input_before_an_answer_is_kept_up_to_a_limit() {
-    let (mut client, far) = Client::in_memory(&app(&[]), 1000);
-    for _ in 0..MAX_UNREAD / READ {
-        far.send(vec![b'x'; READ]);
+    for (flags, limit) in [(&[][..], 64 * 1024), (&["--max-unread-bytes", "32KiB"], 32 * 1024)] {
+        let (mut client, far) = Client::in_memory(&app(flags), 1000);
+        for _ in 0..limit / READ {
+            far.send(vec![b'x'; READ]);
+            client.keep_input();
+        }
+        assert!(!client.is_gone());
+        far.send("x");
         client.keep_input();
+        assert_eq!((client.take_input().len(), client.is_gone()), (limit, true));
     }
-    assert!(!client.is_gone());
-    far.send("x");
-    client.keep_input();
-    assert_eq!((client.take_input().len(), client.is_gone()), (MAX_UNREAD, true));
 }
 
 fn event(client: &mut Client, takes_input: bool) -> Poll<Event> {

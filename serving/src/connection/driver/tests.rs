@@ -1,6 +1,7 @@
 //! A connection's task: over the transport in memory, and over a socket where tokio's budget matters.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::StatusCode;
@@ -47,7 +48,7 @@ impl Session for AnswerAByte {
 
 fn connect(app: &Arc<App>, routes: &Routes) -> (Connection, FarEnd) {
     let (client, far) = Client::in_memory(app, usize::MAX);
-    (Connection::new(client, Arc::clone(app), routes.clone(), app.admission.enter().unwrap()), far)
+    (Connection::new(client, Arc::clone(app), routes.clone(), app.admission.enter()), far)
 }
 
 /// Polls the connection's task once. Returns whether it has ended.
@@ -154,9 +155,8 @@ async fn a_client_that_never_stops_sending_keeps_its_session_neither_from_news_n
     let sender = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = listener.accept().await.unwrap().0;
     let peer = Peer::Address(sender.local_addr().unwrap());
-    let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), false);
-    let mut connection =
-        Connection::new(client, Arc::clone(&app), routes(&app, session), app.admission.enter().unwrap());
+    let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), None);
+    let mut connection = Connection::new(client, Arc::clone(&app), routes(&app, session), app.admission.enter());
     let flood = || while sender.writable().now_or_never().is_some() && sender.try_write(&[b'x'; 64 * 1024]).is_ok() {};
     sender.writable().await.unwrap();
     sender.try_write(b"GET /held HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
