@@ -100,7 +100,8 @@ impl RawClient {
 
     /// What has come and has not been taken, without waiting for more.
     pub fn received(&mut self) -> String {
-        while let Ok(1..) = self.stream.try_read_buf(&mut self.read) {}
+        while let Ok(1..) = self.stream.try_read_buf(self.encoded.as_mut().unwrap_or(&mut self.read)) {}
+        self.decode();
         String::from_utf8_lossy(&self.read).into_owned()
     }
 
@@ -132,8 +133,9 @@ impl RawClient {
             pace.tick().await;
             let read = soon(self.stream.read(&mut buffer)).await.expect("the connection stands");
             assert!(read > 0, "the server closed");
-            self.read.extend_from_slice(&buffer[..read]);
+            self.encoded.as_mut().unwrap_or(&mut self.read).extend_from_slice(&buffer[..read]);
         }
+        self.decode();
     }
 
     /// Ends the sending side.
