@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use crate::body_budget::{BodyBudget, BodyReservation};
-use crate::config::CommonConfig;
+use crate::config::{CommonConfig, ConnectionConfig};
 use crate::cors::{self, OpenTo, Origins};
 use crate::drain::Drain;
 use crate::error::ApiError;
@@ -19,6 +19,36 @@ use crate::reply::Reply;
 
 /// The time between two lines of the log which report that the service is full.
 const REPORT_PERIOD: Duration = Duration::from_secs(60);
+
+/// Descriptors that are not for connections: standard streams, the listener, the runtime's own.
+const OTHER_DESCRIPTORS: usize = 64;
+
+/// The numbers of connections that are held at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// Those that are served.
+    pub(crate) regular: usize,
+    /// Those beyond them that wait for a refusal.
+    overflow: usize,
+    /// Those beyond them that publish.
+    publishers: usize,
+}
+
+impl Places {
+    /// Takes the numbers of the flags, or as many as `descriptors`, the system's limit, allows. With few descriptors, those
+    /// beyond `--max-connections` take at most half. `None` when there are too few to serve anybody.
+    pub(crate) fn that_fit(config: &ConnectionConfig, descriptors: u64) -> Option<Self> {
+        let available = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(OTHER_DESCRIPTORS);
+        let quarter = available / 4;
+        if quarter == 0 {
+            return None;
+        }
+        let (overflow, publishers) =
+            (config.overflow_connections.min(quarter), config.overflow_publishers.min(quarter));
+        let regular = config.max_connections.min(available - overflow - publishers).min(Semaphore::MAX_PERMITS);
+        Some(Self { regular, overflow, publishers })
+    }
+}
 
 /// Decides on connections, requests and publications.
 #[derive(Debug)]
@@ -63,16 +93,16 @@ pub(crate) enum Stay {
 }
 
 impl Admission {
-    /// Serves up to `limit` connections at a time, beside those that are only answered.
-    pub(crate) fn new(drain: Drain, limit: usize, config: &CommonConfig) -> Self {
-        let CommonConfig { connections, input, .. } = config;
-        let overflow = Overflow::new(connections.overflow_connections, connections.overflow_publishers);
+    /// Holds that many connections at a time.
+    pub(crate) fn new(drain: Drain, places: Places, config: &CommonConfig) -> Self {
+        let input = &config.input;
+        let overflow = Overflow::new(places.overflow, places.publishers);
         let bodies = usize::try_from(input.body_budget.as_u64()).unwrap_or(usize::MAX);
         Self {
             drain,
             origins: Origins::new(&input.allow_origin),
-            limit,
-            places: Arc::new(Semaphore::new(limit)),
+            limit: places.regular,
+            places: Arc::new(Semaphore::new(places.regular)),
             overflow: Arc::new(overflow),
             bodies: Arc::new(BodyBudget::new(bodies)),
         }
@@ -171,5 +201,41 @@ fn is_served(place: &OverflowPlace, method: &Method, path: &str) -> bool {
         }
         "/messages" if method == Method::POST => place.serve_publisher(),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    use super::*;
+
+    fn config(flags: &[&str]) -> ConnectionConfig {
+        let command = ConnectionConfig::augment_args(Command::new("service"));
+        let matches = command.try_get_matches_from(["service"].iter().chain(flags)).unwrap();
+        ConnectionConfig::from_arg_matches(&matches).unwrap()
+    }
+
+    fn places(flags: &[&str], descriptors: u64) -> Option<(usize, usize, usize)> {
+        let places = Places::that_fit(&config(flags), descriptors)?;
+        Some((places.regular, places.overflow, places.publishers))
+    }
+
+    #[test]
+    fn the_flags_hold_where_the_system_allows_as_many_descriptors() {
+        assert_eq!(places(&[], 1 << 20), Some((100_000, 256, 64)));
+        assert_eq!(places(&["--max-connections", "500", "--overflow-publishers", "3"], 2_000), Some((500, 256, 3)));
+    }
+
+    #[test]
+    fn with_few_descriptors_at_least_half_are_for_those_who_are_served() {
+        assert_eq!(places(&[], 1_024), Some((1_024 - 64 - 240 - 64, 240, 64)));
+        assert_eq!(places(&[], 256), Some((96, 48, 48)), "the default of macOS");
+        assert_eq!(places(&[], 68), Some((2, 1, 1)));
+    }
+
+    #[test]
+    fn without_descriptors_for_anybody_there_are_no_places() {
+        assert_eq!(places(&[], 67), None);
     }
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::admission::Admission;
-use crate::config::{CommonConfig, ConnectionConfig};
+use crate::admission::{Admission, Places};
+use crate::config::CommonConfig;
 use crate::connection::Timers;
 use crate::drain::Drain;
 use crate::readiness::Readiness;
@@ -23,9 +22,6 @@ use shared::topic::TopicFilter;
 
 /// The time that a page waits for messages that memory does not hold.
 const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Descriptors that are not for connections: standard streams, the listener, the runtime's own.
-const OTHER_DESCRIPTORS: usize = 64;
 
 /// A running service's state: its history, its backplane, its configuration, and who is served.
 #[derive(Debug)]
@@ -85,8 +81,14 @@ impl App {
             return Err(ConfigError::BodyBudgetTooSmall { budget, body });
         }
         let drain = Drain::new(config.connections.drain);
-        let limit = connection_limit(&config.connections)?;
-        let admission = Admission::new(drain, limit, &config);
+        let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(ConfigError::DescriptorLimit)?;
+        let places =
+            Places::that_fit(&config.connections, descriptors).ok_or(ConfigError::TooFewDescriptors(descriptors))?;
+        if places.regular < config.connections.max_connections {
+            let (asked, room) = (config.connections.max_connections, places.regular);
+            info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
+        }
+        let admission = Admission::new(drain, places, &config);
         Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane }))
     }
 
@@ -207,21 +209,4 @@ impl App {
     pub fn max_message_bytes(&self) -> usize {
         self.config.input.max_message_bytes.as_u64() as usize
     }
-}
-
-/// Returns the number of connections that can be served: the number that is asked for, or as many as the system's
-/// descriptor limit allows.
-fn connection_limit(config: &ConnectionConfig) -> Result<usize, ConfigError> {
-    let asked = config.max_connections;
-    let others =
-        config.overflow_connections.saturating_add(config.overflow_publishers).saturating_add(OTHER_DESCRIPTORS);
-    let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(ConfigError::DescriptorLimit)?;
-    let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(others);
-    if room == 0 {
-        return Err(ConfigError::TooFewDescriptors(descriptors));
-    }
-    if room < asked {
-        info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
-    }
-    Ok(room.min(asked).min(Semaphore::MAX_PERMITS))
 }
