@@ -97,7 +97,7 @@ async fn a_body_is_never_taken_for_the_next_request() {
         (format!("content-length: {length}"), hidden.to_owned()),
         ("transfer-encoding: chunked".to_owned(), format!("{length:x}\r\n{hidden}\r\n0\r\n\r\n")),
     ] {
-        // Whether there is something to answer makes no difference.
+        // Some of these have a message to answer, others none; that makes no difference.
         for query in ["since=earliest", "since=now", "since=now&wait=0", "wait=0"] {
             let mut client = RawClient::connect(server.address()).await;
             client.send(format!("GET /poll?{query} HTTP/1.1\r\nhost: test\r\n{headers}\r\n\r\n{body}")).await;

@@ -14,7 +14,7 @@ testkit::behaviours!(LongPolling:
 #[tokio::test]
 async fn a_parameter_that_makes_no_sense_is_refused() {
     let server = spawn_app(&[]).await;
-    // Whether there is something to answer makes no difference.
+    // The first round has nothing to answer, the second a message; that makes no difference.
     for _ in 0..2 {
         for (query, error) in [
             ("topic=", "bad_topic"),

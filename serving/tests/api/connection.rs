@@ -115,7 +115,7 @@ async fn a_client_that_waits_for_leave_to_send_its_body_gets_it() {
 #[tokio::test]
 async fn an_answer_to_a_client_that_has_ended_its_side_still_comes() {
     let service = Service::start(&[]).await;
-    // Whether the end comes with the request or a little later is up to the system.
+    // The end comes with the request or a little later, as the system likes.
     for _ in 0..20 {
         let mut client = service.connect().await;
         client.send("POST /messages HTTP/1.1\r\nhost: test\r\ncontent-length: 1\r\n\r\nx").await;

@@ -105,7 +105,7 @@ async fn the_limit_of_a_head_is_the_same_for_both_readers() {
     }
 }
 
-/// What a subscription may name, 64 topics of 519 characters, fits into a head as the limit is by default.
+/// A head of the default limit has room for the longest subscription: 64 topics of 519 characters.
 #[tokio::test]
 async fn the_longest_subscription_fits_by_default() {
     let service = start(&[]).await;

@@ -125,7 +125,7 @@ async fn a_hostile_host_header_changes_no_policy() {
     {
         for (path, expected) in [("/compare", Some("http://localhost:8080")), ("/assets/style.css", None)] {
             let answer = service.raw(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")).await;
-            // What is no host at all may be refused before.
+            // A text that is no host at all may be refused before.
             if answer.status == 400 {
                 continue;
             }

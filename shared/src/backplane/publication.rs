@@ -21,7 +21,7 @@ pub struct Publication {
 pub struct Receipt {
     /// The place of the messages.
     pub placement: Placement,
-    /// Whether the messages were there already: this is the answer to the first publication under the same key.
+    /// True when the messages were there already: this is the answer to the first publication under the same key.
     pub repeated: bool,
 }
 

@@ -142,16 +142,16 @@ pub enum Resume {
 }
 
 impl TryFrom<String> for Resume {
-    type Error = String;
+    type Error = anyhow::Error;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> anyhow::Result<Self> {
         match text.as_str() {
             "none" => Ok(Self::Nothing),
             "last-event-id" => Ok(Self::LastEventId),
             "validators" => Ok(Self::Validators),
             other => match other.strip_prefix("query:") {
                 Some(name) if !name.is_empty() => Ok(Self::Query(name.to_owned())),
-                _ => Err("resume is one of none, last-event-id, validators, query:NAME".to_owned()),
+                _ => anyhow::bail!("resume is one of none, last-event-id, validators, query:NAME"),
             },
         }
     }
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn ways_to_resume_are_named() {
-        assert_eq!(Resume::try_from("query:since".to_owned()), Ok(Resume::Query("since".to_owned())));
+        assert_eq!(Resume::try_from("query:since".to_owned()).unwrap(), Resume::Query("since".to_owned()));
         for bad in ["", "query:", "query", "cookie"] {
             assert!(Resume::try_from(bad.to_owned()).is_err(), "{bad}");
         }

@@ -32,7 +32,7 @@ struct Args {
     /// The length of each message
     #[arg(long, default_value = "4096")]
     bytes: usize,
-    /// How long the clients stop, and how long they read slowly, in seconds
+    /// The time for which the clients stop, and then that for which they read slowly, in seconds
     #[arg(long, default_value = "10")]
     seconds: u64,
     /// The messages that each client reads per second

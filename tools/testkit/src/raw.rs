@@ -98,7 +98,7 @@ impl RawClient {
         }
     }
 
-    /// What has come and has not been taken, without waiting for more.
+    /// Returns the text that has come and has not been taken, without waiting for more.
     pub fn received(&mut self) -> String {
         while let Ok(1..) = self.stream.try_read_buf(self.encoded.as_mut().unwrap_or(&mut self.read)) {}
         self.decode();

@@ -19,7 +19,7 @@ use super::{ALL, JSON, at_most, filters, texts};
 #[derive(Debug)]
 struct Numbers {
     from: u64,
-    /// How far a page reaches.
+    /// The number of offsets that a page covers.
     page: u64,
     answers: bool,
 }

@@ -19,7 +19,7 @@ impl Wake for Bell {
 }
 
 impl Bell {
-    /// Whether it rang since it was asked last.
+    /// Returns whether it rang since this was called last.
     pub(super) fn rang(&self) -> bool {
         self.0.swap(false, Ordering::SeqCst)
     }

@@ -34,7 +34,7 @@ async fn an_array_is_in_order_and_a_repeat_completes_it() {
     let one = Replica::start(Method::WebSocket, &nats.url(), &[]).await;
     let two = Replica::start(Method::LongPoll, &nats.url(), &[]).await;
     let texts = numbered("m", 0..20);
-    // What an interrupted publication has left.
+    // An interrupted publication has left these.
     let jetstream = nats.jetstream().await;
     for (index, text) in texts[..12].iter().enumerate() {
         let message = PublishMessage::build().payload(text.clone().into()).message_id(format!("k {index}"));

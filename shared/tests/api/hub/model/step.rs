@@ -1,4 +1,4 @@
-//! What can happen to a hub.
+//! The events of a hub's life.
 
 use proptest::prelude::*;
 
@@ -57,7 +57,7 @@ pub(super) enum Step {
     },
     /// So many messages never come, and everything before may be gone too.
     Lose(u64),
-    /// What there has been of a topic may be gone.
+    /// Every message of a topic so far may be gone.
     LoseIn {
         topic: usize,
     },
