@@ -25,6 +25,7 @@ mod head;
 mod hyper_io;
 mod input;
 mod output;
+mod pace;
 mod peer;
 mod pipe;
 mod requests;
@@ -34,7 +35,6 @@ mod session;
 mod stall;
 mod timers;
 mod transport;
-mod turn;
 
 /// The types that `bell` is made of.
 mod sync {

@@ -22,8 +22,8 @@ use warp::reply::Response;
 use super::client::Client;
 use super::handover::{Handover, Held};
 use super::hyper_io::{Io, TrackedAnswer, TrackedBody, WriteProgress};
+use super::pace::Pace;
 use super::rules;
-use super::turn::Turns;
 use crate::app::App;
 use crate::cors::OpenTo;
 use crate::error::ApiError;
@@ -53,12 +53,12 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
     let handover = Handover::default();
     let progress = Arc::new(WriteProgress::default());
     let io = TokioIo::new(Io::new(client, Arc::clone(&progress)));
-    let turns = Turns::default();
+    let pace = Pace::default();
     let service = hyper::service::service_fn(|request| {
         let answer = WriteProgress::begin_answer(&progress);
         let request = request.map(|body| TrackedBody::new(body, Arc::clone(&progress)));
         let response =
-            respond(request, Arc::clone(&app), routes.clone(), handover.clone(), overflow.clone(), turns.clone());
+            respond(request, Arc::clone(&app), routes.clone(), handover.clone(), overflow.clone(), pace.clone());
         response.map(|outcome| outcome.map(|response| response.map(|body| TrackedAnswer::new(body, answer))))
     });
     let mut keeps_alive = app.admission.keeps_alive(is_overflow);
@@ -73,7 +73,7 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
 
     let mut drain_begun = pin!(app.admission.drain().begun());
     let ended = poll_fn(|cx| {
-        turns.begin();
+        pace.begin_poll();
         let ended = connection.poll_without_shutdown(cx);
         // The answers before the session's are in hyper's buffer for as long as the client does not take them.
         if !progress.is_write_pending()
@@ -123,10 +123,10 @@ fn respond(
     routes: Routes,
     handover: Handover,
     overflow: Option<Arc<OverflowPlace>>,
-    turns: Turns,
+    pace: Pace,
 ) -> BoxFuture<'static, Result<Response, Infallible>> {
     async move {
-        turns.take().await;
+        pace.next().await;
         let (mut head, body) = request.into_parts();
         if let Err(error) = rules::check(head.version, &head.headers) {
             return Ok(with_headers(error.reply().with(CONNECTION, "close"), &app, OpenTo::NoRequest));
