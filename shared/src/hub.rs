@@ -14,7 +14,7 @@
 //! A history can be replaced as a whole, by one of another epoch: the hub then hands out the new one, and the subscribers
 //! of the old one, which has a link to its successor, move over and report a gap to their clients.
 //!
-//! Where an [`Archive`] holds more than memory does, a subscriber that falls out of memory reads from there until memory
+//! If an [`Archive`] holds more than memory does, a subscriber that falls out of memory reads from there until memory
 //! reaches back to its position.
 //!
 //! In reading order:

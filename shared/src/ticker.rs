@@ -16,7 +16,7 @@ pub const TIME: &str = "{time}";
 /// Publishes `text` on the topic `main` every `period`, for as long as it is polled. In the text, `{time}` is replaced
 /// by the local time as `HH:MM:SS`. A period of zero publishes nothing.
 ///
-/// Where processes share a history, they tick together: whenever the time since the Unix epoch is a multiple of the
+/// When processes share a history, they tick together: whenever the time since the Unix epoch is a multiple of the
 /// period, all of them publish the same tick, and the backplane takes the first.
 pub async fn run(backplane: Arc<dyn Backplane>, period: Duration, text: String) {
     if period.is_zero() {

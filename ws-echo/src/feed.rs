@@ -99,7 +99,7 @@ impl Conversation for Feed {
 
     fn on_message(&mut self, message: Message, answers: &mut Vec<u8>) {
         let mut answer = answer(Arc::clone(&self.app), message).boxed();
-        // Where the history is in memory, the publication is confirmed at once.
+        // If the history is in memory, the publication is confirmed at once.
         match answer.as_mut().now_or_never() {
             Some(mut frame) => answers.append(&mut frame),
             None => self.publishing = Some(Box::new(Publishing::Waiting(answer))),

@@ -55,19 +55,8 @@ pub(crate) fn open(
     max_message_bytes: usize,
     conversation: impl Conversation,
 ) -> Result<Answer, ApiError> {
-    let phase = Phase::Handshake { headers: Box::new(handshake(request)?), full: request.finds_no_room() };
-    let now = Instant::now();
-    let reader = Reader::new(max_message_bytes, BytesMut::new());
-    request.hold(WebSocket {
-        reader,
-        heartbeat: now,
-        heard: now,
-        began: None,
-        phase,
-        has_more: false,
-        is_released: false,
-        conversation,
-    })
+    let headers = Box::new(handshake(request)?);
+    request.hold(WebSocket::new(headers, request.finds_no_room(), max_message_bytes, conversation))
 }
 
 /// One client's WebSocket.
@@ -97,6 +86,23 @@ enum Phase {
     Open,
     /// The close frame is sent, and the client's is to come.
     Closing,
+}
+
+impl<C> WebSocket<C> {
+    /// A WebSocket before its handshake, which `headers` answer. With `full`, a close frame follows at once.
+    fn new(headers: Box<HeaderMap>, full: bool, max_message_bytes: usize, conversation: C) -> Self {
+        let now = Instant::now();
+        Self {
+            reader: Reader::new(max_message_bytes, BytesMut::new()),
+            heartbeat: now,
+            heard: now,
+            began: None,
+            phase: Phase::Handshake { headers, full },
+            has_more: false,
+            is_released: false,
+            conversation,
+        }
+    }
 }
 
 impl<C: Conversation> Session for WebSocket<C> {

@@ -55,7 +55,7 @@ impl Entry {
 
     /// The message in a format. Made at first need, then shared by all readers.
     ///
-    /// Where the history has used up its memory, the encoding of a message that is not recent is for the caller alone:
+    /// Once the history has used up its memory, the encoding of a message that is not recent is for the caller alone:
     /// reading old messages must not push out others.
     #[inline]
     pub fn encoded(&self, format: &'static Format) -> Bytes {

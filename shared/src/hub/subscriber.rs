@@ -148,7 +148,7 @@ impl Subscriber {
         });
         let Ok(position) = read else { return false };
         self.progress.position = position;
-        // Where nothing has been found so far, the search continues.
+        // The search continues for as long as nothing has been found.
         !batch.bytes.is_empty() || position == head
     }
 

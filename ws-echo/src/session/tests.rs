@@ -62,20 +62,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 fn open(app: &Arc<App>, full: bool, room: usize) -> (WebSocket<Repeat>, Client, FarEnd) {
-    let now = Instant::now();
-    let phase = Phase::Handshake { headers: Box::default(), full };
-    let reader = Reader::new(1000, BytesMut::new());
-    let conversation = Repeat::default();
-    let mut socket = WebSocket {
-        reader,
-        heartbeat: now,
-        heard: now,
-        began: None,
-        phase,
-        has_more: false,
-        is_released: false,
-        conversation,
-    };
+    let mut socket = WebSocket::new(Box::default(), full, 1000, Repeat::default());
     let (mut client, far) = Client::in_memory(app, room);
     socket.begin(&mut client);
     (socket, client, far)
@@ -229,20 +216,7 @@ async fn frames_that_came_with_the_handshake_are_read() {
     let (mut client, far) = Client::in_memory(&app, ROOMY);
     far.send(text("early"));
     client.keep_input();
-    let now = Instant::now();
-    let phase = Phase::Handshake { headers: Box::default(), full: false };
-    let reader = Reader::new(1000, BytesMut::new());
-    let conversation = Repeat::default();
-    let mut socket = WebSocket {
-        reader,
-        heartbeat: now,
-        heard: now,
-        began: None,
-        phase,
-        has_more: false,
-        is_released: false,
-        conversation,
-    };
+    let mut socket = WebSocket::new(Box::default(), false, 1000, Repeat::default());
     socket.begin(&mut client);
     far.received();
     assert_eq!(poll(&mut socket).map(|event| socket.on(event, &mut client)), Poll::Ready(Flow::Continue));

@@ -68,7 +68,7 @@ impl StreamSnapshot {
             per_topic: u64::try_from(info.config.max_messages_per_subject).ok().filter(|limit| *limit > 0),
             unfit: settings.check(&info.config).err(),
             limit_changed: info.config.metadata.get(HISTORY).is_some_and(|created_with| created_with == CHANGED),
-            // Where the server does not report its clock, this machine's has to do.
+            // If the server does not report its clock, this machine's has to do.
             clock: StreamClock { nanos: i128::from(SystemClock.now().as_millis()) * 1_000_000, read: Instant::now() },
             limit_change_unrecorded: info.config.metadata.get(HISTORY).is_some_and(|created_with| {
                 created_with != CHANGED && *created_with != info.config.max_messages_per_subject.to_string()

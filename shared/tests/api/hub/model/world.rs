@@ -137,7 +137,7 @@ impl World {
             assert!(right || follower.may_miss(all), "{gap:?} without a loss");
             after = gap.cursor.offset;
             assert!(missed.iter().all(|missed| *missed <= after), "{gap:?} leaves out some of {missed:?}");
-            // Where a part of what may be gone is gone by now, all of it is passed over.
+            // If any of the messages that may be gone is gone by now, all of them are passed over.
             let may_be_gone = all.iter().filter(|message| message.lost).map(|message| message.offset);
             let lost = missed.iter().copied().chain(may_be_gone).max().unwrap_or_default();
             assert!(next.iter().all(|held| *held <= lost || *held > after), "{gap:?} leads past {next:?}");
