@@ -21,6 +21,8 @@ const FLAGS: &[&str] = &[
     "--history",
     "--history-age",
     "--history-bytes",
+    "--idempotency-keys",
+    "--max-patterns",
     "--nats",
     "--nats-credentials",
     "--nats-user",
@@ -28,6 +30,7 @@ const FLAGS: &[&str] = &[
     "--nats-ca",
     "--nats-stream",
     "--nats-replicas",
+    "--nats-sync-always",
     "--publish-timeout",
     "--heartbeat",
     "--drain",
@@ -40,12 +43,16 @@ const FLAGS: &[&str] = &[
     "--max-unsent-bytes",
     "--body-budget",
     "--max-message-bytes",
+    "--max-array",
     "--write-timeout",
     "--read-timeout",
     "--idle-timeout",
     "--max-head-bytes",
     "--max-body-bytes",
     "--allow-origin",
+    "--peer-ws",
+    "--peer-poll",
+    "--peer-sse",
     "--log",
     "--log-format",
     "--log-budget",
@@ -238,6 +245,29 @@ pub async fn being_full_is_logged_once<S: Service>() {
     assert!(matches!(lines[..], [line] if line.contains("WARN") && line.contains("refused")), "{exit:?}");
 }
 
+/// A service that may open few files shares them out: it serves some clients, refuses the others, and says how many it
+/// serves. With fewer than that it does not start, and says what to do.
+pub async fn few_descriptors_are_shared_out<S: Service>() {
+    const LIMITED: &str = "ulimit -n $0 && exec \"$@\"";
+    let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--drain", "0"];
+    let start = |files: &str| Process::start("sh", &[&["-c", LIMITED, files, S::PROGRAM.path], &flags[..]].concat());
+    let mut process = start("256");
+    process.line_with("max connections lowered from 100000 to 96").await;
+    let address = process.logged("listening", "address").await.parse().expect("the log has an address");
+    let mut served = Vec::new();
+    for _ in 0..96 {
+        let mut client = RawClient::connect(address).await;
+        client.send("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        client.read_until("}").await;
+        served.push(client);
+    }
+    for _ in 0..200 {
+        assert!(get(address, "/messages").await.starts_with("HTTP/1.1 503 "));
+    }
+    let exit = start("67").ended().await;
+    assert!(exit.code == Some(1) && exit.stderr.contains("raise `ulimit -n`"), "{exit:?}");
+}
+
 /// A log that nobody reads holds up nobody, and reports how many lines it has dropped once it is read.
 pub async fn a_log_that_nobody_reads_holds_up_nobody<S: Service>() {
     let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--log", "trace", "--drain", "0"];
@@ -294,6 +324,7 @@ macro_rules! lifecycle_behaviours {
             lifecycle::flags_that_make_no_sense_are_refused,
             lifecycle::the_version_and_every_flag_are_named,
             lifecycle::being_full_is_logged_once,
+            lifecycle::few_descriptors_are_shared_out,
             lifecycle::no_signal_ends_the_process_without_a_drain,
             lifecycle::an_address_is_handed_over_without_a_refused_connection,
             lifecycle::a_log_that_nobody_reads_holds_up_nobody,
