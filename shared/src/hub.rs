@@ -48,6 +48,7 @@ mod pattern_group;
 mod progress;
 mod registry;
 mod ring;
+mod shared_window;
 mod slots;
 mod subscriber;
 mod sync;

@@ -1,17 +1,14 @@
 //! One topic or pattern that a subscriber follows.
 
-use std::collections::vec_deque::Iter;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::entry::Entry;
 use super::pattern_group::PatternGroup;
-use super::progress::Progress;
 use super::registry::Registry;
+use super::shared_window::SharedWindow;
 use super::slots::Seat;
 use super::topic_history::TopicHistory;
-use super::window::Unreadable;
 use crate::topic::{Topic, TopicFilter};
 
 /// One topic or pattern that a subscriber follows, and its place among those to be woken.
@@ -72,32 +69,11 @@ impl Interest {
         }
     }
 
-    /// The offset of the newest message there has been.
-    pub(crate) fn last(&self) -> u64 {
+    /// The messages of the topic, or the newest that match the pattern.
+    pub(crate) fn window(&self) -> &SharedWindow {
         match self {
-            Self::Topic(_, topic) => topic.last(),
-            Self::Pattern(_, group) => group.last(),
-        }
-    }
-
-    /// The offset through which messages may be gone that concern a reader, or `None`.
-    pub(crate) fn lost_through(&self, progress: Progress) -> Option<u64> {
-        match self {
-            Self::Topic(_, topic) => topic.lost_through(progress),
-            Self::Pattern(_, group) => group.lost_through(progress),
-        }
-    }
-
-    /// As [`super::window::Window::read`].
-    pub(crate) fn read<R>(
-        &self,
-        progress: Progress,
-        head: u64,
-        read: impl FnOnce(Iter<'_, Arc<Entry>>) -> R,
-    ) -> Result<R, Unreadable> {
-        match self {
-            Self::Topic(_, topic) => topic.read(progress, head, read),
-            Self::Pattern(_, group) => group.read(progress, head, read),
+            Self::Topic(_, topic) => &topic.window,
+            Self::Pattern(_, group) => &group.window,
         }
     }
 

@@ -45,12 +45,12 @@ impl Interests {
 
     /// The offset of the newest message there has been.
     pub(crate) fn last(&self) -> u64 {
-        self.as_slice().iter().map(Interest::last).max().unwrap_or_default()
+        self.as_slice().iter().map(|interest| interest.window().last()).max().unwrap_or_default()
     }
 
     /// The offset through which messages may be gone that concern a reader, of one topic or another, or `None`.
     pub(crate) fn lost_through(&self, progress: Progress) -> Option<u64> {
-        self.as_slice().iter().filter_map(|interest| interest.lost_through(progress)).max()
+        self.as_slice().iter().filter_map(|interest| interest.window().lost_through(progress)).max()
     }
 
     /// The offset of the oldest message held after an offset.
@@ -91,7 +91,7 @@ impl Interests {
         mut read: impl FnMut(Unread<'_>, u64) -> R,
     ) -> Result<R, Lost> {
         let from_windows = match self.as_slice() {
-            [interest] => interest.read(progress, head, |entries| read(Unread::Window(entries), head)),
+            [interest] => interest.window().read(progress, head, |entries| read(Unread::Window(entries), head)),
             _ => self.merged(progress, head, limit).map(|entries| read(Unread::Merged(entries.iter()), head)),
         };
         match from_windows {
@@ -129,7 +129,7 @@ impl Interests {
         let most = limit.messages.max(1).saturating_add(1);
         let mut merged = Entries::new();
         for interest in self.as_slice() {
-            interest.read(progress, head, |entries| merged.extend(entries.take(most).cloned()))?;
+            interest.window().read(progress, head, |entries| merged.extend(entries.take(most).cloned()))?;
         }
         merged.sort_unstable_by_key(|entry| entry.offset());
         // A message can be of several interests.

@@ -7,11 +7,11 @@ use super::forgotten::Forgotten;
 use super::loss::Loss;
 use super::pattern_group::PatternGroup;
 use super::ring::Ring;
+use super::shared_window::SharedWindow;
 use super::slots::Slots;
 use super::topic_history::TopicHistory;
 use super::trie::PatternTrie;
 use super::usage::Usage;
-use super::window::Window;
 use crate::topic::{Pattern, Topic, TopicFilter};
 
 /// The topics and patterns that are kept: those with messages or subscribers.
@@ -79,8 +79,8 @@ impl Registry {
 
     fn group(&self, pattern: &Pattern, ring: &Ring, usage: &Arc<Usage>) -> PatternGroup {
         let new = |last, losses| {
-            let window = Window::new(ring.last(), losses);
-            PatternGroup::new(pattern.clone(), self.groups, last, window, Arc::clone(usage))
+            let window = SharedWindow::new(last, ring.last(), losses);
+            PatternGroup::new(pattern.clone(), self.groups, window, Arc::clone(usage))
         };
         // The usual pattern, which would take the longest: there is a topic for each of its matches.
         if pattern.matches_everything() {
@@ -88,7 +88,7 @@ impl Registry {
             return new(ring.last().max(lost), ring.losses().clone());
         }
         let matching = || self.topics.values().filter(|topic| pattern.matches(&topic.topic));
-        let last = matching().map(|topic| topic.last()).max().unwrap_or_default();
+        let last = matching().map(|topic| topic.window.last()).max().unwrap_or_default();
         let losses = matching().flat_map(|topic| topic.losses()).chain(self.forgotten.all()).collect();
         new(last, losses)
     }
@@ -102,18 +102,18 @@ impl Registry {
 
     /// Notes a loss of every topic there is or will be.
     pub(crate) fn lose(&mut self, loss: Loss) {
-        self.topics.values().for_each(|topic| topic.lose(loss));
-        self.patterns.for_each(&mut |group| group.lose(loss));
+        self.topics.values().for_each(|topic| topic.window.lose(loss));
+        self.patterns.for_each(&mut |group| group.window.lose(loss));
         self.forgotten.add_everywhere(loss);
     }
 
     /// Notes a loss of one topic.
     pub(crate) fn lose_in(&mut self, name: &Topic, loss: Loss) {
         match self.topics.get(name) {
-            Some(topic) => topic.lose(loss),
+            Some(topic) => topic.window.lose(loss),
             None => self.forgotten.add(name, loss),
         }
-        self.for_each_group(name, |group| group.lose(loss));
+        self.for_each_group(name, |group| group.window.lose(loss));
     }
 
     /// Drops a topic that holds no message and has no subscriber of its own.
