@@ -25,6 +25,11 @@ impl Epoch {
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
+
+    /// The number of the epoch.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 impl fmt::Display for Epoch {

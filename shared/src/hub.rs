@@ -60,7 +60,7 @@ mod wake;
 mod window;
 
 pub use appender::Appender;
-pub use archive::{Archive, Fetched};
+pub use archive::{Archive, ArchivePosition, Fetched};
 pub use batch::{Batch, BatchLimit, EncodedBatch, Entries};
 pub use entry::Entry;
 pub use format::Format;

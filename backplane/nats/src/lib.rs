@@ -14,11 +14,10 @@
 //! - `link`: the connection
 //! - `stored_message`: a message as the stream stores it; `subjects`: the subjects of topics and patterns
 //! - `stream`: the stream, its settings, and snapshots of it
-//! - `status`, `progress`, `replica`: how much of the stream this process has
+//! - `status`, `replica`: how much of the stream this process has
 //! - `follower`: from the stream to the hub; `consumer`, `continuity`, `history`, `intake`, `interruption`: its parts; `fill`:
 //!   the first read, and `losses`: the inference of what is missing then
-//! - `publisher`: from publications to the stream; `confirmation`: the stream's answer; `publication_digest`: what tells a
-//!   repeat from another publication
+//! - `publisher`: from publications to the stream; `confirmation`: the stream's answer
 //! - `archive`: pages of messages that memory no longer holds
 //! - `snapshots`: one snapshot of the stream for all who need one at the same time
 //! - `nats`: the backplane, made of all these
@@ -36,8 +35,6 @@ mod interruption;
 mod link;
 mod losses;
 mod nats;
-mod progress;
-mod publication_digest;
 mod publisher;
 mod replica;
 mod secret;

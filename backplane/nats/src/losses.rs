@@ -55,7 +55,8 @@ impl FirstRead {
             for (subject, extent) in full {
                 // Nobody can follow a subject that is no topic.
                 if let Some(topic) = stored_message::topic(subject) {
-                    appender.lost_in(&topic, extent.first - 1);
+                    // There are no subscribers to wake yet.
+                    drop(appender.lost_in(&topic, extent.first - 1));
                 }
             }
         }

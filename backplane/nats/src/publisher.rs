@@ -17,10 +17,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::confirmation::{Confirmation, Unconfirmed};
-use crate::publication_digest::PublicationDigest;
 use crate::replica::Replica;
 use crate::stored_message::{self, StoredMessage};
-use shared::backplane::{Offsets, Placement, Publication, PublishError, Receipt};
+use shared::backplane::{Offsets, Placement, Publication, PublicationDigest, PublishError, Receipt};
 use shared::cursor::{Cursor, Epoch};
 use shared::message::Draft;
 use shared::timestamp::Timestamp;

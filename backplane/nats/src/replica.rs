@@ -6,10 +6,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::link::Link;
-use crate::progress::Progress;
 use crate::status::Status;
 use crate::stream::{HistoryStream, StreamSettings};
-use shared::backplane::NotReady;
+use shared::backplane::{NotReady, Progress};
 
 /// The connection, the stream, and how much of it this process has.
 pub(crate) struct Replica {

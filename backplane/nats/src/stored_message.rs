@@ -4,7 +4,7 @@
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::{HeaderMap, jetstream};
 
-use crate::publication_digest::PublicationDigest;
+use shared::backplane::PublicationDigest;
 use shared::cursor::{Cursor, Epoch};
 use shared::message::{Draft, EventName, Message};
 use shared::timestamp::Timestamp;

@@ -118,6 +118,15 @@ impl Appender {
 
     /// Notes that everything up to an offset may be gone, of every topic there is or will be. The history continues there.
     pub fn lost_through(&mut self, offset: u64) -> Wake {
+        let wake = self.lost_in_all(offset);
+        // The loss is noted before the head passes it: a reader takes nothing after the head that it has loaded.
+        self.history.advance_head(offset);
+        wake
+    }
+
+    /// As [`Appender::lost_through`], but the history continues where it is: messages of some topics up to the offset are there, or
+    /// are to come.
+    pub fn lost_in_all(&mut self, offset: u64) -> Wake {
         let eviction = self.history.evictions() + 1;
         // The lock keeps topics from being opened without the loss.
         let mut registry = self.history.registry.write();
@@ -126,13 +135,11 @@ impl Appender {
         ring.lose(Loss { through: offset, eviction });
         drop(ring);
         self.history.set_evictions(eviction);
-        // The loss is noted before the head passes it: a reader takes nothing after the head that it has loaded.
-        self.history.advance_head(offset);
         Wake::all(&registry)
     }
 
-    /// Notes that everything of one topic up to an offset may be gone.
-    pub fn lost_in(&mut self, topic: &Topic, offset: u64) {
+    /// Notes that everything of one topic up to an offset may be gone. The history need not have come so far.
+    pub fn lost_in(&mut self, topic: &Topic, offset: u64) -> Wake {
         let eviction = self.history.evictions() + 1;
         let mut registry = self.history.registry.write();
         let mut ring = self.history.ring.write();
@@ -140,6 +147,7 @@ impl Appender {
         ring.lose(Loss { through: offset, eviction });
         drop(ring);
         self.history.set_evictions(eviction);
+        Wake::all(&registry)
     }
 
     fn push(&mut self, message: Message, since: Moment) -> Arc<TopicHistory> {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::archive::Fetched;
+use super::archive::{ArchivePosition, Fetched};
 use super::backfill::Backfill;
 use super::batch::{Batch, BatchLimit, EncodedBatch, Entries};
 use super::budget::{Body, Budget};
@@ -29,10 +29,18 @@ pub struct Subscriber {
     history: Arc<History>,
     interests: Interests,
     progress: Progress,
-    /// Messages that memory does not hold are read from the archive.
-    archived: bool,
+    reach: Reach,
     /// Boxed, since it is rare.
     pending: Option<Box<Pending>>,
+}
+
+/// The source of messages that memory does not hold.
+#[derive(Debug, Clone, Copy)]
+enum Reach {
+    /// None: they are lost to the subscriber.
+    Memory,
+    /// The archive, whose evictions up to this one are ignored; all until the first page if it is `None`.
+    Archive { ignored_evictions: Option<u64> },
 }
 
 /// The news that comes before the messages that memory holds.
@@ -58,9 +66,18 @@ impl Subscriber {
         drop(registry);
         // From here on every message wakes this subscriber, so the position can be taken.
         let progress = Progress { position: history.head(), ignored_evictions: 0 };
-        let mut subscriber = Self { history, interests, progress, archived, pending: None };
+        let reach = if archived { Reach::Archive { ignored_evictions: Some(0) } } else { Reach::Memory };
+        let mut subscriber = Self { history, interests, progress, reach, pending: None };
         match from {
             Position::Now => {}
+            Position::Earliest if archived && subscriber.begins_with_oldest() => {
+                subscriber.progress.position = 0;
+                // Where memory has lost nothing, it holds the oldest message.
+                if subscriber.lost_through().is_some() {
+                    subscriber.reach = Reach::Archive { ignored_evictions: None };
+                    subscriber.begin_backfill(GapReason::Expired);
+                }
+            }
             // Only later losses are reported to a client that asks for what is held.
             Position::Earliest => {
                 subscriber.progress.ignored_evictions = subscriber.history.evictions();
@@ -207,7 +224,16 @@ impl Subscriber {
                 return Reading { gap: None, body: B::default(), more: true };
             }
             // A page that leads nowhere would be asked for again without end.
-            Ok(Fetched::Page { entries, through }) if through > self.progress.position => (entries, through),
+            Ok(Fetched::Page { entries, through, ignored_evictions }) if through > self.progress.position => {
+                self.reach = Reach::Archive { ignored_evictions: Some(ignored_evictions) };
+                (entries, through)
+            }
+            Ok(Fetched::Lost { through }) if through > self.progress.position => {
+                let gap = Gap { reason, since: self.cursor(), cursor: self.history.cursor(through) };
+                self.progress.position = through;
+                self.pending = Some(Box::new(Pending::Gap(gap)));
+                return self.read_into(format, limit);
+            }
             Ok(_) => {
                 if self.lost_through().is_some() {
                     let gap = self.fall_forward(reason, self.cursor());
@@ -235,17 +261,23 @@ impl Subscriber {
         while let Some(successor) = history.successor.get() {
             history = Arc::clone(successor);
         }
+        let archived = matches!(self.reach, Reach::Archive { .. });
         // The epoch differs, so this is reported as a gap.
-        *self = Self::new(history, &self.interests.filters(), Position::At(self.cursor()), self.archived);
+        *self = Self::new(history, &self.interests.filters(), Position::At(self.cursor()), archived);
     }
 
     /// Begins to read from the archive, if there is one. Returns whether there is.
     fn begin_backfill(&mut self, reason: GapReason) -> bool {
-        let Some(archive) = self.history.archive.as_ref().filter(|_| self.archived) else { return false };
-        let after = self.history.cursor(self.progress.position);
-        let backfill = Backfill::new(reason, archive.fetch(&self.interests.filters(), after));
+        let Reach::Archive { ignored_evictions } = self.reach else { return false };
+        let Some(archive) = &self.history.archive else { return false };
+        let from = ArchivePosition { after: self.history.cursor(self.progress.position), ignored_evictions };
+        let backfill = Backfill::new(reason, archive.fetch(&self.interests.filters(), from));
         self.pending = Some(Box::new(Pending::Backfill(backfill)));
         true
+    }
+
+    fn begins_with_oldest(&self) -> bool {
+        self.history.archive.as_ref().is_some_and(|archive| archive.begins_with_oldest())
     }
 
     /// The offset through which messages after the position may be gone, of one topic or another, or `None`.

@@ -188,10 +188,10 @@ mod tests {
     /// The offsets that the cache has after a cursor, and how far they reach.
     fn get(cache: &mut PageCache, topic: &str, after: Cursor) -> Option<(Vec<u64>, u64)> {
         cache.get(&filters(topic), after).map(|fetched| match fetched {
-            Fetched::Page { entries, through } => {
+            Fetched::Page { entries, through, .. } => {
                 (entries.iter().map(|entry| entry.message.id.offset).collect(), through)
             }
-            Fetched::Gone => panic!("a kept page is not gone"),
+            other => panic!("a kept page is not gone: {other:?}"),
         })
     }
 

@@ -32,7 +32,7 @@ impl Page {
     pub(super) fn rest(&self, after: u64) -> Fetched {
         let read = self.entries.partition_point(|entry| entry.message.id.offset <= after);
         let entries = if read == 0 { Arc::clone(&self.entries) } else { self.entries[read..].into() };
-        Fetched::Page { entries, through: self.through }
+        Fetched::Page { entries, through: self.through, ignored_evictions: 0 }
     }
 }
 

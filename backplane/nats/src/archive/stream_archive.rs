@@ -9,8 +9,7 @@ use futures_util::future::BoxFuture;
 use super::cache::Filters;
 use super::page_store::PageStore;
 use crate::replica::Replica;
-use shared::cursor::Cursor;
-use shared::hub::{Archive, Fetched};
+use shared::hub::{Archive, ArchivePosition, Fetched};
 use shared::topic::TopicFilter;
 
 /// The older messages of the stream. Clients share fetches and pages.
@@ -26,8 +25,8 @@ impl StreamArchive {
 
 impl Archive for StreamArchive {
     /// Returns a future that does nothing before it is polled, so that a client that is blocked does not hold a page.
-    fn fetch(&self, filters: &[TopicFilter], after: Cursor) -> BoxFuture<'static, Fetched> {
-        Arc::clone(&self.pages).read((Filters::from(filters), after)).boxed()
+    fn fetch(&self, filters: &[TopicFilter], from: ArchivePosition) -> BoxFuture<'static, Fetched> {
+        Arc::clone(&self.pages).read((Filters::from(filters), from.after)).boxed()
     }
 }
 

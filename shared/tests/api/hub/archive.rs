@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending, ready};
 use shared::cursor::{Cursor, Epoch, Position};
 use shared::gap::GapReason;
-use shared::hub::{Appender, Archive, BatchLimit, Entry, Fetched, Hub};
+use shared::hub::{Appender, Archive, ArchivePosition, BatchLimit, Entry, Fetched, Hub};
 use shared::message::Message;
 use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
@@ -25,7 +25,8 @@ struct Numbers {
 }
 
 impl Archive for Numbers {
-    fn fetch(&self, filters: &[TopicFilter], after: Cursor) -> BoxFuture<'static, Fetched> {
+    fn fetch(&self, filters: &[TopicFilter], from: ArchivePosition) -> BoxFuture<'static, Fetched> {
+        let after = from.after;
         if !self.answers {
             return pending().boxed();
         }
@@ -36,7 +37,7 @@ impl Archive for Numbers {
         let wanted = filters.iter().any(|filter| filter.matches(&"a".parse().unwrap()));
         let offsets = (after.offset + 1..=through).filter(|_| wanted);
         let entries = offsets.map(|offset| Arc::new(Entry::new(message(offset)))).collect();
-        ready(Fetched::Page { entries, through }).boxed()
+        ready(Fetched::Page { entries, through, ignored_evictions: 0 }).boxed()
     }
 }
 
@@ -90,11 +91,12 @@ struct Pages {
 }
 
 impl Archive for Pages {
-    fn fetch(&self, _: &[TopicFilter], after: Cursor) -> BoxFuture<'static, Fetched> {
+    fn fetch(&self, _: &[TopicFilter], from: ArchivePosition) -> BoxFuture<'static, Fetched> {
+        let after = from.after;
         let entries: Arc<[_]> = (1..=10).map(|count| Arc::new(Entry::new(message(after.offset + count)))).collect();
         self.asked_after.lock().unwrap().push(after.offset);
         self.pages.lock().unwrap().push(Arc::downgrade(&entries));
-        ready(Fetched::Page { entries, through: after.offset + 10 }).boxed()
+        ready(Fetched::Page { entries, through: after.offset + 10, ignored_evictions: 0 }).boxed()
     }
 }
 

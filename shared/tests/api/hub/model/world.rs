@@ -65,7 +65,7 @@ impl World {
         let topic: Topic = topic.parse().unwrap();
         let of_topic = self.all.iter_mut().filter(|message| message.topic.as_ref() == Some(&topic));
         if let Some(last) = of_topic.map(|message| (message.lost = true, message.offset).1).last() {
-            self.fed.appender.lost_in(&topic, last);
+            drop(self.fed.appender.lost_in(&topic, last));
             // Nobody is woken for it.
             self.followers.iter_mut().for_each(|follower| follower.waiting = false);
         }

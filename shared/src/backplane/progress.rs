@@ -1,15 +1,17 @@
 //! The position that the hub has reached, and the publishers and clients that wait for it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use shared::cursor::{Cursor, Epoch};
+use crate::cursor::{Cursor, Epoch};
 
-/// The position that the hub has reached, and those who wait for it to get further.
+/// The position that the hub has reached, and those who wait for it to get further: what a backplane needs whose messages come
+/// back to it from elsewhere.
 #[derive(Default)]
-pub(crate) struct Progress {
+pub struct Progress {
     waiting: Mutex<Waiting>,
 }
 
@@ -26,12 +28,12 @@ impl Default for Waiting {
 
 impl Progress {
     /// The position of the hub.
-    pub(crate) fn reached(&self) -> Cursor {
+    pub fn reached(&self) -> Cursor {
         self.waiting.lock().reached
     }
 
     /// Records the position that the hub has reached. The first one of a new history ends every wait for one of the old.
-    pub(crate) fn reach(&self, reached: Cursor) {
+    pub fn reach(&self, reached: Cursor) {
         let mut waiting = self.waiting.lock();
         let done = if waiting.reached.epoch == reached.epoch {
             let later = waiting.by_offset.split_off(&(reached.offset + 1));
@@ -48,7 +50,7 @@ impl Progress {
     }
 
     /// Waits until the hub has reached a position, or has another history.
-    pub(crate) async fn until(&self, position: Cursor) {
+    pub async fn until(&self, position: Cursor) {
         // Dropped after the receiver, so that it finds the channel closed.
         let _cleanup = Cleanup { progress: self, offset: position.offset };
         let done = {
@@ -64,7 +66,7 @@ impl Progress {
     }
 
     /// Waits until the hub has another history than that of an epoch.
-    pub(crate) async fn until_other_than(&self, epoch: Epoch) {
+    pub async fn until_other_than(&self, epoch: Epoch) {
         self.until(Cursor { epoch, offset: u64::MAX }).await;
     }
 }
@@ -84,5 +86,11 @@ impl Drop for Cleanup<'_> {
                 waiting.by_offset.remove(&self.offset);
             }
         }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress").field("reached", &self.reached()).finish_non_exhaustive()
     }
 }

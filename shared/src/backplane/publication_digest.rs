@@ -2,16 +2,17 @@
 
 use sha2::{Digest, Sha256};
 
-use shared::message::{Draft, EventName};
-use shared::topic::Topic;
+use crate::message::{Draft, EventName};
+use crate::topic::Topic;
 
 /// The digest of a publication's topic and messages, by which a repeat is distinguished from another publication under the
 /// same key. The same on every process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PublicationDigest(String);
+pub struct PublicationDigest(String);
 
 impl PublicationDigest {
-    pub(crate) fn of(topic: &Topic, drafts: &[Draft]) -> Self {
+    /// The digest of messages on a topic.
+    pub fn of(topic: &Topic, drafts: &[Draft]) -> Self {
         let events = drafts.iter().map(|draft| draft.event.as_ref().map(EventName::as_str));
         let parts = drafts.iter().zip(events).flat_map(|(draft, event)| [Some(&*draft.text), event]);
         let mut hasher = Sha256::new();
@@ -23,7 +24,8 @@ impl PublicationDigest {
         Self(hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The digest as text, in hexadecimal.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
