@@ -48,7 +48,7 @@ pub struct HistoryConfig {
     /// The time that a message is held
     #[arg(long, env = "PUSH_HISTORY_AGE", value_name = "DURATION", default_value = "10m", value_parser = period)]
     pub history_age: Duration,
-    /// Memory for the messages of all topics together
+    /// Memory for the messages of all topics together. With --data, bytes of the file, and --memory-bytes is the memory
     #[arg(long, env = "PUSH_HISTORY_BYTES", value_name = "BYTES", default_value = "64 MiB")]
     pub history_bytes: ByteSize,
     /// Distinct patterns with wildcards that are followed at a time; whoever follows or reads a further one is asked to try
@@ -211,6 +211,9 @@ pub enum LogFormat {
 pub enum Command {
     /// Ask the service that runs at --listen whether it is ready; exit 0 if it is, 1 if not
     Healthcheck,
+    /// Begin a new epoch of the history in --data, after a backup of it was restored: clients whose cursor is of the time before
+    /// are sent a gap. Processes that use the directory may run meanwhile
+    NewEpoch,
 }
 
 /// The reason why a text is not the value that a flag takes.

@@ -61,6 +61,10 @@ pub struct Config {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub flags: Flags,
+    #[cfg(feature = "sqlite")]
+    #[command(flatten, next_help_heading = "SQLite")]
+    #[allow(missing_docs)]
+    pub sqlite: backplane_sqlite::SqliteConfig,
     #[cfg(feature = "nats")]
     #[command(flatten, next_help_heading = "NATS")]
     #[allow(missing_docs)]
@@ -68,10 +72,37 @@ pub struct Config {
 }
 
 impl Config {
+    /// Gives the history that the flags name a new epoch.
+    ///
+    /// # Errors
+    /// When they name none that has epochs of its own, or it cannot be written.
+    pub fn begin_epoch(&self) -> Result<(), Fatal> {
+        #[cfg(feature = "sqlite")]
+        if self.sqlite.is_asked_for() {
+            let epoch = backplane_sqlite::new_epoch(&self.sqlite).map_err(Fatal::new)?;
+            println!("the new epoch is {epoch}; clients with an older cursor are sent a gap");
+            return Ok(());
+        }
+        Err(Fatal::new("name the directory of the history with --data"))
+    }
+
     /// Opens the history that the flags name; without any, one in memory.
     fn open_history(&self) -> Result<(Arc<dyn Backplane>, Hub), Fatal> {
         let config = &self.flags.common;
         let limits = config.history.limits();
+        #[cfg(all(feature = "sqlite", feature = "nats"))]
+        if self.sqlite.is_asked_for() && self.nats.is_asked_for() {
+            return Err(Fatal::new(
+                "the history is either in the directory of --data or in NATS; leave out --data or --nats",
+            ));
+        }
+        #[cfg(feature = "sqlite")]
+        if self.sqlite.is_asked_for() {
+            let (keys, max_message_bytes) = (config.history.idempotency_keys, config.input.max_message_bytes.as_u64());
+            let sqlite = backplane_sqlite::Sqlite::new(&self.sqlite, limits, keys, max_message_bytes, GATHER);
+            let (sqlite, hub) = sqlite.map_err(Fatal::new)?;
+            return Ok((Arc::new(sqlite), hub));
+        }
         #[cfg(feature = "nats")]
         if self.nats.is_asked_for() {
             let max_message_bytes = config.input.max_message_bytes.as_u64();

@@ -16,6 +16,7 @@ async fn main() -> ExitCode {
     let config = command_line::parse::<Config>();
     let result = match config.flags.command {
         Some(Command::Healthcheck) => healthcheck::ask(config.flags.listen).await.map_err(Into::into),
+        Some(Command::NewEpoch) => config.begin_epoch().map_err(Into::into),
         None => run(config).await,
     };
     log_writer::flush();

@@ -20,14 +20,14 @@ use crate::{
 };
 
 /// The members that stay beside the one service.
-const KEPT: [&str; 5] = ["shared", "backplane/nats", "serving", "tools/testkit", "tools/xtask"];
+const KEPT: [&str; 6] = ["shared", "backplane/nats", "backplane/sqlite", "serving", "tools/testkit", "tools/xtask"];
 
 /// Folders that need all three services, and so are left out when one of them is.
 const NEED_ALL: [&str; 3] = ["tools/bench", "tools/e2e", "tools/replicas"];
 
 /// Builds and tests each service in a copy of the workspace without the other two
 ///
-/// Each is built once more without its optional features, and so without the NATS library.
+/// Each is built once more without its optional features, and so without NATS and SQLite, and with each of them alone.
 ///
 /// The copies are made of the files that git tracks or would add, in the folder `alone` of the target folder, with a log
 /// for each service. Nothing is fetched after the first one has begun.
@@ -107,7 +107,8 @@ fn with_members(manifest: &str, keep: impl Fn(&str) -> bool) -> anyhow::Result<S
 fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
     let log = folder.join(format!("{service}.log"));
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
-    for task in [&["test"][..], &["build", "--no-default-features"]] {
+    let alone = |feature| ["build", "--no-default-features", "--features", feature];
+    for task in [&["test"][..], &["build", "--no-default-features"], &alone("nats"), &alone("sqlite")] {
         let status = workspace::cargo(copy)
             .args(task)
             .args(["--offline", "-p", service])
@@ -125,8 +126,10 @@ fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
         .args(["tree", "--offline", "--no-default-features", "-e", "normal", "-p", service])
         .output()
         .context("starting cargo tree")?;
-    let nats = String::from_utf8_lossy(&needed.stdout).contains("async-nats");
-    ensure!(needed.status.success() && !nats, "without its features it still needs the NATS library");
+    let needed_crates = String::from_utf8_lossy(&needed.stdout);
+    let optional = ["async-nats", "rusqlite"].iter().find(|optional| needed_crates.contains(**optional));
+    ensure!(needed.status.success(), "cargo tree: {}", needed.status);
+    ensure!(optional.is_none(), "without its features it still needs {}", optional.unwrap_or(&""));
     match passed(&log::text(&log)) {
         0 => bail!("it has no test"),
         passed => Ok(passed),

@@ -1,0 +1,120 @@
+//! Publications on their way into the file, in one transaction.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::age_clock::BootTime;
+use crate::history_row::HistoryRow;
+use crate::keys::{Answer, Keys};
+use crate::stored_message;
+use shared::backplane::{Offsets, Placement, Publication, PublicationDigest, PublishError, Receipt};
+use shared::timestamp::Timestamp;
+use shared::topic::Topic;
+
+/// The answer to a publication, once the transaction is committed.
+pub(crate) type Answered = Result<Receipt, PublishError>;
+
+/// Publications on their way into the file, in one transaction.
+pub(crate) struct Append<'a> {
+    connection: &'a Connection,
+    row: HistoryRow,
+    keys: Keys<'a>,
+    /// The present value of the age clock.
+    age: i64,
+    at: Timestamp,
+    topics: HashMap<Topic, NewOfTopic>,
+}
+
+/// The messages of one topic that the transaction adds.
+struct NewOfTopic {
+    id: i64,
+    count: usize,
+}
+
+impl<'a> Append<'a> {
+    /// Begins with the row as it is in the transaction. At most `max_keys` idempotency keys are remembered.
+    pub(crate) fn new(connection: &'a Connection, mut row: HistoryRow, max_keys: usize, at: Timestamp) -> Self {
+        let now = BootTime::now();
+        let age = row.age.age_at(&now);
+        row.age.refresh(now);
+        Self { connection, row, keys: Keys::new(connection, max_keys, age), age, at, topics: HashMap::new() }
+    }
+
+    /// Adds the messages of a publication, unless it is a repeat or is refused.
+    pub(crate) fn add(&mut self, publication: &Publication) -> Result<Answered, rusqlite::Error> {
+        let Publication { topic, drafts, key } = publication;
+        let epoch = self.row.epoch;
+        let receipt = |answer: Answer, repeated| {
+            let Answer { first, count, at } = answer;
+            let offsets = Offsets::Consecutive { first, count, at };
+            Receipt { placement: Placement { epoch, topic: topic.clone(), offsets }, repeated }
+        };
+        let keyed = key.as_ref().map(|key| (key, PublicationDigest::of(topic, drafts)));
+        if let Some((key, digest)) = &keyed {
+            match self.keys.find(key, digest)? {
+                Some(Ok(answer)) => return Ok(Ok(receipt(answer, true))),
+                Some(Err(reused)) => return Ok(Err(reused.into())),
+                None => {}
+            }
+            if let Err(error) = self.keys.check_room(&mut self.row)? {
+                return Ok(Err(error));
+            }
+        }
+        let answer = Answer { first: self.row.last + 1, count: drafts.len(), at: self.at };
+        let id = self.topic(topic, drafts.len())?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO messages (offset, topic, at, held_since, event, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for draft in drafts {
+            self.row.last += 1;
+            self.row.messages += 1;
+            self.row.bytes += stored_message::cost(draft.bytes());
+            let event = draft.event.as_ref().map(|event| event.as_str());
+            let at = self.at.as_millis() as i64;
+            insert.execute((self.row.last as i64, id, at, self.age, event, &*draft.text))?;
+        }
+        if let Some((key, digest)) = &keyed {
+            self.keys.remember(&mut self.row, key, digest, answer)?;
+        }
+        Ok(Ok(receipt(answer, false)))
+    }
+
+    /// Writes what depends on all publications together. Returns the topics with more messages than `most`, by their ids.
+    pub(crate) fn finish(self, most: usize) -> Result<Vec<i64>, rusqlite::Error> {
+        let mut over = Vec::new();
+        let mut add = self
+            .connection
+            .prepare_cached("UPDATE topics SET messages = messages + ?2 WHERE id = ?1 RETURNING messages")?;
+        for NewOfTopic { id, count } in self.topics.into_values() {
+            let messages: i64 = add.query_row((id, count as i64), |row| row.get(0))?;
+            if messages as usize > most {
+                over.push(id);
+            }
+        }
+        self.row.write(self.connection)?;
+        Ok(over)
+    }
+
+    /// The id of a topic, to which messages are added.
+    fn topic(&mut self, topic: &Topic, count: usize) -> Result<i64, rusqlite::Error> {
+        match self.topics.entry(topic.clone()) {
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().count += count;
+                Ok(entry.get().id)
+            }
+            Entry::Vacant(entry) => {
+                let mut find = self.connection.prepare_cached("SELECT id FROM topics WHERE name = ?1")?;
+                let id = match find.query_row([topic.as_str()], |row| row.get(0)).optional()? {
+                    Some(id) => id,
+                    None => {
+                        let mut insert = self.connection.prepare_cached("INSERT INTO topics (name) VALUES (?1)")?;
+                        insert.insert([topic.as_str()])?
+                    }
+                };
+                Ok(entry.insert(NewOfTopic { id, count }).id)
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What comes after a position in the file.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::interest::{Interest, KnownTopic};
+use crate::history_row::{HistoryRow, number};
+use crate::stored_message::{COLUMNS, StoredMessage, TopicNames};
+use crate::trouble::Trouble;
+use shared::cursor::Epoch;
+use shared::hub::{ArchivePosition, Entry, Fetched};
+use shared::topic::TopicFilter;
+
+/// The most messages of a page.
+const MAX_MESSAGES: usize = 256;
+
+/// The bytes of text from which on a page takes no further message.
+const MAX_BYTES: usize = 256 << 10;
+
+/// The most messages that are looked at for a page.
+const MAX_SCANNED: u64 = 4096;
+
+/// The number of messages that are passed over in the time in which one topic is searched.
+const SCANNED_PER_SEARCH: u64 = 4;
+
+/// Reads what comes after a position, in one transaction.
+pub(super) fn read(
+    connection: &Connection,
+    filters: &[TopicFilter],
+    from: ArchivePosition,
+) -> Result<Fetched, Trouble> {
+    let transaction = connection.unchecked_transaction()?;
+    let row = HistoryRow::read(&transaction)?;
+    let after = from.after.offset;
+    if row.epoch != from.after.epoch || row.last < after {
+        return Err(Trouble::OtherHistory);
+    }
+    let ignored_evictions = from.ignored_evictions.unwrap_or(row.evictions);
+    let interest = Interest::find(&transaction, filters)?;
+    if let Some(through) = interest.lost_through(&transaction, &row, after, ignored_evictions)? {
+        return Ok(Fetched::Lost { through });
+    }
+    let mut page = Page { epoch: row.epoch, entries: Vec::new(), bytes: 0, through: after };
+    match &interest {
+        Interest::All => page.scan(&transaction, None, &row)?,
+        Interest::Some(topics) if is_rare(topics, &row) => page.search(&transaction, topics, &row)?,
+        Interest::Some(topics) => page.scan(&transaction, Some(topics), &row)?,
+    }
+    Ok(Fetched::Page { entries: page.entries.into(), through: page.through, ignored_evictions })
+}
+
+/// Returns whether it is quicker to search for the messages of each topic than to look at all messages.
+fn is_rare(topics: &HashMap<i64, KnownTopic>, row: &HistoryRow) -> bool {
+    let matching = topics.values().map(|topic| topic.messages).sum::<u64>().max(1);
+    let scanned = row.messages.min(MAX_MESSAGES as u64 * row.messages / matching);
+    topics.len() as u64 * SCANNED_PER_SEARCH <= scanned || topics.len() == 1
+}
+
+struct Page {
+    epoch: Epoch,
+    entries: Vec<Arc<Entry>>,
+    bytes: usize,
+    through: u64,
+}
+
+impl Page {
+    /// Looks at all messages, and takes those of some topics; of all topics, if none are given.
+    fn scan(
+        &mut self,
+        connection: &Connection,
+        topics: Option<&HashMap<i64, KnownTopic>>,
+        row: &HistoryRow,
+    ) -> Result<(), Trouble> {
+        let mut statement =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE offset > ?1 ORDER BY offset"))?;
+        let mut names = TopicNames::new(connection);
+        let mut rows = statement.query([self.through as i64])?;
+        let mut scanned = 0;
+        while !self.is_full() && scanned < MAX_SCANNED {
+            let Some(message) = rows.next()? else {
+                self.through = row.last;
+                return Ok(());
+            };
+            scanned += 1;
+            self.through = number(message, 0)?;
+            let id = message.get(1)?;
+            let name = match topics {
+                None => names.find(id)?,
+                Some(topics) => match topics.get(&id) {
+                    Some(topic) => topic.name(),
+                    None => continue,
+                },
+            };
+            self.take(StoredMessage::from_row(message)?, name)?;
+        }
+        Ok(())
+    }
+
+    /// Searches for the messages of each topic.
+    fn search(
+        &mut self,
+        connection: &Connection,
+        topics: &HashMap<i64, KnownTopic>,
+        row: &HistoryRow,
+    ) -> Result<(), Trouble> {
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT offset FROM messages WHERE topic = ?1 AND offset > ?2 ORDER BY offset LIMIT {MAX_MESSAGES}"
+        ))?;
+        let mut found: Vec<u64> = Vec::new();
+        for id in topics.keys() {
+            let offsets = statement.query_map((id, self.through as i64), |row| number(row, 0))?;
+            for offset in offsets {
+                found.push(offset?);
+            }
+            if found.len() > 4 * MAX_MESSAGES {
+                shorten(&mut found);
+            }
+        }
+        shorten(&mut found);
+        let all = found.len() < MAX_MESSAGES;
+        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE offset = ?1"))?;
+        for offset in found {
+            if self.is_full() {
+                return Ok(());
+            }
+            let stored = statement.query_row([offset as i64], StoredMessage::from_row)?;
+            let Some(topic) = topics.get(&stored.topic) else { continue };
+            self.through = offset;
+            self.take(stored, topic.name())?;
+        }
+        if all {
+            self.through = row.last;
+        }
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries.len() >= MAX_MESSAGES || self.bytes >= MAX_BYTES
+    }
+
+    fn take(&mut self, stored: StoredMessage, topic: shared::topic::Topic) -> Result<(), Trouble> {
+        self.bytes += stored.bytes();
+        self.entries.push(Arc::new(Entry::new(stored.into_message(self.epoch, topic)?)));
+        Ok(())
+    }
+}
+
+/// Leaves the first offsets, as many as a page has.
+fn shorten(offsets: &mut Vec<u64>) {
+    offsets.sort_unstable();
+    offsets.truncate(MAX_MESSAGES);
+}

@@ -1,0 +1,111 @@
+//! What the follower reads from the file at once.
+
+use rusqlite::Connection;
+
+use crate::age_clock::BootTime;
+use crate::history_row::{HistoryRow, number};
+use crate::stored_message::{COLUMNS, StoredMessage, TopicNames, parse};
+use crate::trouble::Trouble;
+use shared::message::Message;
+use shared::topic::Topic;
+
+/// The most messages of a batch, which become visible at once.
+const MAX_MESSAGES: usize = 256;
+
+/// The bytes of text from which on a batch takes no further message.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The last message that was taken from the file. It holds the same history as long as it has this message under this offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    offset: u64,
+    fingerprint: u64,
+}
+
+/// The position of a follower in the file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    /// Everything up to this offset has been taken.
+    pub(crate) position: u64,
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// Losses by evictions up to this one are known.
+    pub(crate) evictions: u64,
+}
+
+/// What comes after a place in the file, read in one transaction.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) row: HistoryRow,
+    /// The value of the age clock.
+    pub(crate) age: i64,
+    /// The file has another message under the offset of the checkpoint, or ends before the place.
+    pub(crate) diverged: bool,
+    /// Topics of which messages after the place are gone, up to an offset.
+    pub(crate) lost: Vec<(Topic, u64)>,
+    /// The messages, each with the value of the age clock when it was stored.
+    pub(crate) messages: Vec<(Message, i64)>,
+    /// The place behind the messages.
+    pub(crate) next: Place,
+}
+
+impl Batch {
+    pub(crate) fn read(connection: &Connection, place: Place) -> Result<Self, Trouble> {
+        let transaction = connection.unchecked_transaction()?;
+        let row = HistoryRow::read(&transaction)?;
+        let age = row.age.age_at(&BootTime::now());
+        let diverged = row.last < place.position || !holds(&transaction, place.checkpoint)?;
+        let lost = if row.evictions > place.evictions { losses(&transaction, place)? } else { Vec::new() };
+        let mut batch = Self { row, age, diverged, lost, messages: Vec::new(), next: place };
+        if !diverged && batch.row.last > place.position {
+            batch.read_messages(&transaction)?;
+        }
+        batch.next.evictions = batch.row.evictions;
+        Ok(batch)
+    }
+
+    fn read_messages(&mut self, connection: &Connection) -> Result<(), Trouble> {
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM messages WHERE offset > ?1 ORDER BY offset LIMIT {MAX_MESSAGES}"
+        ))?;
+        let mut names = TopicNames::new(connection);
+        let mut rows = statement.query([self.next.position as i64])?;
+        let mut bytes = 0;
+        while bytes < MAX_BYTES {
+            let Some(row) = rows.next()? else { break };
+            let stored = StoredMessage::from_row(row)?;
+            bytes += stored.bytes();
+            let (offset, topic, held_since) = (stored.offset, stored.topic, stored.held_since);
+            self.next.position = offset;
+            self.next.checkpoint = Some(Checkpoint { offset, fingerprint: stored.fingerprint() });
+            self.messages.push((stored.into_message(self.row.epoch, names.find(topic)?)?, held_since));
+        }
+        if bytes < MAX_BYTES && self.messages.len() < MAX_MESSAGES {
+            // Nothing is left; the last messages may have been evicted.
+            self.next.position = self.row.last;
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether the file still holds the history of a checkpoint. A message that was evicted says nothing.
+fn holds(connection: &Connection, checkpoint: Option<Checkpoint>) -> Result<bool, rusqlite::Error> {
+    let Some(Checkpoint { offset, fingerprint }) = checkpoint else { return Ok(true) };
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE offset = ?1"))?;
+    let mut rows = statement.query([offset as i64])?;
+    Ok(match rows.next()? {
+        Some(row) => StoredMessage::from_row(row)?.fingerprint() == fingerprint,
+        None => true,
+    })
+}
+
+/// The topics of which messages after a place are gone, by evictions that are not known yet.
+fn losses(connection: &Connection, place: Place) -> Result<Vec<(Topic, u64)>, Trouble> {
+    let mut statement = connection
+        .prepare_cached("SELECT name, lost_through FROM topics WHERE lost_eviction > ?1 AND lost_through > ?2")?;
+    let mut rows = statement.query((place.evictions as i64, place.position as i64))?;
+    let mut lost = Vec::new();
+    while let Some(row) = rows.next()? {
+        lost.push((parse(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?, number(row, 1)?));
+    }
+    Ok(lost)
+}

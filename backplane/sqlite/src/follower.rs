@@ -1,0 +1,199 @@
+//! The follower: the thread that fills the hub from the file, with the messages of every process alike.
+
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Place};
+use crate::bells::Bell;
+use crate::database::Database;
+use crate::file_identity::FileIdentity;
+use crate::fill;
+use crate::opening::quick_check;
+use crate::replica::Replica;
+use crate::stop::Stop;
+use crate::trouble::Trouble;
+use shared::cursor::{Cursor, Epoch};
+use shared::hub::{Appender, Hub, Wake};
+
+/// The interval between evictions of old messages from memory.
+const EVICTION: Duration = Duration::from_secs(1);
+
+/// The pause after a failure.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Fills the hub from the file.
+pub(crate) struct Follower {
+    pub(crate) database: Arc<Database>,
+    pub(crate) replica: Arc<Replica>,
+    pub(crate) hub: Hub,
+    /// The time for which subscribers are left asleep, so that they are woken once for several messages.
+    pub(crate) gather: Duration,
+    /// The memory for messages, in bytes.
+    pub(crate) memory: u64,
+    pub(crate) bell: Bell,
+    pub(crate) stop: Stop,
+    /// An appender of no hub; its `renew` makes those of the file's histories.
+    pub(crate) initial: Appender,
+    pub(crate) history: Option<LocalHistory>,
+}
+
+/// The messages taken from the file up to a place.
+pub(crate) struct LocalHistory {
+    appender: Appender,
+    place: Place,
+}
+
+impl Follower {
+    /// Follows until the backplane is to end.
+    pub(crate) fn run(mut self) {
+        let mut evicted = Instant::now();
+        while !self.stop.is_set() {
+            match self.look() {
+                Ok(()) => self.replica.set_following(),
+                Err(trouble) => {
+                    self.replica.set_not_following(&trouble);
+                    sleep(PAUSE);
+                }
+            }
+            if evicted.elapsed() >= EVICTION {
+                if self.evict() {
+                    continue;
+                }
+                evicted = Instant::now();
+            }
+            if let Err(error) = self.bell.wait() {
+                tracing::debug!(%error, "the socket for news fails");
+                sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Takes everything that is new in the file.
+    fn look(&mut self) -> Result<(), Trouble> {
+        let database = Arc::clone(&self.database);
+        loop {
+            let place = self.history.as_ref().map(|history| history.place).unwrap_or_default();
+            let (batch, file) = database.inspect(|connection, file| {
+                if !database.is_accepted(file) {
+                    check_content(connection)?;
+                }
+                Ok((Batch::read(connection, place)?, file))
+            })?;
+            match &mut self.history {
+                Some(history) if history.appender.epoch() == batch.row.epoch => {
+                    if batch.diverged {
+                        tracing::error!("the file has lost messages that it had before; it begins a new epoch");
+                        database.renew_epoch(file, Some(batch.row.epoch))?;
+                        continue;
+                    }
+                    self.accept(file);
+                    let more = batch.next.position < batch.row.last;
+                    if let Some(history) = &mut self.history {
+                        history.take(batch).into_iter().for_each(|wake| wake.wake_after(self.gather));
+                        self.replica.progress.reach(history.cursor());
+                    }
+                    if !more {
+                        return Ok(());
+                    }
+                }
+                _ => {
+                    self.fill(file)?;
+                    self.accept(file);
+                }
+            }
+            if self.stop.is_set() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Fills a new history and hands it to the hub.
+    fn fill(&mut self, file: FileIdentity) -> Result<(), Trouble> {
+        if self.history.is_some() {
+            tracing::warn!("the file holds another history; clients are sent a gap");
+        }
+        let database = Arc::clone(&self.database);
+        let same = |now: FileIdentity| if now == file { Ok(()) } else { Err(Trouble::Replaced) };
+        let (before, row) = database.inspect(|connection, now| {
+            same(now)?;
+            fill::begin(connection, self.memory)
+        })?;
+        let mut history = LocalHistory::new(self.initial.renew(row.epoch), before, row.lost.through);
+        while history.place.position < row.last && !self.stop.is_set() {
+            let batch = database.inspect(|connection, now| {
+                same(now)?;
+                Batch::read(connection, history.place)
+            })?;
+            if batch.row.epoch != row.epoch || batch.diverged {
+                return Err(Trouble::OtherHistory);
+            }
+            // There are no subscribers to wake yet.
+            drop(history.take(batch));
+            self.replica.set_filling(history.place.position - before, row.last - before);
+        }
+        self.hub.replace(&history.appender).wake();
+        self.replica.progress.reach(history.cursor());
+        self.history = Some(history);
+        Ok(())
+    }
+
+    /// Has the file written to from now on, whose history is the one that is followed.
+    fn accept(&self, file: FileIdentity) {
+        if !self.database.is_accepted(file) {
+            tracing::warn!("the file was replaced; its history is followed from here");
+            self.database.accept(file);
+        }
+    }
+
+    /// Evicts some of the old messages from memory. Returns whether there are more.
+    fn evict(&mut self) -> bool {
+        let evict = |history: &mut LocalHistory| history.appender.evict_aged(history.appender.now());
+        self.history.as_mut().is_some_and(evict)
+    }
+}
+
+impl LocalHistory {
+    /// A history that begins after an offset. What was before is not in memory, and of topics that the file does not know any more
+    /// everything up to another offset is gone.
+    fn new(mut appender: Appender, before: u64, lost: u64) -> Self {
+        // There are no subscribers to wake yet.
+        if lost > before {
+            drop(appender.lost_in_all(lost));
+        }
+        if before > 0 {
+            drop(appender.lost_through(before));
+        }
+        Self { appender, place: Place { position: before, ..Place::default() } }
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.appender.epoch()
+    }
+
+    fn cursor(&self) -> Cursor {
+        Cursor { epoch: self.epoch(), offset: self.place.position }
+    }
+
+    /// Makes a batch visible. The caller wakes the subscribers.
+    fn take(&mut self, batch: Batch) -> Vec<Wake> {
+        let mut wakes: Vec<Wake> =
+            batch.lost.iter().map(|(topic, through)| self.appender.lost_in(topic, *through)).collect();
+        if !batch.messages.is_empty() {
+            let now = self.appender.now();
+            let held = batch.messages.into_iter().map(|(message, held_since)| {
+                let age = Duration::from_millis(u64::try_from(batch.age - held_since).unwrap_or_default());
+                (message, now.earlier_by(age))
+            });
+            wakes.push(self.appender.append_held(held));
+        }
+        self.place = batch.next;
+        self.appender.skip_to(self.place.position);
+        wakes
+    }
+}
+
+/// Checks a file that has taken the place of another one: a write-ahead log that is not its own would make nonsense of it.
+fn check_content(connection: &rusqlite::Connection) -> Result<(), Trouble> {
+    quick_check(connection)?.map_or(Ok(()), |reason| Err(Trouble::Damaged(reason.into())))
+}

@@ -1,0 +1,88 @@
+//! The reasons why an open history cannot be read or written now.
+
+use std::borrow::Cow;
+
+use rusqlite::{ErrorCode, ffi};
+
+use crate::open_error::OpenError;
+use shared::backplane::{NotReady, PublishError};
+
+/// The reason why an open history cannot be read or written now. Most of them pass.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error("another process has kept the file of the history locked for too long")]
+    Busy,
+    #[error("there is no room left for the file of the history; free some, and publishing goes on")]
+    Full,
+    #[error("the file of the history cannot be written to")]
+    ReadOnly,
+    #[error("the file of the history cannot be read or written: {0}")]
+    Io(rusqlite::Error),
+    /// It is not known which of the bytes written before are on the disk, so nothing is synced again.
+    #[error("the disk has failed to store the history; nothing is published until this process is restarted")]
+    Unsynced,
+    /// The commit has failed half-way: a crash could still bring the messages back.
+    #[error("the file of the history cannot be written: {0}")]
+    Uncommitted(rusqlite::Error),
+    #[error("the file of the history is damaged: {0}")]
+    Damaged(Cow<'static, str>),
+    #[error("the file of the history was removed; put it back")]
+    Removed,
+    #[error("the file of the history was replaced, and is being checked")]
+    Replaced,
+    #[error("the file holds an older history than this process; it is about to begin a new epoch")]
+    WentBack,
+    #[error("the file holds another history, which is not known yet")]
+    OtherHistory,
+    #[error("shutting down")]
+    Stopped,
+    #[error(transparent)]
+    Open(#[from] Box<OpenError>),
+    #[error("the file of the history cannot be used: {0}")]
+    Other(rusqlite::Error),
+}
+
+impl Trouble {
+    /// The trouble with a commit.
+    pub(crate) fn at_commit(error: rusqlite::Error) -> Self {
+        match Self::from(error) {
+            Self::Io(error) => Self::Uncommitted(error),
+            trouble => trouble,
+        }
+    }
+
+    /// Returns whether it lasts for as long as the process lives.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Unsynced)
+    }
+
+    /// The answer to a publication that was under way.
+    pub(crate) fn refusal(&self) -> PublishError {
+        match self {
+            Self::Unsynced | Self::Uncommitted(_) => PublishError::InDoubt(self.to_string()),
+            _ => PublishError::NotReady(self.reason()),
+        }
+    }
+
+    /// The reason for clients.
+    pub(crate) fn reason(&self) -> NotReady {
+        self.to_string().into()
+    }
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, message) = &error else { return Self::Other(error) };
+        match (failure.code, failure.extended_code) {
+            (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => Self::Unsynced,
+            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Busy,
+            (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => Self::Full,
+            (ErrorCode::ReadOnly, _) => Self::ReadOnly,
+            (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => {
+                Self::Damaged(message.clone().map_or("its content is malformed".into(), Cow::Owned))
+            }
+            (ErrorCode::SystemIoFailure | ErrorCode::CannotOpen, _) => Self::Io(error),
+            _ => Self::Other(error),
+        }
+    }
+}

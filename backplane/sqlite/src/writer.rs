@@ -1,0 +1,159 @@
+//! The writer: the thread by which publications get into the file, all that wait in one transaction.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::append::{Answered, Append};
+use crate::bells::Bells;
+use crate::database::Database;
+use crate::history_row::HistoryRow;
+use crate::queue::{Job, Next, Queue};
+use crate::replica::Replica;
+use crate::retention::Retention;
+use crate::trouble::Trouble;
+use shared::wall_clock::WallClock;
+
+/// The interval between two looks at what the limits no longer allow.
+const STEP: Duration = Duration::from_millis(250);
+
+/// The interval between two attempts to write where that has failed.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// The interval between two searches for topics that other processes have left over their limit.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Writes publications, and evicts between them what the limits no longer allow.
+pub(crate) struct Writer {
+    pub(crate) database: Arc<Database>,
+    pub(crate) replica: Arc<Replica>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) bells: Bells,
+    pub(crate) retention: Retention,
+    pub(crate) limits: WriterLimits,
+    pub(crate) wall_clock: Arc<dyn WallClock>,
+}
+
+/// The limits that the writer applies by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WriterLimits {
+    /// Messages of each topic.
+    pub(crate) messages: usize,
+    /// Idempotency keys.
+    pub(crate) keys: usize,
+}
+
+impl Writer {
+    /// Writes until the queue is closed, and everything that was in it.
+    pub(crate) fn run(mut self) {
+        let mut look = Instant::now();
+        let mut step = look;
+        loop {
+            let next = self.queue.wait(step);
+            if next == Next::Closed {
+                return;
+            }
+            if next == Next::Publications {
+                self.write();
+            }
+            let now = Instant::now();
+            if now >= step {
+                if now >= look {
+                    self.look();
+                    look = now + LOOK;
+                }
+                let more = self.step();
+                step = match (more, self.replica.is_unwritable()) {
+                    (_, true) => Instant::now() + PROBE,
+                    // The next publications come first, if there are any.
+                    (true, false) => Instant::now(),
+                    (false, false) => Instant::now() + STEP,
+                };
+            }
+        }
+    }
+
+    /// Writes the publications that wait, in one transaction, and answers them.
+    fn write(&mut self) {
+        let mut jobs = Vec::new();
+        match self.commit(&mut jobs) {
+            Ok(answers) => {
+                self.replica.set_writable();
+                // Before the answers: the follower is to have the messages when the publishers look for them.
+                self.bells.ring();
+                jobs.into_iter().zip(answers).for_each(|(job, answer)| job.answer(answer));
+            }
+            Err(trouble) => {
+                if !matches!(trouble, Trouble::WentBack | Trouble::Stopped) {
+                    self.replica.set_unwritable(&trouble);
+                }
+                // Those that are not in the transaction have waited for as long, and would wait for the same.
+                let refusal = || Err(trouble.refusal());
+                jobs.into_iter().for_each(|job| job.answer(refusal()));
+                let not_begun = || Err(shared::backplane::PublishError::NotReady(trouble.reason()));
+                self.queue.take_all().into_iter().for_each(|job| job.answer(not_begun()));
+                self.bells.ring();
+            }
+        }
+    }
+
+    /// Takes publications into `jobs` and commits them. Returns an answer for each.
+    fn commit(&mut self, jobs: &mut Vec<Job>) -> Result<Vec<Answered>, Trouble> {
+        self.replica.accepts_publications().map_err(|_| Trouble::Unsynced)?;
+        let Self { database, replica, queue, retention, limits, wall_clock, .. } = self;
+        database.write(|transaction| {
+            let row = HistoryRow::read(&transaction)?;
+            let reached = replica.progress.reached();
+            if row.epoch == reached.epoch && row.last < reached.offset {
+                // The follower is about to begin a new epoch.
+                return Err(Trouble::WentBack);
+            }
+            // Taken only now, so that all that have come while this waited for the lock are in it.
+            *jobs = queue.take();
+            let mut append = Append::new(&transaction, row, limits.keys, wall_clock.now());
+            let mut answers = Vec::with_capacity(jobs.len());
+            for job in &*jobs {
+                answers.push(append.add(&job.publication)?);
+            }
+            let over = append.finish(limits.messages)?;
+            transaction.commit().map_err(Trouble::at_commit)?;
+            retention.note(over);
+            Ok(answers)
+        })
+    }
+
+    fn look(&mut self) {
+        let retention = &mut self.retention;
+        if let Err(trouble) = self.database.read(|connection| Ok(retention.look(connection)?)) {
+            tracing::debug!(%trouble, "topics over their limit cannot be looked for now");
+        }
+    }
+
+    /// Evicts, if there is something to evict or the file could not be written before. Returns whether there is more.
+    fn step(&mut self) -> bool {
+        let probing = self.replica.is_unwritable();
+        if self.replica.accepts_publications().is_err() {
+            return false;
+        }
+        let Self { database, retention, .. } = self;
+        let due = probing || database.read(|connection| Ok(retention.is_due(connection)?)).unwrap_or_default();
+        if !due {
+            return false;
+        }
+        let stepped = database.write(|transaction| {
+            let more = retention.step(&transaction)?;
+            transaction.commit().map_err(Trouble::at_commit)?;
+            Ok(more)
+        });
+        match stepped {
+            Ok(more) => {
+                self.replica.set_writable();
+                more
+            }
+            Err(Trouble::Stopped) => false,
+            Err(trouble) => {
+                self.replica.set_unwritable(&trouble);
+                false
+            }
+        }
+    }
+}
