@@ -97,10 +97,7 @@ impl Follower {
                         return Ok(());
                     }
                 }
-                _ => {
-                    self.fill(file)?;
-                    self.accept(file);
-                }
+                _ => self.fill(file)?,
             }
             if self.stop.is_set() {
                 return Ok(());
@@ -132,6 +129,8 @@ impl Follower {
             drop(history.take(batch));
             self.replica.set_filling(history.place.position - before, row.last - before);
         }
+        // Before anybody sees the history, and may want to publish to it.
+        self.accept(file);
         self.hub.replace(&history.appender).wake();
         self.replica.progress.reach(history.cursor());
         self.history = Some(history);

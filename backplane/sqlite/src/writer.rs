@@ -83,7 +83,7 @@ impl Writer {
                 jobs.into_iter().zip(answers).for_each(|(job, answer)| job.answer(answer));
             }
             Err(trouble) => {
-                if !matches!(trouble, Trouble::WentBack | Trouble::Stopped) {
+                if !matches!(trouble, Trouble::WentBack | Trouble::Replaced | Trouble::Stopped) {
                     self.replica.set_unwritable(&trouble);
                 }
                 // Those that are not in the transaction have waited for as long, and would wait for the same.
@@ -149,7 +149,7 @@ impl Writer {
                 self.replica.set_writable();
                 more
             }
-            Err(Trouble::Stopped) => false,
+            Err(Trouble::Replaced | Trouble::Stopped) => false,
             Err(trouble) => {
                 self.replica.set_unwritable(&trouble);
                 false
