@@ -1,11 +1,9 @@
 //! The application: the state that the handlers of a service share.
 
-use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
@@ -141,15 +139,6 @@ impl App {
             && let Some(locating) = self.backplane.locate(cursor)
         {
             locating.await.map_err(Refusal::NotReady)?;
-        }
-        // A pattern that nobody follows yet is compared with every topic. One after the other, so that publishers and other
-        // tasks get in between.
-        let mut opened = Vec::new();
-        if has_pattern && filters.len() > 1 {
-            for filter in filters {
-                opened.push(self.hub.subscribe(slice::from_ref(filter), Position::Now));
-                yield_now().await;
-            }
         }
         Ok(self.hub.subscribe(filters, from))
     }
