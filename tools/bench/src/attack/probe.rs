@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{anyhow, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use crate::histogram::Histogram;
 
@@ -79,7 +79,7 @@ fn ask(address: SocketAddr) -> anyhow::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut answer = [0; OK.len()];
-    stream.read_exact(&mut answer)?;
+    stream.read_exact(&mut answer).context("not answered")?;
     ensure!(answer == OK, "answered {}", String::from_utf8_lossy(&answer));
     Ok(())
 }

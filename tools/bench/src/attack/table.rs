@@ -5,10 +5,11 @@ use std::fmt::Write;
 use crate::measure::Row;
 
 /// A line with the value before the attack, during it, and the ratio.
-const COMPARED: [(&str, &str, &str); 5] = [
+const COMPARED: [(&str, &str, &str); 6] = [
     ("honest delay p50, ms", "quiet_delay_p50_us", "delay_p50_us"),
     ("honest delay p99, ms", "quiet_delay_p99_us", "delay_p99_us"),
     ("honest delay max, ms", "quiet_delay_max_us", "delay_max_us"),
+    ("/livez p50, ms", "quiet_probe_p50_us", "probe_p50_us"),
     ("/livez p99, ms", "quiet_probe_p99_us", "probe_p99_us"),
     ("/livez max, ms", "quiet_probe_max_us", "probe_max_us"),
 ];

@@ -12,9 +12,10 @@ use super::kind::Kind;
 use super::probe::{Probe, Probes};
 use super::swarm::Swarm;
 use crate::fanout::{AT_A_TIME, Work, crowd, judge};
+use crate::histogram::Histogram;
 use crate::load::{Crowd, PATIENCE, Pace, Tally};
 use crate::measure::figure::*;
-use crate::measure::{Sample, Subject};
+use crate::measure::{Figure, Sample, Subject};
 use crate::process::Process;
 use crate::service::Service;
 use crate::target::Method;
@@ -112,13 +113,9 @@ impl Trial {
     /// Measures without the attack, with it, and after it.
     pub(super) fn run(&mut self, subject: &Subject<'_>, sample: &mut Sample) -> anyhow::Result<()> {
         let before = Reading::of(&subject.process)?;
-        let (tally, probes) = self.phase(self.plan.quiet).context("before the attack")?;
-        let quiet = micros(tally.delays.percentile(99));
-        sample.add(&QUIET_P50, micros(tally.delays.percentile(50)));
-        sample.add(&QUIET_P99, quiet);
-        sample.add(&QUIET_MAX, micros(tally.delays.max()));
-        sample.add(&QUIET_PROBE_P99, micros(probes.delays.percentile(99)));
-        sample.add(&QUIET_PROBE_MAX, micros(probes.delays.max()));
+        let (quiet, probes) = self.phase(self.plan.quiet).context("before the attack")?;
+        delays(sample, [&QUIET_P50, &QUIET_P99, &QUIET_MAX], &quiet.delays);
+        delays(sample, [&QUIET_PROBE_P50, &QUIET_PROBE_P99, &QUIET_PROBE_MAX], &probes.delays);
         failures(sample, &probes, "before the attack");
 
         let this = Process::this();
@@ -129,14 +126,18 @@ impl Trial {
         let wall = began.elapsed();
         let cpu = (subject.process.cpu()?.saturating_sub(cpu.0), this.cpu()?.saturating_sub(cpu.1));
         let (ground, peak) = (swarm.stop()?, gauge.stop()?);
-        let (tally, probes) = phase?;
-        let p99 = micros(tally.delays.percentile(99));
-        sample.add(&DELAY_P50, micros(tally.delays.percentile(50)));
-        sample.add(&DELAY_P99, p99);
-        sample.add(&DELAY_MAX, micros(tally.delays.max()));
-        sample.add(&P99_RATIO, p99 / quiet);
-        sample.add(&PROBE_P99, micros(probes.delays.percentile(99)));
-        sample.add(&PROBE_MAX, micros(probes.delays.max()));
+        let (mut tally, probes) = phase?;
+        let rest = self.rest(subject, &before)?;
+        // Some messages may have come only after the attack.
+        let late = self.crowd.late();
+        tally.delays.merge(&late.delays);
+        tally.refused += late.refused;
+
+        delays(sample, [&DELAY_P50, &DELAY_P99, &DELAY_MAX], &tally.delays);
+        if let (Some(quiet), Some(attacked)) = (sample.get(QUIET_P99.key), sample.get(DELAY_P99.key)) {
+            sample.add(&P99_RATIO, attacked / quiet);
+        }
+        delays(sample, [&PROBE_P50, &PROBE_P99, &PROBE_MAX], &probes.delays);
         sample.add(&PROBES, probes.answered as f64);
         sample.add(&PROBES_FAILED, probes.failed as f64);
         failures(sample, &probes, "during the attack");
@@ -149,7 +150,9 @@ impl Trial {
         let percent = |cpu: Duration| 100.0 * cpu.as_secs_f64() / wall.as_secs_f64();
         sample.add(&SERVER_LOAD, percent(cpu.0));
         sample.add(&GENERATOR, percent(cpu.1));
-        self.rest(subject, sample, before, peak)
+        sample.add(&REST, rest.as_secs_f64());
+        held(sample, [before, peak, Reading::of(&subject.process)?]);
+        Ok(())
     }
 
     /// Stops the service while it is attacked. Returns the time from SIGTERM until it has exited.
@@ -190,36 +193,39 @@ impl Trial {
         Ok((tally?, probes))
     }
 
-    /// Waits until the server has given back what it took.
-    fn rest(
-        &mut self,
-        subject: &Subject<'_>,
-        sample: &mut Sample,
-        before: Reading,
-        peak: Reading,
-    ) -> anyhow::Result<()> {
+    /// Waits until the server has given back what it took, and honest subscribers have every message.
+    fn rest(&mut self, subject: &Subject<'_>, before: &Reading) -> anyhow::Result<Duration> {
         let began = Instant::now();
-        let mut after = Reading::of(&subject.process)?;
-        while !after.has_fallen_to(&before) && began.elapsed() < self.plan.rest {
+        while began.elapsed() < self.plan.rest
+            && (self.crowd.faults().missing > 0 || !Reading::of(&subject.process)?.has_fallen_to(before))
+        {
             self.crowd.wait(PAUSE)?;
-            after = Reading::of(&subject.process)?;
         }
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        for (figures, reading) in [
-            ([&RSS_BEFORE, &DESCRIPTORS_BEFORE, &SOCKETS_BEFORE], before),
-            ([&RSS_PEAK, &DESCRIPTORS_PEAK, &SOCKETS_PEAK], peak),
-            ([&RSS_AFTER, &DESCRIPTORS_AFTER, &SOCKETS_AFTER], after),
-        ] {
-            let values = [mib(reading.rss), reading.descriptors as f64, mib(reading.sockets)];
-            figures.into_iter().zip(values).for_each(|(figure, value)| sample.add(figure, value));
-        }
-        sample.add(&REST, began.elapsed().as_secs_f64());
-        Ok(())
+        Ok(began.elapsed())
     }
 }
 
-fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
+/// Adds the 50th and 99th percentile and the maximum, if there are any delays.
+fn delays(sample: &mut Sample, figures: [&'static Figure; 3], delays: &Histogram) {
+    if delays.count() > 0 {
+        let values = [delays.percentile(50), delays.percentile(99), delays.max()];
+        figures.into_iter().zip(values).for_each(|(figure, delay)| sample.add(figure, delay.as_secs_f64() * 1e6));
+    }
+}
+
+/// Adds what the server held before the attack, at its peak, and after it.
+fn held(sample: &mut Sample, readings: [Reading; 3]) {
+    let figures = [
+        [&RSS_BEFORE, &DESCRIPTORS_BEFORE, &SOCKETS_BEFORE],
+        [&RSS_PEAK, &DESCRIPTORS_PEAK, &SOCKETS_PEAK],
+        [&RSS_AFTER, &DESCRIPTORS_AFTER, &SOCKETS_AFTER],
+    ];
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    for ([rss, descriptors, sockets], reading) in figures.into_iter().zip(readings) {
+        sample.add(rss, mib(reading.rss));
+        sample.add(descriptors, reading.descriptors as f64);
+        sample.add(sockets, mib(reading.sockets));
+    }
 }
 
 fn failures(sample: &mut Sample, probes: &Probes, when: &str) {

@@ -229,6 +229,11 @@ impl Crowd {
         }
     }
 
+    /// Returns the deliveries since the publishing ended: of messages that had been given up.
+    pub(crate) fn late(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
     /// Handles events for some time.
     pub(crate) fn wait(&mut self, length: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + length;

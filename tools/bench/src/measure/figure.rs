@@ -71,8 +71,10 @@ figures! {
     QUIET_MAX "quiet_delay_max_us" "delay max before the attack, us" 0
     P99_RATIO "delay_p99_ratio" "delay p99 / p99 before" 1
     REFUSED "publications_refused" "publications refused" 0
+    QUIET_PROBE_P50 "quiet_probe_p50_us" "/livez p50 before the attack, us" 0
     QUIET_PROBE_P99 "quiet_probe_p99_us" "/livez p99 before the attack, us" 0
     QUIET_PROBE_MAX "quiet_probe_max_us" "/livez max before the attack, us" 0
+    PROBE_P50 "probe_p50_us" "/livez p50, us" 0
     PROBE_P99 "probe_p99_us" "/livez p99, us" 0
     PROBE_MAX "probe_max_us" "/livez max, us" 0
     PROBES "probes" "/livez answered" 0
