@@ -40,14 +40,15 @@ const COUNTED: [&str; 14] = [
 ];
 
 /// The columns of the summary, with the factor by which a value is shown.
-const SUMMARY: [(&str, &str, f64, usize); 10] = [
+const SUMMARY: [(&str, &str, f64, usize); 11] = [
     ("p99 quiet, ms", "quiet_delay_p99_us", 1e-3, 1),
     ("p99, ms", "delay_p99_us", 1e-3, 1),
     ("ratio", "delay_p99_ratio", 1.0, 1),
     ("max, ms", "delay_max_us", 1e-3, 1),
-    ("/livez max, ms", "probe_max_us", 1e-3, 1),
+    ("/livez max", "probe_max_us", 1e-3, 1),
     ("failed", "probes_failed", 1.0, 0),
     ("missing", "missing", 1.0, 0),
+    ("refused", "publications_refused", 1.0, 0),
     ("RSS peak", "rss_peak_mib", 1.0, 1),
     ("RSS after", "rss_after_mib", 1.0, 1),
     ("exit, s", "exit_s", 1.0, 2),
@@ -99,13 +100,13 @@ pub(super) fn summary(rows: &[Row]) -> String {
     let mut text = " ".repeat(width);
     for (label, ..) in SUMMARY {
         // Writing to a string cannot fail.
-        let _ = write!(text, " {label:>14}");
+        let _ = write!(text, " {label:>13}");
     }
     text.push('\n');
     for row in rows {
         let _ = write!(text, "{:<width$}", name(row));
         for (_, key, factor, digits) in SUMMARY {
-            let _ = write!(text, " {:>14}", cell(value(row, key) * factor, digits));
+            let _ = write!(text, " {:>13}", cell(value(row, key) * factor, digits));
         }
         text.push('\n');
     }
