@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tracing::info;
 
 use crate::admission::{Admission, Places};
+pub use crate::body_budget::{BodyReservation, BudgetSpent};
 use crate::config::CommonConfig;
 use crate::connection::Timers;
 use crate::drain::Drain;
@@ -104,6 +105,11 @@ impl App {
     /// The backplane, to run it, and for the ticker to publish.
     pub fn backplane(&self) -> Arc<dyn Backplane> {
         Arc::clone(&self.backplane)
+    }
+
+    /// Makes a reservation of memory for what a client is sending, which grows with it: `--body-budget`.
+    pub fn reserve_body(&self) -> BodyReservation {
+        self.admission.reserve_body()
     }
 
     /// Publishes, unless a message is too large or the service is shutting down.
