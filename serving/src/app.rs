@@ -1,15 +1,14 @@
 //! The application: the state that the handlers of a service share.
 
-use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
 use crate::admission::{Admission, Places};
+pub use crate::body_budget::{BodyReservation, BudgetSpent};
 use crate::config::CommonConfig;
 use crate::connection::Timers;
 use crate::drain::Drain;
@@ -108,6 +107,11 @@ impl App {
         Arc::clone(&self.backplane)
     }
 
+    /// Makes a reservation of memory for what a client is sending, which grows with it: `--body-budget`.
+    pub fn reserve_body(&self) -> BodyReservation {
+        self.admission.reserve_body()
+    }
+
     /// Publishes, unless a message is too large or the service is shutting down.
     ///
     /// # Errors
@@ -141,15 +145,6 @@ impl App {
             && let Some(locating) = self.backplane.locate(cursor)
         {
             locating.await.map_err(Refusal::NotReady)?;
-        }
-        // A pattern that nobody follows yet is compared with every topic. One after the other, so that publishers and other
-        // tasks get in between.
-        let mut opened = Vec::new();
-        if has_pattern && filters.len() > 1 {
-            for filter in filters {
-                opened.push(self.hub.subscribe(slice::from_ref(filter), Position::Now));
-                yield_now().await;
-            }
         }
         Ok(self.hub.subscribe(filters, from))
     }

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use shared::backplane::{IdempotencyKey, Publication};
 use shared::cursor::Position;
 use shared::hub::BatchLimit;
+use tokio::task::yield_now;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -28,6 +29,9 @@ const PUBLISH: Parameters = Parameters { repeated: &["topic"], single: &[] };
 
 /// The parameters of a page.
 const PAGE: Parameters = Parameters { repeated: &["topic"], single: &["since", "limit"] };
+
+/// A body waits for as many turns of all other tasks as it has times this many bytes.
+const BYTES_PER_TURN: usize = 4096;
 
 pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let app = Arc::clone(app);
@@ -59,6 +63,10 @@ async fn publish<B: Buf>(
     let form = Form::of(request)?;
     // The reservation is for the messages too, until they are in the history.
     let Body { bytes, reservation: _reservation } = read(app, request, body).await?;
+    // What is sent at once by others, and to others, comes in between large bodies.
+    for _ in 0..bytes.len() / BYTES_PER_TURN {
+        yield_now().await;
+    }
     let (drafts, many) = form.parse(bytes, app.config.input.max_array)?;
 
     let receipt = app.publish(Publication { topic, drafts, key }).await?;

@@ -36,11 +36,8 @@ pub(crate) struct OpenHistory {
 impl OpenHistory {
     /// Opens the history in a directory, and waits until it is known.
     pub(crate) async fn open(directory: &Path) -> anyhow::Result<Self> {
-        let config = SqliteConfig {
-            data: Some(directory.to_owned()),
-            data_exclusive: false,
-            memory_bytes: ByteSize::mib(1),
-        };
+        let config =
+            SqliteConfig { data: Some(directory.to_owned()), data_exclusive: false, memory_bytes: ByteSize::mib(1) };
         let (sqlite, hub) = Sqlite::new(&config, LIMITS, 1000, 64 << 10, Duration::ZERO)?;
         let backplane = Arc::new(sqlite);
         let mut run = Arc::clone(&backplane).run();
@@ -69,7 +66,8 @@ impl OpenHistory {
     pub(crate) async fn publish(&self, topic: &str, texts: Vec<String>) -> anyhow::Result<Vec<Told>> {
         let drafts = texts.iter().map(|text| Draft::text(text.as_str())).collect();
         let publication = Publication { topic: topic.parse()?, drafts, key: None };
-        let receipt = timeout(PATIENCE, self.backplane.publish(publication)).await.context("not confirmed in time")??;
+        let receipt =
+            timeout(PATIENCE, self.backplane.publish(publication)).await.context("not confirmed in time")??;
         let offsets = receipt.each().map(|placed| placed.id.offset);
         let told = offsets.zip(texts).map(|(offset, text)| Told { offset, topic: topic.to_owned(), text });
         Ok(told.collect())

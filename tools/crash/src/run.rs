@@ -66,10 +66,13 @@ impl Crash {
                 beginning = Beginning { directory: TempDir::new()?, told: Vec::new() };
             }
             let crashes = CRASHES_PER_RECORDING.min(self.seeds - totals.crashes);
-            beginning = self.record_and_crash(&recorder, self.seed + recording, crashes, beginning, &mut totals).await?;
+            beginning =
+                self.record_and_crash(&recorder, self.seed + recording, crashes, beginning, &mut totals).await?;
         }
         let Totals { crashes, told, found, failed } = totals;
-        println!("{crashes} crashes: {told} messages told before them, {found} found after them; {failed} crashes failed");
+        println!(
+            "{crashes} crashes: {told} messages told before them, {found} found after them; {failed} crashes failed"
+        );
         Ok(failed == 0)
     }
 
@@ -149,7 +152,11 @@ fn build_recorder(folder: &Path) -> anyhow::Result<PathBuf> {
     fs::write(&source, include_str!("../recorder.c"))?;
     let compiler = std::env::var_os("CC").unwrap_or("cc".into());
     let mut command = Command::new(&compiler);
-    command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl");
+    command
+        .args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(&source)
+        .arg("-ldl");
     let status = command.status().with_context(|| format!("starting the C compiler {}", compiler.display()))?;
     ensure!(status.success(), "the recorder could not be compiled");
     Ok(library)
