@@ -183,3 +183,75 @@ fn put(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
     }
     bytes[offset..end].copy_from_slice(data);
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const SYNCED: [u8; 1024] = [1; 1024];
+    const UNSYNCED: [u8; 1024] = [2; 1024];
+
+    /// The file after each of many crashes, if it is there.
+    fn after_crashes(steps: &[Step<'_>]) -> Vec<Option<Vec<u8>>> {
+        let mut disk = Disk::default();
+        steps.iter().for_each(|step| disk.take(*step));
+        let mut dice = Rng::with_seed(1);
+        let crash = |_| {
+            let directory = TempDir::new().unwrap();
+            disk.crash(&mut dice, directory.path()).unwrap();
+            fs::read(directory.path().join("file")).ok()
+        };
+        (0..200).map(crash).collect()
+    }
+
+    #[test]
+    fn what_was_synced_is_always_there() {
+        let files = after_crashes(&[
+            Step::Opened { inode: 7, name: "file" },
+            Step::Written { inode: 7, offset: 0, data: &SYNCED },
+            Step::Synced { inode: 7 },
+            Step::DirectorySynced,
+        ]);
+        assert!(files.iter().all(|file| file.as_deref() == Some(&SYNCED[..])));
+    }
+
+    #[test]
+    fn what_was_not_synced_is_there_or_not_sector_by_sector() {
+        let files = after_crashes(&[
+            Step::Opened { inode: 7, name: "file" },
+            Step::Written { inode: 7, offset: 0, data: &SYNCED },
+            Step::Synced { inode: 7 },
+            Step::DirectorySynced,
+            Step::Written { inode: 7, offset: 0, data: &UNSYNCED },
+        ]);
+        for expected in [[1, 1], [2, 2], [1, 2], [2, 1]] {
+            let sectors = |file: &Option<Vec<u8>>| file.as_deref().is_some_and(|file| [file[0], file[512]] == expected);
+            assert!(files.iter().any(sectors), "{expected:?} never happens");
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_not_synced_is_there_or_not_and_so_is_one_that_was_removed() {
+        let opened = [Step::Opened { inode: 7, name: "file" }, Step::Synced { inode: 7 }];
+        let removed = [opened[0], Step::DirectorySynced, Step::Removed { name: "file" }];
+        for steps in [&opened[..], &removed] {
+            let files = after_crashes(steps);
+            assert!(files.iter().any(Option::is_some) && files.iter().any(Option::is_none));
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_made_longer_or_shorter_is_so_or_not() {
+        let files = after_crashes(&[
+            Step::Opened { inode: 7, name: "file" },
+            Step::Written { inode: 7, offset: 0, data: &SYNCED },
+            Step::Synced { inode: 7 },
+            Step::DirectorySynced,
+            Step::Resized { inode: 7, length: 10 },
+        ]);
+        let lengths: Vec<usize> = files.iter().flatten().map(Vec::len).collect();
+        assert!(lengths.contains(&10) && lengths.contains(&1024));
+    }
+}

@@ -1,15 +1,11 @@
 //! `cargo xtask bench`: the measurements, with everything built as for production.
 
-use std::{
-    ffi::OsString,
-    os::unix::process::CommandExt,
-    process::{Command, ExitCode},
-};
+use std::{ffi::OsString, process::ExitCode};
 
-use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::workspace::{self, SERVICES};
+use crate::optimised;
+use crate::workspace::SERVICES;
 
 /// Builds the services and the measurements with optimisation, and measures
 ///
@@ -26,20 +22,9 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        build(&SERVICES.map(|(name, _)| name))?;
+        optimised::build(&SERVICES.map(|(name, _)| name))?;
         // In a build of its own: in a common one, the services would have the features of libraries that this program
         // asks for, and would not be those that are deployed.
-        build(&["bench"])?;
-        let program = workspace::target()?.join("release").join("bench");
-        let error = Command::new(&program).args(self.arguments).exec();
-        Err(error).with_context(|| format!("starting {}", program.display()))
+        optimised::run("bench", self.arguments)
     }
-}
-
-fn build(packages: &[&str]) -> anyhow::Result<()> {
-    let mut cargo = workspace::cargo(workspace::root());
-    cargo.args(["build", "--release", "--locked"]).args(packages.iter().flat_map(|name| ["-p", name]));
-    let status = cargo.status().context("starting cargo build")?;
-    ensure!(status.success(), "{} could not be built", packages.join(", "));
-    Ok(())
 }

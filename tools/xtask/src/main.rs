@@ -5,7 +5,7 @@
 //! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `imports.rs`: files that import each other in a circle
-//! - `bench.rs`: the measurements
+//! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
 //! - `alone.rs`: each service with the other two deleted
 //! - `pip.rs`: programs from PyPI; `program.rs`: programs on this machine; `workspace.rs`: its folders; `log.rs`: output
 //!   in files
@@ -13,12 +13,14 @@
 mod alone;
 mod bench;
 mod browser;
+mod crash;
 mod imports;
 mod install;
 mod leash;
 mod log;
 mod manifests;
 mod nats_server;
+mod optimised;
 mod output;
 mod pip;
 mod process;
@@ -47,6 +49,7 @@ enum Task {
     Manifests(manifests::Manifests),
     Imports(imports::Imports),
     Bench(bench::Bench),
+    Crash(crash::Crash),
     #[command(hide = true)]
     Leash(leash::Leash),
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Task::Manifests(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Bench(task) => task.run(),
+        Task::Crash(task) => task.run(),
         Task::Leash(task) => task.run(),
     };
     outcome.unwrap_or_else(|error| {
