@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
@@ -19,6 +21,9 @@ use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::TopicFilter;
 
+/// A body of so many bytes waits for its turn.
+const LARGE_BODY: usize = 16 << 10;
+
 /// The time that a page waits for messages that memory does not hold.
 const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -31,6 +36,8 @@ pub struct App {
     pub(crate) timers: Timers,
     hub: Hub,
     backplane: Arc<dyn Backplane>,
+    /// The one large body that is parsed and appended at a time.
+    large_body: Semaphore,
 }
 
 /// The reason why a service cannot be started with these flags.
@@ -88,7 +95,7 @@ impl App {
             info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
         }
         let admission = Admission::new(drain, places, &config);
-        Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane }))
+        Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane, large_body: Semaphore::new(1) }))
     }
 
     /// Begins to shut down: every connection is woken, and released over `--drain`.
@@ -110,6 +117,18 @@ impl App {
     /// Makes a reservation of memory for what a client is sending, which grows with it: `--body-budget`.
     pub fn reserve_body(&self) -> BodyReservation {
         self.admission.reserve_body()
+    }
+
+    /// Waits for the turn of a body. One large body at a time, and other tasks between two of them, so that what others publish
+    /// and follow is not kept waiting by one client's arrays.
+    pub(crate) async fn turn_of_body(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        if bytes < LARGE_BODY {
+            return None;
+        }
+        // An error would mean that the semaphore is closed, which it never is.
+        let turn = self.large_body.acquire().await.ok();
+        yield_now().await;
+        turn
     }
 
     /// Publishes, unless a message is too large or the service is shutting down.
@@ -158,7 +177,7 @@ impl App {
         Ok(self.hub.subscribe_in_memory(filters, from))
     }
 
-    /// Reads what comes next, without waiting for more than an archive.
+    /// Reads what comes next, without waiting for messages that are yet to be published: for an archive, or a search, alone.
     ///
     /// # Errors
     /// [`Refusal::NotReady`] when the archive is out of reach. The subscriber is where it was.

@@ -42,7 +42,10 @@ impl BodyReservation {
     /// # Errors
     /// When that is more than its share of what other bodies leave. The reservation is as it was.
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), BudgetSpent> {
-        let Some(more) = bytes.checked_sub(self.bytes) else { return Ok(()) };
+        if bytes <= self.bytes {
+            return Ok(());
+        }
+        let more = bytes - self.bytes;
         let take = |left: usize| {
             let left_by_others = left + self.bytes;
             let share = if left_by_others == self.budget.total { left_by_others } else { left_by_others / SHARE };
@@ -52,6 +55,15 @@ impl BodyReservation {
         self.budget.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| BudgetSpent)?;
         self.bytes = bytes;
         Ok(())
+    }
+}
+
+impl BodyReservation {
+    /// Has the reservation be at most so large.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.budget.left.fetch_add(less, Ordering::Relaxed);
+        self.bytes -= less;
     }
 }
 
@@ -74,6 +86,10 @@ mod tests {
         assert_eq!(first.grow_to(40), Ok(()), "it is as large already");
         assert_eq!(second.grow_to(11), Err(BudgetSpent));
         assert_eq!(second.grow_to(10), Ok(()), "a quarter of 40");
+        assert_eq!(first.grow_to(60), Ok(()), "it is as large already");
+        first.shrink_to(20);
+        assert_eq!(second.grow_to(20), Ok(()), "a quarter of 80");
+        assert_eq!(first.grow_to(20), Ok(()), "it is as large already");
         assert_eq!(first.grow_to(70), Err(BudgetSpent), "there is another");
         drop(first);
         assert_eq!(second.grow_to(100), Ok(()));

@@ -148,8 +148,8 @@ pub struct InputConfig {
     /// The most messages in an array that is published in one request
     #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_array: usize,
-    /// Memory for all request bodies, and WebSocket messages that come in parts, that are under way. Each may take a quarter of what
-    /// the others leave; a client for whom that is too little is asked to try again later
+    /// Memory for all request bodies, and WebSocket messages that come in parts, that are under way. Beside others, each may take a quarter
+    /// of what they leave; a client for whom that is too little is asked to try again later
     #[arg(long, env = "PUSH_BODY_BUDGET", value_name = "BYTES", default_value = "64 MiB")]
     pub body_budget: ByteSize,
     /// Bytes that a client may send ahead while its request is held or answered; one that sends more is cut off

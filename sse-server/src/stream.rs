@@ -163,7 +163,7 @@ impl Stream {
     fn deliver(&mut self, client: &mut Client) -> bool {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(self.format.messages, BATCH);
         let gap = gap.map(|gap| self.format.encode(format::gap(&gap))).unwrap_or_default();
-        // An empty batch with more to come means that older messages are being fetched.
+        // An empty batch with more to come means that older messages are being fetched or searched.
         let is_empty = gap.is_empty() && bytes.is_empty();
         client.write_shared([gap, bytes]);
         if !is_empty {
@@ -203,7 +203,7 @@ impl Session for Stream {
             Event::Draining | Event::Done => return Flow::Continue,
         }
         let more = self.deliver(client);
-        if self.is_released && !more {
+        if self.is_released && !more && !self.subscriber.is_searching() {
             let last = self.format.encode(format!("{}\n", format::retry()));
             client.write_shared([last, self.format.end()]);
             return Flow::Finish;
@@ -212,7 +212,7 @@ impl Session for Stream {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.is_released {
+        if self.is_released && !self.subscriber.is_searching() {
             return Poll::Ready(Event::News);
         }
         self.subscriber.poll_changed(cx).map(|()| Event::News)

@@ -85,10 +85,12 @@ impl Reader {
             self.push(bytes);
             return self.next();
         }
-        let mut unfinished = self.partial.take().map(|partial| partial.unfinished).unwrap_or_default();
+        let (mut unfinished, reservation) =
+            self.partial.take().map(|partial| (partial.unfinished, partial.reservation)).unwrap_or_default();
         let (incoming, length) = unfinished.read(bytes, self.max_message_bytes)?;
         if unfinished.0.is_some() {
-            self.partial.get_or_insert_default().unfinished = unfinished;
+            let partial = self.partial.get_or_insert_default();
+            (partial.unfinished, partial.reservation) = (unfinished, reservation);
         }
         self.push(&bytes[length..]);
         Ok(incoming)
@@ -127,9 +129,11 @@ impl Reader {
         let of_message = partial.unfinished.0.as_ref().map_or(0, |(_, message)| message.capacity());
         let bytes = partial.unread.capacity() + of_message;
         if bytes <= LITTLE {
+            partial.reservation = None;
             return Ok(());
         }
         let reservation = partial.reservation.get_or_insert_with(begin);
+        reservation.shrink_to(bytes);
         reservation.grow_to(bytes).map_err(|_| Close::NoMemory)
     }
 

@@ -18,7 +18,7 @@ use crate::topic::TopicFilter;
 
 /// The messages of one epoch, as the appender and the subscribers share them.
 ///
-/// Locks are taken in the order registry, ring, then the window of one topic or pattern.
+/// Locks are taken in the order registry, survey, ring, then the window of one topic or pattern.
 pub(crate) struct History {
     pub(crate) epoch: Epoch,
     /// The origin of the moments of this history.

@@ -23,16 +23,18 @@ pub(crate) struct PatternGroup {
     pub(crate) slots: Arc<Slots>,
     /// The newest messages that match, and the losses of all topics that match, since the pattern is followed.
     pub(crate) window: SharedWindow,
-    /// The losses before that, once a survey has found them.
+    /// The losses before that, once a survey has found them. None reaches further than `opened`.
     past: OnceLock<Losses>,
+    opened: u64,
     usage: Arc<Usage>,
 }
 
 impl PatternGroup {
-    /// A group whose empty window counts in the memory that the history uses.
-    pub(crate) fn new(pattern: Pattern, number: u64, window: SharedWindow, usage: Arc<Usage>) -> Self {
+    /// A group whose empty window counts in the memory that the history uses. `opened` is the farthest offset of which there has been
+    /// a message or a loss.
+    pub(crate) fn new(pattern: Pattern, number: u64, window: SharedWindow, opened: u64, usage: Arc<Usage>) -> Self {
         usage.add(COST);
-        Self { pattern, number, slots: Arc::default(), window, past: OnceLock::new(), usage }
+        Self { pattern, number, slots: Arc::default(), window, past: OnceLock::new(), opened, usage }
     }
 
     /// The losses before the pattern was followed, or `None` if no survey has looked for them.
@@ -40,10 +42,11 @@ impl PatternGroup {
         self.past.get()
     }
 
-    /// Sets the losses before the pattern was followed.
-    pub(crate) fn set_past(&self, losses: Losses) {
-        // Surveys that end at the same time find the same.
-        let _ = self.past.set(losses);
+    /// Sets the losses before the pattern was followed, among which there may be later ones, which the window has.
+    pub(crate) fn set_past(&self, losses: impl IntoIterator<Item = Loss>) {
+        let before = |loss: Loss| Loss { through: loss.through.min(self.opened), ..loss };
+        // It is set once, by the one survey that the group is part of.
+        let _ = self.past.set(losses.into_iter().map(before).collect());
     }
 
     pub(crate) fn push(&self, entry: &Arc<Entry>) {

@@ -40,13 +40,12 @@ impl Registry {
         self.topics.len()
     }
 
-    /// Topics with the highest indexes below one, at most `most`, and the index below which the others are. Whoever goes on
-    /// with that index, though topics come and go meanwhile, has in the end seen every topic that was there all the time.
-    pub(crate) fn topics_below(&self, index: usize, most: usize) -> (impl Iterator<Item = &Arc<TopicHistory>>, usize) {
+    /// The topics whose indexes are below one, with their indexes, from the highest on. Whoever goes on below the last index that was
+    /// seen, though topics come and go meanwhile, has in the end seen every topic that was there all the time.
+    pub(crate) fn topics_below(&self, index: usize) -> impl Iterator<Item = (usize, &Arc<TopicHistory>)> {
         // A new topic gets the highest index; where one is dropped, the last moves to its index, which is a lower one.
         let end = index.min(self.topics.len());
-        let start = end.saturating_sub(most);
-        (self.topics[start..end].values(), start)
+        self.topics[..end].values().enumerate().rev()
     }
 
     /// The losses of all topics that are no longer kept.
@@ -108,10 +107,11 @@ impl Registry {
     /// older than its window, and its earlier losses are left to a survey.
     fn group(&self, pattern: &Pattern, ring: &Ring, usage: &Arc<Usage>) -> PatternGroup {
         let lost = ring.losses().iter().map(|loss| loss.through).max().unwrap_or_default();
-        let window = SharedWindow::new(ring.last().max(lost), ring.last(), Losses::default());
-        let group = PatternGroup::new(pattern.clone(), self.groups, window, Arc::clone(usage));
+        let opened = ring.last().max(lost);
+        let window = SharedWindow::new(opened, ring.last(), Losses::default());
+        let group = PatternGroup::new(pattern.clone(), self.groups, window, opened, Arc::clone(usage));
         if pattern.matches_everything() {
-            group.set_past(ring.losses().clone());
+            group.set_past(ring.losses().iter());
         }
         group
     }

@@ -1,12 +1,14 @@
 //! A cursor into the shared history.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::task::yield_now;
 
 use super::archive::{ArchivePosition, Fetched};
 use super::backfill::Backfill;
@@ -137,7 +139,13 @@ impl Subscriber {
         EncodedBatch { gap, bytes: Bytes::from(body), more }
     }
 
-    /// Waits until a read would find something.
+    /// Returns whether a read has only begun to look through what memory holds. It goes on once this has
+    /// [changed](Subscriber::changed), which takes other tasks' turns and nothing else.
+    pub fn is_searching(&self) -> bool {
+        matches!(self.pending.as_deref(), Some(Pending::Search { .. } | Pending::Survey(_)))
+    }
+
+    /// Waits until a read would find something, or would look further for it.
     pub async fn changed(&mut self) {
         poll_fn(|cx| self.poll_changed(cx)).await;
     }
@@ -370,7 +378,8 @@ fn yield_until(done: bool, cx: &mut Context<'_>) -> Poll<()> {
     if done {
         return Poll::Ready(());
     }
-    cx.waker().wake_by_ref();
+    // It takes care that timers and sockets have their turn too.
+    let _ = pin!(yield_now()).poll(cx);
     Poll::Pending
 }
 

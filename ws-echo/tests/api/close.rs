@@ -81,8 +81,15 @@ async fn a_large_message_for_which_there_is_no_memory_is_closed_with_1013() {
     assert_eq!(read_close(&mut begin(30_000).await).await.0, 1013);
     let mut small = begin(3_000).await;
     assert_eq!(read_frame(&mut small).await.1, b"read", "a small message finds room");
+    // Those whose memory is reserved keep it, whoever else has come.
+    for fragment in [frame(FIN | PING, b""), frame(0, b"more"), frame(FIN | PING, b"")] {
+        first.send(fragment).await;
+    }
     first.send(frame(FIN, b"end")).await;
-    assert_eq!(read_frame(&mut first).await.1.len(), 50_003);
+    for pong in [b"", b""] {
+        assert_eq!(read_frame(&mut first).await.1, pong);
+    }
+    assert_eq!(read_frame(&mut first).await.1.len(), 50_007);
 }
 
 /// Sends bytes on a WebSocket and returns the code that it is closed with.

@@ -1,4 +1,4 @@
-//! The counters of an attack, which tell whether it took place.
+//! The counters of an attack: what it asked for, and how it was answered.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
