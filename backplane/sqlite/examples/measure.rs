@@ -34,7 +34,9 @@ async fn main() {
     let directory = std::env::args().nth(1).expect("name a directory");
     let text = "x".repeat(200);
     for in_flight in IN_FLIGHT {
-        for (label, limits) in [("kept", LIMITS), ("of which 1,000 are kept", HistoryLimits { messages: 1000, ..LIMITS })] {
+        for (label, limits) in
+            [("kept", LIMITS), ("of which 1,000 are kept", HistoryLimits { messages: 1000, ..LIMITS })]
+        {
             let directory = format!("{directory}/{in_flight}-{}", limits.messages == 1000);
             let (sqlite, hub, running) = open(Path::new(&directory), limits).await;
             let before = hub.head().offset;
