@@ -27,9 +27,18 @@ pub(crate) struct Checkpoint {
 pub(crate) struct Place {
     /// Everything up to this offset has been taken.
     pub(crate) position: u64,
-    pub(crate) checkpoint: Option<Checkpoint>,
+    checkpoint: Option<Checkpoint>,
     /// Losses by evictions up to this one are known.
-    pub(crate) evictions: u64,
+    evictions: u64,
+    /// The loss of every topic up to this offset is known.
+    lost_in_all: u64,
+}
+
+impl Place {
+    /// The place after an offset, of a reader who knows of no losses behind it.
+    pub(crate) fn after(position: u64) -> Self {
+        Self { position, ..Self::default() }
+    }
 }
 
 /// What comes after a place in the file, read in one transaction.
@@ -40,6 +49,8 @@ pub(crate) struct Batch {
     pub(crate) age: i64,
     /// The file has another message under the offset of the checkpoint, or ends before the place.
     pub(crate) diverged: bool,
+    /// The offset up to which messages after the place may be gone, of every topic.
+    pub(crate) lost_in_all: Option<u64>,
     /// Topics of which messages after the place are gone, up to an offset.
     pub(crate) lost: Vec<(Topic, u64)>,
     /// The messages, each with the value of the age clock when it was stored.
@@ -55,11 +66,13 @@ impl Batch {
         let age = row.age.age_at(&BootTime::now());
         let diverged = row.last < place.position || !holds(&transaction, place.checkpoint)?;
         let lost = if row.evictions > place.evictions { losses(&transaction, place)? } else { Vec::new() };
-        let mut batch = Self { row, age, diverged, lost, messages: Vec::new(), next: place };
+        let lost_in_all = Some(row.lost.through).filter(|through| *through > place.position.max(place.lost_in_all));
+        let mut batch = Self { row, age, diverged, lost_in_all, lost, messages: Vec::new(), next: place };
         if !diverged && batch.row.last > place.position {
             batch.read_messages(&transaction)?;
         }
         batch.next.evictions = batch.row.evictions;
+        batch.next.lost_in_all = batch.row.lost.through;
         Ok(batch)
     }
 

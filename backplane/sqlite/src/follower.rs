@@ -116,7 +116,7 @@ impl Follower {
             same(now)?;
             fill::begin(connection, self.memory)
         })?;
-        let mut history = LocalHistory::new(self.initial.renew(row.epoch), before, row.lost.through);
+        let mut history = LocalHistory::new(self.initial.renew(row.epoch), before);
         while history.place.position < row.last && !self.stop.is_set() {
             let batch = database.inspect(|connection, now| {
                 same(now)?;
@@ -153,17 +153,13 @@ impl Follower {
 }
 
 impl LocalHistory {
-    /// A history that begins after an offset. What was before is not in memory, and of topics that the file does not know any more
-    /// everything up to another offset is gone.
-    fn new(mut appender: Appender, before: u64, lost: u64) -> Self {
-        // There are no subscribers to wake yet.
-        if lost > before {
-            drop(appender.lost_in_all(lost));
-        }
+    /// A history that begins after an offset. What was before is not in memory.
+    fn new(mut appender: Appender, before: u64) -> Self {
         if before > 0 {
+            // There are no subscribers to wake yet.
             drop(appender.lost_through(before));
         }
-        Self { appender, place: Place { position: before, ..Place::default() } }
+        Self { appender, place: Place::after(before) }
     }
 
     fn epoch(&self) -> Epoch {
@@ -178,6 +174,7 @@ impl LocalHistory {
     fn take(&mut self, batch: Batch) -> Vec<Wake> {
         let mut wakes: Vec<Wake> =
             batch.lost.iter().map(|(topic, through)| self.appender.lost_in(topic, *through)).collect();
+        wakes.extend(batch.lost_in_all.map(|through| self.appender.lost_in_all(through)));
         if !batch.messages.is_empty() {
             let now = self.appender.now();
             let held = batch.messages.into_iter().map(|(message, held_since)| {

@@ -1,5 +1,6 @@
 //! Beginning a new epoch, after a backup was restored.
 
+use crate::bells;
 use crate::config::SqliteConfig;
 use crate::open_error::OpenError;
 use crate::opening;
@@ -24,5 +25,10 @@ pub enum NewEpochError {
 pub fn new_epoch(config: &SqliteConfig) -> Result<Epoch, NewEpochError> {
     let database = opening::open_existing(config)?;
     let renewed = database.present().and_then(|file| database.renew_epoch(file, None));
-    renewed.map_err(|trouble| NewEpochError::Write(trouble.to_string()))
+    let epoch = renewed.map_err(|trouble| NewEpochError::Write(trouble.to_string()))?;
+    // Whoever is not told looks for it soon.
+    if let Ok((_, mut bells)) = bells::hang(&database) {
+        bells.ring();
+    }
+    Ok(epoch)
 }

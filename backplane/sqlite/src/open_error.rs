@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::schema::VERSION;
 use crate::wal::Damage;
 
 /// The reason why a history cannot be opened. None of them heals by itself.
@@ -59,7 +58,7 @@ pub enum OpenError {
     },
     /// A file of a later version of this program.
     #[error(
-        "{} was written by a newer version (its format is {version}, this version knows up to {VERSION}); start that version",
+        "{} was written by a newer version (its format is {version}, this version knows up to {known}); start that version",
         path.display()
     )]
     Newer {
@@ -67,6 +66,8 @@ pub enum OpenError {
         path: PathBuf,
         /// The version of its format.
         version: i64,
+        /// The newest version that is known.
+        known: i64,
     },
     /// A file of another program.
     #[error(

@@ -1,6 +1,8 @@
 //! Opening the history of a directory, with the checks that only the first process can make.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::age_clock::{AgeReference, BootTime};
 use crate::config::SqliteConfig;
@@ -19,6 +21,9 @@ const CHECKED: u64 = 64 << 20;
 
 /// The attempts to find the file that another process is about to create.
 const ATTEMPTS: u32 = 100;
+
+/// The pause between two of them.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Opens the history in the directory that the flags name, and begins one if there is none.
 pub(crate) fn open_or_begin(config: &SqliteConfig, stop: Stop) -> Result<Database, OpenError> {
@@ -51,6 +56,7 @@ impl Opening {
             if lock.try_alone()? {
                 // All connections are closed before others may come: one of them could be the next to be alone, for a moment.
                 drop(self.check_alone()?);
+                lock.release()?;
             }
             lock.share()?;
             if let Some(handle) = self.open_checked()? {
@@ -58,6 +64,7 @@ impl Opening {
             }
             // Whoever was to begin the history has died. The next one that is alone begins it.
             lock.release()?;
+            sleep(PAUSE);
         }
         Err(OpenError::Removed(self.directory.database()))
     }

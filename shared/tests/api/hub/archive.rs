@@ -6,8 +6,8 @@ use std::task::Poll;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending, ready};
 use shared::cursor::{Cursor, Epoch, Position};
-use shared::gap::GapReason;
-use shared::hub::{Appender, Archive, ArchivePosition, BatchLimit, Entry, Fetched, Hub};
+use shared::gap::{Gap, GapReason};
+use shared::hub::{Appender, Archive, ArchivePosition, BatchLimit, Entry, Fetched, Hub, Subscriber};
 use shared::message::Message;
 use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
@@ -177,4 +177,89 @@ fn a_subscriber_in_memory_never_waits() {
     let mut subscriber = hub.subscribe_in_memory(&filters(&["a"]), since(2));
     let batch = subscriber.read(&JSON, ALL);
     assert_eq!((batch.gap.map(|gap| gap.reason), texts(&batch)), (Some(GapReason::Expired), vec!["18", "19", "20"]));
+}
+
+/// Holds the messages from an offset on, which it has given up by one eviction each.
+#[derive(Debug)]
+struct Evicting {
+    from: Mutex<u64>,
+    last: u64,
+}
+
+impl Archive for Evicting {
+    fn begins_with_oldest(&self) -> bool {
+        true
+    }
+
+    fn fetch(&self, _: &[TopicFilter], from: ArchivePosition) -> BoxFuture<'static, Fetched> {
+        let lost = *self.from.lock().unwrap() - 1;
+        let ignored_evictions = from.ignored_evictions.unwrap_or(lost);
+        if lost > from.after.offset.max(ignored_evictions) {
+            return ready(Fetched::Lost { through: lost }).boxed();
+        }
+        let offsets = from.after.offset.max(lost) + 1..=self.last.min(from.after.offset.max(lost) + 3);
+        let through = *offsets.end();
+        let entries = offsets.map(|offset| Arc::new(Entry::new(message(offset)))).collect();
+        ready(Fetched::Page { entries, through, ignored_evictions }).boxed()
+    }
+}
+
+/// Reads up to the twentieth message: the gap that comes first, and the messages.
+async fn read_to_the_end(subscriber: &mut Subscriber) -> (Option<Gap>, Vec<String>) {
+    let (mut gap, mut read) = (None, Vec::new());
+    while subscriber.cursor().offset < 20 {
+        subscriber.changed().await;
+        let batch = subscriber.read(&JSON, ALL);
+        assert!(batch.gap.is_none() || (gap.is_none() && read.is_empty()), "one gap, and before all messages");
+        gap = gap.or(batch.gap);
+        read.extend(texts(&batch).into_iter().map(str::to_owned));
+    }
+    (gap, read)
+}
+
+fn numbers(from: u64) -> Vec<String> {
+    (from..=20).map(|offset| offset.to_string()).collect()
+}
+
+#[tokio::test]
+async fn the_earliest_message_is_the_oldest_of_an_archive_that_has_it() {
+    for (topics, from) in [(&["a"][..], 1), (&["a"], 6), (&["*"], 6), (&["a", "b"], 20)] {
+        let (hub, _appender) = filled(Arc::new(Evicting { from: Mutex::new(from), last: 20 }));
+        let mut subscriber = hub.subscribe(&filters(topics), Position::Earliest);
+        assert_eq!(read_to_the_end(&mut subscriber).await, (None, numbers(from)), "{topics:?}");
+        let mut in_memory = hub.subscribe_in_memory(&filters(topics), Position::Earliest);
+        assert_eq!(texts(&in_memory.read(&JSON, ALL)), ["18", "19", "20"]);
+    }
+}
+
+#[tokio::test]
+async fn where_memory_has_everything_the_archive_is_not_asked() {
+    let (hub, mut appender) = Hub::with_archive(Epoch::new(7), at_most(3), Some(Arc::new(Pages::default())));
+    appender.append((1..=3).map(message)).wake();
+    let mut subscriber = hub.subscribe(&filters(&["a"]), Position::Earliest);
+    assert_eq!(texts(&subscriber.read(&JSON, ALL)), ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_loss_that_the_archive_knows_is_told_exactly() {
+    let archive = Arc::new(Evicting { from: Mutex::new(6), last: 20 });
+    let (hub, _appender) = filled(archive.clone());
+    let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));
+    let (gap, read) = read_to_the_end(&mut subscriber).await;
+    let gap = gap.unwrap();
+    assert_eq!((gap.reason, gap.since.offset, gap.cursor.offset), (GapReason::Expired, 2, 5));
+    assert_eq!(read, numbers(6));
+
+    // What is lost after the first page concerns whoever asked for the earliest too.
+    let mut subscriber = hub.subscribe(&filters(&["a"]), Position::Earliest);
+    subscriber.changed().await;
+    assert_eq!(texts(&subscriber.read(&JSON, ALL)), ["6", "7", "8"]);
+    // The next page is there already.
+    *archive.from.lock().unwrap() = 14;
+    subscriber.changed().await;
+    assert_eq!(texts(&subscriber.read(&JSON, ALL)), ["9", "10", "11"]);
+    subscriber.changed().await;
+    let gap = subscriber.read(&JSON, ALL).gap.unwrap();
+    assert_eq!((gap.reason, gap.since.offset, gap.cursor.offset), (GapReason::Expired, 11, 13));
+    assert_eq!(read_to_the_end(&mut subscriber).await, (None, numbers(14)));
 }
