@@ -110,7 +110,7 @@ impl Session for HeldPage {
             Event::Draining | Event::Done => return Flow::Continue,
         }
         let batch = self.subscriber.read(&page::JSON, self.limit);
-        // The news may be that older messages are being fetched.
+        // The news may be that older messages are being fetched or searched.
         if batch.is_empty() && event == Event::News {
             return Flow::Continue;
         }

@@ -1,15 +1,16 @@
 //! The application: the state that the handlers of a service share.
 
-use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
 use crate::admission::{Admission, Places};
+pub use crate::body_budget::{BodyReservation, BudgetSpent};
 use crate::config::CommonConfig;
 use crate::connection::Timers;
 use crate::drain::Drain;
@@ -19,6 +20,9 @@ use shared::backplane::{Backplane, NotReady, Publication, Receipt};
 use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::TopicFilter;
+
+/// A body of so many bytes waits for its turn.
+const LARGE_BODY: usize = 16 << 10;
 
 /// The time that a page waits for messages that memory does not hold.
 const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
@@ -32,6 +36,8 @@ pub struct App {
     pub(crate) timers: Timers,
     hub: Hub,
     backplane: Arc<dyn Backplane>,
+    /// The one large body that is parsed and appended at a time.
+    large_body: Semaphore,
 }
 
 /// The reason why a service cannot be started with these flags.
@@ -89,7 +95,7 @@ impl App {
             info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
         }
         let admission = Admission::new(drain, places, &config);
-        Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane }))
+        Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane, large_body: Semaphore::new(1) }))
     }
 
     /// Begins to shut down: every connection is woken, and released over `--drain`.
@@ -106,6 +112,23 @@ impl App {
     /// The backplane, to run it, and for the ticker to publish.
     pub fn backplane(&self) -> Arc<dyn Backplane> {
         Arc::clone(&self.backplane)
+    }
+
+    /// Makes a reservation of memory for what a client is sending, which grows with it: `--body-budget`.
+    pub fn reserve_body(&self) -> BodyReservation {
+        self.admission.reserve_body()
+    }
+
+    /// Waits for the turn of a body. One large body at a time, and other tasks between two of them, so that what others publish
+    /// and follow is not kept waiting by one client's arrays.
+    pub(crate) async fn turn_of_body(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        if bytes < LARGE_BODY {
+            return None;
+        }
+        // An error would mean that the semaphore is closed, which it never is.
+        let turn = self.large_body.acquire().await.ok();
+        yield_now().await;
+        turn
     }
 
     /// Publishes, unless a message is too large or the service is shutting down.
@@ -142,15 +165,6 @@ impl App {
         {
             locating.await.map_err(Refusal::NotReady)?;
         }
-        // A pattern that nobody follows yet is compared with every topic. One after the other, so that publishers and other
-        // tasks get in between.
-        let mut opened = Vec::new();
-        if has_pattern && filters.len() > 1 {
-            for filter in filters {
-                opened.push(self.hub.subscribe(slice::from_ref(filter), Position::Now));
-                yield_now().await;
-            }
-        }
         Ok(self.hub.subscribe(filters, from))
     }
 
@@ -163,7 +177,7 @@ impl App {
         Ok(self.hub.subscribe_in_memory(filters, from))
     }
 
-    /// Reads what comes next, without waiting for more than an archive.
+    /// Reads what comes next, without waiting for messages that are yet to be published: for an archive, or a search, alone.
     ///
     /// # Errors
     /// [`Refusal::NotReady`] when the archive is out of reach. The subscriber is where it was.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
+use url::Url;
 
 use shared::duration::{duration, period};
 use shared::hub::HistoryLimits;
@@ -147,7 +148,8 @@ pub struct InputConfig {
     /// The most messages in an array that is published in one request
     #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_array: usize,
-    /// Memory for all request bodies that are under way; a client that finds none left is asked to try again later
+    /// Memory for all request bodies, and WebSocket messages that come in parts, that are under way. Beside others, each may take a quarter
+    /// of what they leave; a client for whom that is too little is asked to try again later
     #[arg(long, env = "PUSH_BODY_BUDGET", value_name = "BYTES", default_value = "64 MiB")]
     pub body_budget: ByteSize,
     /// Bytes that a client may send ahead while its request is held or answered; one that sends more is cut off
@@ -247,27 +249,17 @@ fn head_bytes(text: &str) -> Result<ByteSize, BadValue> {
     if bytes < ByteSize::kib(8) { Err(BadValue::HeadTooSmall) } else { Ok(bytes) }
 }
 
-/// Parses an origin as a browser serialises it (RFC 6454, section 6.2), since it is compared byte by byte.
+/// Parses an origin as a browser serialises it (WHATWG HTML, section 7.1.1), since it is compared byte by byte.
 fn origin(text: &str) -> Result<String, BadValue> {
     if matches!(text, "*" | "null") {
         return Ok(text.to_owned());
     }
-    let (scheme, rest) = text.trim().split_once("://").ok_or(BadValue::Origin)?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (scheme, authority) = (scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
-    let usual_port = match &scheme[..] {
-        "http" => ":80",
-        "https" => ":443",
-        _ => "",
-    };
-    let authority = authority.strip_suffix(usual_port).unwrap_or(&authority);
-    let is_of = |text: &str, others: &[u8]| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
-    };
-    if !is_of(&scheme, b"+-.") || !is_of(authority, b".-_:[]") || authority.starts_with(':') {
-        return Err(BadValue::Origin);
-    }
-    let sent = format!("{scheme}://{authority}");
+    // A pattern or a name that is not written as browsers send it would be taken for a host.
+    let url = Url::parse(text).ok().filter(|url| url.username().is_empty() && text.is_ascii() && !text.contains('*'));
+    let url = url.ok_or(BadValue::Origin)?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or(BadValue::Origin)?;
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let sent = format!("{}://{host}{port}", url.scheme());
     if sent == text { Ok(sent) } else { Err(BadValue::OriginForm(sent)) }
 }
 
@@ -309,6 +301,11 @@ mod tests {
             ("HTTPS://A.Example", "https://a.example"),
             (" https://a.example", "https://a.example"),
             ("https://a.example:443", "https://a.example"),
+            ("https://a.example:", "https://a.example"),
+            ("https://a.example:08443", "https://a.example:8443"),
+            ("https://[0:0:0:0:0:0:0:1]:3000", "https://[::1]:3000"),
+            ("https://127.1", "https://127.0.0.1"),
+            ("https:///x", "https://x"),
         ] {
             assert_eq!(origin(mended), Err(BadValue::OriginForm(sent.into())), "{mended:?}");
         }
@@ -318,8 +315,10 @@ mod tests {
             "a.example",
             "//a",
             "https://",
-            "https:///x",
             "https://*.a",
+            "https://a.example:99999",
+            "https://[::1",
+            "data:x",
             "https://a b",
             "https://u@a",
             "https://ä",

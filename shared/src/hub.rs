@@ -20,10 +20,10 @@
 //! In reading order:
 //! - `entry`, `format`: a message and its encodings; `usage`, `account`: the memory that they take
 //! - `window`, `ring`, `offset_queue`: messages in order; `loss`, `progress`: what is gone, and for which reader
-//! - `topic_history`, `pattern_group`, `trie`, `forgotten`, `registry`: the topics and patterns
+//! - `topic_history`, `pattern_group`, `trie`, `forgotten`, `registry`, `survey`: the topics and patterns
 //! - `history`, `limits`: one epoch; `appender`: its writer; `slots`, `wake`: the subscribers that wait for news
 //! - `batch`, `budget`, `joined`, `burst`: the messages that are read at once
-//! - `subscriber`, `interests`, `interest`, `unread`: its readers; `archive`, `backfill`: messages that memory no longer holds
+//! - `subscriber`, `interests`, `interest`, `matcher`, `unread`: its readers; `archive`, `backfill`: messages that memory no longer holds
 //! - `handle`: the hub itself
 
 mod account;
@@ -43,6 +43,7 @@ mod interests;
 mod joined;
 mod limits;
 mod loss;
+mod matcher;
 mod offset_queue;
 mod pattern_group;
 mod progress;
@@ -51,6 +52,7 @@ mod ring;
 mod shared_window;
 mod slots;
 mod subscriber;
+mod survey;
 mod sync;
 mod topic_history;
 mod trie;

@@ -59,9 +59,16 @@ pub(crate) fn accepts_events(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut ranges = values.flat_map(|value| value.split(','));
     ranges.any(|range| {
-        let essence = range.split(';').next().unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("text/event-stream")
+        let mut parts = range.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default();
+        essence.eq_ignore_ascii_case("text/event-stream") && !parts.any(is_weight_of_zero)
     })
+}
+
+/// Returns whether a parameter says that its media range is not acceptable (RFC 9110, section 12.4.2).
+fn is_weight_of_zero(parameter: &str) -> bool {
+    let weight = parameter.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("q"));
+    weight.and_then(|(_, weight)| weight.parse::<f32>().ok()).is_some_and(|weight| weight == 0.0)
 }
 
 async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
@@ -75,8 +82,11 @@ async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     // A browser that reconnects repeats the query of its first request, so what it has received since then counts.
     let from = last_event_id(&request).or(since).unwrap_or(Position::Now);
     let subscriber = app.subscribe(&topics, from).await?;
-    let held = request.hold(Stream::new(subscriber, format, shows_heartbeats))?;
-    Ok(if request.is_head() { whole(Body::new()) } else { held })
+    if request.is_head() {
+        request.hold(HeadOfStream)
+    } else {
+        request.hold(Stream::new(subscriber, format, shows_heartbeats))
+    }
 }
 
 /// Returns an answer with the head of a stream and a body that ends.
@@ -109,6 +119,23 @@ fn last_event_id(request: &Request) -> Option<Position> {
     Some(id.parse().unwrap_or(Position::At(Cursor::UNREADABLE)))
 }
 
+/// The answer to `HEAD`.
+struct HeadOfStream;
+
+impl Session for HeadOfStream {
+    fn begin(&mut self, client: &mut Client) {
+        client.begin_stream(&HEADERS, &[]);
+    }
+
+    fn on(&mut self, _: Event, _: &mut Client) -> Flow {
+        Flow::Finish
+    }
+
+    fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Event> {
+        Poll::Ready(Event::Done)
+    }
+}
+
 /// The stream of one client.
 struct Stream {
     subscriber: Subscriber,
@@ -136,7 +163,7 @@ impl Stream {
     fn deliver(&mut self, client: &mut Client) -> bool {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(self.format.messages, BATCH);
         let gap = gap.map(|gap| self.format.encode(format::gap(&gap))).unwrap_or_default();
-        // An empty batch with more to come means that older messages are being fetched.
+        // An empty batch with more to come means that older messages are being fetched or searched.
         let is_empty = gap.is_empty() && bytes.is_empty();
         client.write_shared([gap, bytes]);
         if !is_empty {
@@ -176,7 +203,7 @@ impl Session for Stream {
             Event::Draining | Event::Done => return Flow::Continue,
         }
         let more = self.deliver(client);
-        if self.is_released && !more {
+        if self.is_released && !more && !self.subscriber.is_searching() {
             let last = self.format.encode(format!("{}\n", format::retry()));
             client.write_shared([last, self.format.end()]);
             return Flow::Finish;
@@ -185,7 +212,7 @@ impl Session for Stream {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.is_released {
+        if self.is_released && !self.subscriber.is_searching() {
             return Poll::Ready(Event::News);
         }
         self.subscriber.poll_changed(cx).map(|()| Event::News)

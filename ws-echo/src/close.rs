@@ -22,6 +22,8 @@ pub(crate) enum Close {
     Restart,
     /// 1013: all connections are taken; try again later.
     Full,
+    /// 1013: too many messages have begun that are not whole; try again later.
+    NoMemory,
 }
 
 impl Close {
@@ -37,6 +39,7 @@ impl Close {
             Self::TooLarge(reason) => (CloseCode::Size, reason.as_str()),
             Self::Restart => (CloseCode::Restart, "shutting down, connect again"),
             Self::Full => (CloseCode::Again, "all connections are taken, try again later"),
+            Self::NoMemory => (CloseCode::Again, "too many messages are under way, try again later"),
         };
         // A control frame holds 125 bytes, two of them the code.
         let reason = &reason[..reason.floor_char_boundary(123)];

@@ -71,7 +71,7 @@ impl Feed {
     fn deliver(&mut self, client: &mut Client) -> bool {
         let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&frame::MESSAGE, BATCH);
         let gap = gap.map(|gap| ServerFrame::Gap(&gap).encode()).unwrap_or_default();
-        // An empty batch with more to come means that older messages are being fetched.
+        // An empty batch with more to come means that older messages are being fetched or searched.
         let is_empty = gap.is_empty() && bytes.is_empty();
         client.write_shared([gap, bytes]);
         if !is_empty {
@@ -136,7 +136,7 @@ impl Conversation for Feed {
         }
         self.publishing = None;
         let more = self.deliver(client);
-        (self.is_released && !more).then_some(Close::Restart)
+        (self.is_released && !more && !self.subscriber.is_searching()).then_some(Close::Restart)
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
@@ -146,7 +146,7 @@ impl Conversation for Feed {
             }
             return Poll::Ready(Event::Done);
         }
-        if self.is_released {
+        if self.is_released && !self.subscriber.is_searching() {
             return Poll::Ready(Event::News);
         }
         ready!(self.subscriber.poll_changed(cx));

@@ -6,10 +6,14 @@
 use std::io::Cursor;
 
 use bytes::{Buf, BytesMut};
+use serving::app::BodyReservation;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use crate::close::Close;
+
+/// The memory that a client may use without a reservation, in bytes.
+const LITTLE: usize = 4096;
 
 /// The longest payload of a control frame.
 const MAX_CONTROL: u64 = 125;
@@ -39,6 +43,8 @@ struct Partial {
     /// The bytes of the next frames.
     unread: BytesMut,
     unfinished: Unfinished,
+    /// The memory of a large message that has begun, which all clients share.
+    reservation: Option<BodyReservation>,
 }
 
 /// The message whose last fragment is still to come.
@@ -79,10 +85,12 @@ impl Reader {
             self.push(bytes);
             return self.next();
         }
-        let mut unfinished = self.partial.take().map(|partial| partial.unfinished).unwrap_or_default();
+        let (mut unfinished, reservation) =
+            self.partial.take().map(|partial| (partial.unfinished, partial.reservation)).unwrap_or_default();
         let (incoming, length) = unfinished.read(bytes, self.max_message_bytes)?;
         if unfinished.0.is_some() {
-            self.partial.get_or_insert_default().unfinished = unfinished;
+            let partial = self.partial.get_or_insert_default();
+            (partial.unfinished, partial.reservation) = (unfinished, reservation);
         }
         self.push(&bytes[length..]);
         Ok(incoming)
@@ -100,7 +108,7 @@ impl Reader {
     /// be read.
     pub(crate) fn next(&mut self) -> Result<Option<Incoming>, Close> {
         let Some(partial) = &mut self.partial else { return Ok(None) };
-        let Partial { unread, unfinished } = &mut **partial;
+        let Partial { unread, unfinished, .. } = &mut **partial;
         let (incoming, length) = unfinished.read(unread, self.max_message_bytes)?;
         if length < unread.len() {
             unread.advance(length);
@@ -110,6 +118,23 @@ impl Reader {
             self.partial = None;
         }
         Ok(incoming)
+    }
+
+    /// Has the memory for what is half read reserved, unless it is little.
+    ///
+    /// # Errors
+    /// When the memory that all clients share is used up.
+    pub(crate) fn reserve(&mut self, begin: impl FnOnce() -> BodyReservation) -> Result<(), Close> {
+        let Some(partial) = &mut self.partial else { return Ok(()) };
+        let of_message = partial.unfinished.0.as_ref().map_or(0, |(_, message)| message.capacity());
+        let bytes = partial.unread.capacity() + of_message;
+        if bytes <= LITTLE {
+            partial.reservation = None;
+            return Ok(());
+        }
+        let reservation = partial.reservation.get_or_insert_with(begin);
+        reservation.shrink_to(bytes);
+        reservation.grow_to(bytes).map_err(|_| Close::NoMemory)
     }
 
     /// Returns whether anything is half read, be it a byte, and memory kept for it.

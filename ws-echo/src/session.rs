@@ -208,6 +208,10 @@ impl<C: Conversation> WebSocket<C> {
         }
         if !self.has_more {
             self.watch_message(client);
+            let app = client.app();
+            if let Err(close) = self.reader.reserve(|| app.reserve_body()) {
+                return self.close(&close, answers, client);
+            }
         }
         if !answers.is_empty() {
             client.write(&answers);

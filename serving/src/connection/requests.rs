@@ -132,7 +132,8 @@ fn respond(
             return Ok(with_headers(error.reply().with(CONNECTION, "close"), &app, OpenTo::NoRequest));
         }
         let (method, path) = (&head.method, head.uri.path());
-        let answers = *method == Method::GET && routes.takes_when_full(path, &head.headers);
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let answers = reads && routes.takes_when_full(path, &head.headers);
         let admitted = app.admission.admit(method, path, &head.headers, overflow.as_deref(), answers);
         let response = match admitted.refusal {
             Some(reply) => reply.into(),

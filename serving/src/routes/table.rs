@@ -41,7 +41,7 @@ impl Routes {
         &self.0.of_method
     }
 
-    /// Returns whether a GET of `path` is answered by the method's own handler even when the service is full.
+    /// Returns whether a GET or HEAD of `path` is answered by the method's own handler even when the service is full.
     pub(crate) fn takes_when_full(&self, path: &str, headers: &HeaderMap) -> bool {
         self.0.of_method.iter().any(|route| route.path() == path && route.takes_when_full(headers))
     }

@@ -27,7 +27,8 @@ pub struct Batch {
     pub gap: Option<Gap>,
     /// The next messages, in order.
     pub entries: Entries,
-    /// There are more than the limit allowed, or than have been fetched: read again after [`super::Subscriber::changed`].
+    /// There may be more than the limit allowed, or than was fetched or searched so far. After an empty batch, read again when
+    /// [changed](super::Subscriber::changed).
     pub more: bool,
 }
 

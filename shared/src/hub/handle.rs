@@ -69,8 +69,8 @@ impl Hub {
         Subscriber::new(history, filters, from, archived)
     }
 
-    /// As [`Hub::subscribe`], but what memory does not hold is lost to this subscriber, even where an archive has it: it
-    /// never has to wait for what it reads.
+    /// As [`Hub::subscribe`], but what memory does not hold is lost to this subscriber, even where an archive has it: with
+    /// topics, not patterns, it never has to wait for what it reads.
     pub fn subscribe_in_memory(&self, filters: &[TopicFilter], from: Position) -> Subscriber {
         Subscriber::new(self.history(), filters, from, false)
     }

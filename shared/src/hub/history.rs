@@ -11,13 +11,14 @@ use super::burst::Bursts;
 use super::limits::HistoryLimits;
 use super::registry::Registry;
 use super::ring::Ring;
+use super::survey::Survey;
 use super::usage::Usage;
 use crate::cursor::{Cursor, Epoch};
 use crate::topic::TopicFilter;
 
 /// The messages of one epoch, as the appender and the subscribers share them.
 ///
-/// Locks are taken in the order registry, ring, then the window of one topic or pattern.
+/// Locks are taken in the order registry, survey, ring, then the window of one topic or pattern.
 pub(crate) struct History {
     pub(crate) epoch: Epoch,
     /// The origin of the moments of this history.
@@ -26,6 +27,7 @@ pub(crate) struct History {
     pub(crate) archive: Option<Arc<dyn Archive>>,
     pub(crate) registry: RwLock<Registry>,
     pub(crate) ring: RwLock<Ring>,
+    pub(crate) survey: Survey,
     pub(crate) bursts: Bursts,
     pub(crate) usage: Arc<Usage>,
     /// The history that has taken the place of this one. Set before any subscriber is woken for it.
@@ -47,6 +49,7 @@ impl History {
             archive,
             registry: RwLock::default(),
             ring: RwLock::default(),
+            survey: Survey::default(),
             bursts: Bursts::default(),
             usage: Arc::new(Usage::new(limits.bytes)),
             successor: OnceLock::new(),
@@ -91,6 +94,11 @@ impl History {
 
     pub(crate) fn is_replaced(&self) -> bool {
         self.successor.get().is_some()
+    }
+
+    /// Takes a turn in the search for what was lost of patterns before they were followed.
+    pub(crate) fn advance_survey(&self) {
+        self.survey.advance(&self.registry);
     }
 
     /// The registry, with every topic and pattern of the filters in it for as long as the guard is held.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::pattern_group::PatternGroup;
+use super::progress::Progress;
 use super::registry::Registry;
 use super::shared_window::SharedWindow;
 use super::slots::Seat;
@@ -37,6 +38,14 @@ impl Interest {
         match self {
             Self::Topic(_, topic) => topic.topic.clone().into(),
             Self::Pattern(_, group) => TopicFilter::Pattern(group.pattern.clone()),
+        }
+    }
+
+    /// The topic or pattern.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Topic(_, topic) => topic.topic.as_str(),
+            Self::Pattern(_, group) => group.pattern.as_str(),
         }
     }
 
@@ -75,6 +84,24 @@ impl Interest {
             Self::Topic(_, topic) => &topic.window,
             Self::Pattern(_, group) => &group.window,
         }
+    }
+
+    /// The offset through which messages may be gone that concern a reader, or `None`.
+    pub(crate) fn lost_through(&self, progress: Progress) -> Option<u64> {
+        self.window().lost_through(progress).max(self.lost_before(progress))
+    }
+
+    /// As [`Interest::lost_through`], of what was lost before the pattern was followed.
+    pub(crate) fn lost_before(&self, progress: Progress) -> Option<u64> {
+        match self {
+            Self::Topic(..) => None,
+            Self::Pattern(_, group) => group.past().and_then(|past| past.concerning(progress)),
+        }
+    }
+
+    /// Returns whether it is not known what was lost before the pattern was followed.
+    pub(crate) fn needs_survey(&self) -> bool {
+        matches!(self, Self::Pattern(_, group) if group.past().is_none())
     }
 
     /// Gives up the place. The registry drops the topic or pattern if it is no longer used.

@@ -6,9 +6,10 @@ use parking_lot::RwLock;
 
 use super::batch::{BatchLimit, Entries};
 use super::interest::Interest;
+use super::matcher::Matcher;
 use super::progress::Progress;
 use super::registry::Registry;
-use super::ring::Ring;
+use super::ring::{Ring, Slot};
 use super::unread::Unread;
 use super::window::Unreadable;
 use crate::topic::TopicFilter;
@@ -50,30 +51,17 @@ impl Interests {
 
     /// The offset through which messages may be gone that concern a reader, of one topic or another, or `None`.
     pub(crate) fn lost_through(&self, progress: Progress) -> Option<u64> {
-        self.as_slice().iter().filter_map(|interest| interest.window().lost_through(progress)).max()
+        self.as_slice().iter().filter_map(|interest| interest.lost_through(progress)).max()
     }
 
-    /// The offset of the oldest message held after an offset.
+    /// The offset of the oldest message held after an offset. With patterns it may be one of another topic, since finding the
+    /// first that matches could take long.
     pub(crate) fn oldest_after(&self, offset: u64, ring: &RwLock<Ring>) -> Option<u64> {
         if self.are_topics() {
-            return self
-                .as_slice()
-                .iter()
-                .filter_map(Interest::topic)
-                .filter_map(|topic| topic.oldest_after(offset))
-                .min();
+            let topics = self.as_slice().iter().filter_map(Interest::topic);
+            return topics.filter_map(|topic| topic.oldest_after(offset)).min();
         }
-        let mut after = offset;
-        loop {
-            // Given up between two sections, so that a long search does not keep the appender waiting.
-            let ring = ring.read();
-            let through = ring.section(after, ring.last());
-            let oldest = self.unread(&ring, after, through).next().map(|entry| entry.offset());
-            if oldest.is_some() || through >= ring.last() {
-                return oldest;
-            }
-            after = through;
-        }
+        ring.read().range(offset, u64::MAX).find_map(Slot::entry).map(|entry| entry.offset())
     }
 
     /// Calls `read` and returns its result. `read` gets the unread entries in order (at least one more than the limit
@@ -91,6 +79,7 @@ impl Interests {
         mut read: impl FnMut(Unread<'_>, u64) -> R,
     ) -> Result<R, Lost> {
         let from_windows = match self.as_slice() {
+            interests if interests.iter().any(|interest| interest.lost_before(progress).is_some()) => return Err(Lost),
             [interest] => interest.window().read(progress, head, |entries| read(Unread::Window(entries), head)),
             _ => self.merged(progress, head, limit).map(|entries| read(Unread::Merged(entries.iter()), head)),
         };
@@ -99,12 +88,18 @@ impl Interests {
             Err(Unreadable::Lost) => return Err(Lost),
             Err(Unreadable::Incomplete) => {}
         }
+        let matcher = Matcher::new(self.as_slice());
         let ring = ring.read();
         if self.lost_through(progress).is_some() {
             return Err(Lost);
         }
         let through = ring.section(progress.position, head);
-        Ok(read(self.unread(&ring, progress.position, through), through))
+        Ok(read(Unread::Ring(ring.range(progress.position, through), &matcher), through))
+    }
+
+    /// Returns whether it is not known what was lost before the patterns were followed.
+    pub(crate) fn need_survey(&self) -> bool {
+        self.as_slice().iter().any(Interest::needs_survey)
     }
 
     /// Gives up the places among those to be woken.
@@ -118,10 +113,6 @@ impl Interests {
     /// Returns whether all of them are topics, not patterns.
     fn are_topics(&self) -> bool {
         self.as_slice().iter().all(|interest| interest.topic().is_some())
-    }
-
-    fn unread<'a>(&'a self, ring: &'a Ring, after: u64, through: u64) -> Unread<'a> {
-        Unread::Ring(ring.range(after, through), self.as_slice())
     }
 
     /// The messages of all windows, in order; of each window one more than the limit, which shows that there are more.

@@ -1,10 +1,11 @@
 //! The topics and patterns that are kept: those with messages or subscribers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::forgotten::Forgotten;
-use super::loss::Loss;
+use super::loss::{Loss, Losses};
 use super::pattern_group::PatternGroup;
 use super::ring::Ring;
 use super::shared_window::SharedWindow;
@@ -17,7 +18,8 @@ use crate::topic::{Pattern, Topic, TopicFilter};
 /// The topics and patterns that are kept: those with messages or subscribers.
 #[derive(Default)]
 pub(crate) struct Registry {
-    topics: HashMap<Topic, Arc<TopicHistory>>,
+    /// In an order of its own, so that a long search can be interrupted: see [`Registry::topics_below`].
+    topics: IndexMap<Topic, Arc<TopicHistory>>,
     patterns: PatternTrie<Arc<PatternGroup>>,
     /// The number of patterns.
     followed: usize,
@@ -38,12 +40,36 @@ impl Registry {
         self.topics.len()
     }
 
+    /// The topics whose indexes are below one, with their indexes, from the highest on. Whoever goes on below the last index that was
+    /// seen, though topics come and go meanwhile, has in the end seen every topic that was there all the time.
+    pub(crate) fn topics_below(&self, index: usize) -> impl Iterator<Item = (usize, &Arc<TopicHistory>)> {
+        // A new topic gets the highest index; where one is dropped, the last moves to its index, which is a lower one.
+        let end = index.min(self.topics.len());
+        self.topics[..end].values().enumerate().rev()
+    }
+
+    /// The losses of all topics that are no longer kept.
+    pub(crate) fn forgotten(&self) -> Losses {
+        self.forgotten.all().collect()
+    }
+
     pub(crate) fn topic(&self, topic: &Topic) -> Option<&Arc<TopicHistory>> {
         self.topics.get(topic)
     }
 
     pub(crate) fn pattern(&self, pattern: &Pattern) -> Option<&Arc<PatternGroup>> {
         self.patterns.get(pattern)
+    }
+
+    /// The groups whose earlier losses are not known.
+    pub(crate) fn unsurveyed(&self) -> Vec<Arc<PatternGroup>> {
+        let mut groups = Vec::new();
+        self.patterns.for_each(&mut |group| {
+            if group.past().is_none() {
+                groups.push(Arc::clone(group));
+            }
+        });
+        groups
     }
 
     /// Calls `visit` with the group of each pattern that matches a topic.
@@ -71,26 +97,23 @@ impl Registry {
             TopicFilter::Pattern(pattern) => {
                 self.groups += 1;
                 let group = self.group(pattern, ring, usage);
-                self.patterns.insert(pattern, Arc::new(group));
+                self.patterns.insert(pattern.as_str(), Arc::new(group));
                 self.followed += 1;
             }
         }
     }
 
+    /// The group of a pattern. Comparing all topics with it would keep everyone waiting, so it counts everything so far as
+    /// older than its window, and its earlier losses are left to a survey.
     fn group(&self, pattern: &Pattern, ring: &Ring, usage: &Arc<Usage>) -> PatternGroup {
-        let new = |last, losses| {
-            let window = SharedWindow::new(last, ring.last(), losses);
-            PatternGroup::new(pattern.clone(), self.groups, window, Arc::clone(usage))
-        };
-        // The usual pattern, which would take the longest: there is a topic for each of its matches.
+        let lost = ring.losses().iter().map(|loss| loss.through).max().unwrap_or_default();
+        let opened = ring.last().max(lost);
+        let window = SharedWindow::new(opened, ring.last(), Losses::default());
+        let group = PatternGroup::new(pattern.clone(), self.groups, window, opened, Arc::clone(usage));
         if pattern.matches_everything() {
-            let lost = ring.losses().iter().map(|loss| loss.through).max().unwrap_or_default();
-            return new(ring.last().max(lost), ring.losses().clone());
+            group.set_past(ring.losses().iter());
         }
-        let matching = || self.topics.values().filter(|topic| pattern.matches(&topic.topic));
-        let last = matching().map(|topic| topic.window.last()).max().unwrap_or_default();
-        let losses = matching().flat_map(|topic| topic.losses()).chain(self.forgotten.all()).collect();
-        new(last, losses)
+        group
     }
 
     /// The slots of all subscribers.
@@ -120,7 +143,7 @@ impl Registry {
     pub(crate) fn close_topic_if_unused(&mut self, name: &Topic) {
         if let Some(topic) = self.topics.get(name).filter(|topic| topic.is_unused()) {
             topic.losses().into_iter().for_each(|loss| self.forgotten.add(name, loss));
-            self.topics.remove(name);
+            self.topics.swap_remove(name);
         }
     }
 

@@ -1,12 +1,14 @@
 //! A cursor into the shared history.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::task::yield_now;
 
 use super::archive::{ArchivePosition, Fetched};
 use super::backfill::Backfill;
@@ -43,8 +45,23 @@ enum Reach {
     Archive { ignored_evictions: Option<u64> },
 }
 
+/// The beginning of a subscription, once it is known what is lost.
+#[derive(Debug, Clone, Copy)]
+enum Arrival {
+    /// At a position of which nothing that memory holds is missing.
+    InMemory,
+    /// Before the oldest message, which the archive may hold.
+    Earliest,
+    /// At the cursor at which the client comes back, with the reason of the gap, should there be one.
+    Return(Cursor, GapReason),
+}
+
 /// The news that comes before the messages that memory holds.
 enum Pending {
+    /// A survey of what is lost of the patterns.
+    Survey(Arrival),
+    /// The rest of a search, after other tasks have had their turn, which they have had if this is true.
+    Search { yielded: bool },
     /// Known since the subscription, and reported by the first read.
     Gap(Gap),
     /// Messages that only the archive holds.
@@ -68,33 +85,34 @@ impl Subscriber {
         let progress = Progress { position: history.head(), ignored_evictions: 0 };
         let reach = if archived { Reach::Archive { ignored_evictions: Some(0) } } else { Reach::Memory };
         let mut subscriber = Self { history, interests, progress, reach, pending: None };
-        match from {
-            Position::Now => {}
+        let arrival = match from {
+            Position::Now => Arrival::InMemory,
             Position::Earliest if archived && subscriber.begins_with_oldest() => {
                 subscriber.progress.position = 0;
-                // Where memory has lost nothing, it holds the oldest message.
-                if subscriber.lost_through().is_some() {
-                    subscriber.reach = Reach::Archive { ignored_evictions: None };
-                    subscriber.begin_backfill(GapReason::Expired);
-                }
+                Arrival::Earliest
             }
             // Only later losses are reported to a client that asks for what is held.
             Position::Earliest => {
                 subscriber.progress.ignored_evictions = subscriber.history.evictions();
                 subscriber.move_before_oldest(0);
+                Arrival::InMemory
             }
             Position::At(since) if !subscriber.history.knows(since) => {
                 subscriber.progress.position = 0;
-                let gap = subscriber.fall_forward(GapReason::Epoch, since);
-                subscriber.pending = Some(Box::new(Pending::Gap(gap)));
+                Arrival::Return(since, GapReason::Epoch)
             }
             Position::At(since) => {
                 subscriber.progress.position = since.offset;
-                if subscriber.lost_through().is_some() && !subscriber.begin_backfill(GapReason::Expired) {
-                    let gap = subscriber.fall_forward(GapReason::Expired, since);
-                    subscriber.pending = Some(Box::new(Pending::Gap(gap)));
-                }
+                Arrival::Return(since, GapReason::Expired)
             }
+        };
+        if subscriber.may_have_lost() {
+            subscriber.history.advance_survey();
+        }
+        if subscriber.may_have_lost() {
+            subscriber.pending = Some(Box::new(Pending::Survey(arrival)));
+        } else {
+            subscriber.arrive(arrival);
         }
         subscriber
     }
@@ -104,6 +122,7 @@ impl Subscriber {
     pub fn cursor(&self) -> Cursor {
         match self.pending.as_deref() {
             Some(Pending::Gap(gap)) => gap.since,
+            Some(Pending::Survey(Arrival::Return(since, _))) => *since,
             _ => self.history.cursor(self.progress.position),
         }
     }
@@ -124,7 +143,13 @@ impl Subscriber {
         EncodedBatch { gap, bytes: Bytes::from(body), more }
     }
 
-    /// Waits until a read would find something.
+    /// Returns whether a read has only begun to look through what memory holds. It goes on once this has
+    /// [changed](Subscriber::changed), which takes other tasks' turns and nothing else.
+    pub fn is_searching(&self) -> bool {
+        matches!(self.pending.as_deref(), Some(Pending::Search { .. } | Pending::Survey(_)))
+    }
+
+    /// Waits until a read would find something, or would look further for it.
     pub async fn changed(&mut self) {
         poll_fn(|cx| self.poll_changed(cx)).await;
     }
@@ -134,6 +159,11 @@ impl Subscriber {
         let seats = self.interests.as_slice().iter().map(Interest::seat);
         match self.pending.as_deref_mut() {
             Some(Pending::Gap(_)) => Poll::Ready(()),
+            Some(Pending::Survey(_)) => {
+                self.history.advance_survey();
+                yield_until(!self.may_have_lost() || self.history.is_replaced(), cx)
+            }
+            Some(Pending::Search { yielded }) => yield_until(mem::replace(yielded, true), cx),
             Some(Pending::Backfill(backfill)) => {
                 let replaced = poll_news(seats, cx, || self.history.is_replaced());
                 if replaced.is_ready() { Poll::Ready(()) } else { backfill.poll(cx) }
@@ -165,8 +195,11 @@ impl Subscriber {
         });
         let Ok(position) = read else { return false };
         self.progress.position = position;
-        // The search continues for as long as nothing has been found.
-        !batch.bytes.is_empty() || position == head
+        if batch.bytes.is_empty() && position < head {
+            self.interrupt_search();
+            batch.more = true;
+        }
+        true
     }
 
     fn read_into<B: Body>(&mut self, format: &'static Format, limit: BatchLimit) -> Reading<B> {
@@ -174,8 +207,16 @@ impl Subscriber {
             self.move_over();
         }
         let gap = match self.pending.take().map(|pending| *pending) {
-            None => None,
+            None | Some(Pending::Search { .. }) => None,
             Some(Pending::Gap(gap)) => Some(gap),
+            Some(pending @ Pending::Survey(_)) if self.may_have_lost() => {
+                self.pending = Some(Box::new(pending));
+                return Reading { gap: None, body: B::default(), more: true };
+            }
+            Some(Pending::Survey(arrival)) => {
+                self.arrive(arrival);
+                return self.read_into(format, limit);
+            }
             Some(Pending::Backfill(backfill)) => return self.read_archived(backfill, format, limit),
         };
         let mut reading = Reading { gap, body: B::default(), more: false };
@@ -190,7 +231,16 @@ impl Subscriber {
                 if budget.fill(&mut reading.body, entries) { Ok(through) } else { Err(budget.last()) }
             });
             match read {
-                Ok(Ok(through)) => self.progress.position = through,
+                Ok(Ok(through)) => {
+                    self.progress.position = through;
+                    if through < head {
+                        reading.more = true;
+                        if budget.last().is_none() && reading.gap.is_none() {
+                            self.interrupt_search();
+                        }
+                        return reading;
+                    }
+                }
                 Ok(Err(last)) => {
                     self.progress.position = last.unwrap_or(self.progress.position);
                     reading.more = true;
@@ -250,6 +300,37 @@ impl Subscriber {
         Reading { gap: None, body, more }
     }
 
+    /// Returns whether something may be lost of the patterns that only a survey can find.
+    fn may_have_lost(&self) -> bool {
+        self.interests.need_survey() && self.history.ring.read().losses().concerning(self.progress).is_some()
+    }
+
+    /// Begins with the gap or with older messages, if the client misses something that memory does not hold.
+    fn arrive(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::InMemory => {}
+            Arrival::Earliest => {
+                // Where memory has lost nothing, it holds the oldest message.
+                if self.lost_through().is_some() {
+                    self.reach = Reach::Archive { ignored_evictions: None };
+                    self.begin_backfill(GapReason::Expired);
+                }
+            }
+            Arrival::Return(since, reason) => {
+                let misses = reason == GapReason::Epoch || self.lost_through().is_some();
+                if misses && (reason == GapReason::Epoch || !self.begin_backfill(reason)) {
+                    let gap = self.fall_forward(reason, since);
+                    self.pending = Some(Box::new(Pending::Gap(gap)));
+                }
+            }
+        }
+    }
+
+    /// Leaves the rest of a long search to the next read, which waits until other tasks have had their turn.
+    fn interrupt_search(&mut self) {
+        self.pending = Some(Box::new(Pending::Search { yielded: false }));
+    }
+
     fn has_news(&self) -> bool {
         let reached = self.interests.last().min(self.history.head());
         reached > self.progress.position || self.history.is_replaced()
@@ -292,12 +373,22 @@ impl Subscriber {
         Gap { reason, since, cursor: self.history.cursor(self.progress.position) }
     }
 
-    /// Takes the position just before the oldest message held after an offset.
+    /// Takes a position before the oldest message held after an offset, with topics alone the one just before it.
     fn move_before_oldest(&mut self, after: u64) {
         let head = self.history.head();
         let oldest = self.interests.oldest_after(after, &self.history.ring);
         self.progress.position = oldest.map_or(head, |oldest| head.min(oldest - 1)).max(after);
     }
+}
+
+/// Is ready if `done`. Otherwise the task is polled again, after others.
+fn yield_until(done: bool, cx: &mut Context<'_>) -> Poll<()> {
+    if done {
+        return Poll::Ready(());
+    }
+    // It takes care that timers and sockets have their turn too.
+    let _ = pin!(yield_now()).poll(cx);
+    Poll::Pending
 }
 
 impl Drop for Subscriber {

@@ -48,9 +48,10 @@ impl<T> PatternTrie<T> {
         node.value.as_ref()
     }
 
-    pub(crate) fn insert(&mut self, pattern: &Pattern, value: T) {
+    /// Inserts a pattern, or a topic, which matches itself.
+    pub(crate) fn insert(&mut self, filter: &str, value: T) {
         let mut node = &mut self.root;
-        for token in pattern.as_str().split('.') {
+        for token in filter.split('.') {
             node = match token {
                 ">" => {
                     node.rest = Some(value);
@@ -71,6 +72,11 @@ impl<T> PatternTrie<T> {
     /// Calls `visit` with the value of each pattern that matches a topic.
     pub(crate) fn for_each_match(&self, topic: &Topic, visit: &mut impl FnMut(&T)) {
         self.root.for_each_match(Some(topic.as_str()), visit);
+    }
+
+    /// Returns whether some pattern matches a topic.
+    pub(crate) fn matches(&self, topic: &Topic) -> bool {
+        self.root.matches(Some(topic.as_str()))
     }
 
     /// Calls `visit` with every value.
@@ -120,6 +126,15 @@ impl<T> Node<T> {
         }
     }
 
+    /// As [`Node::for_each_match`], up to the first match.
+    fn matches(&self, tokens: Option<&str>) -> bool {
+        let Some(tokens) = tokens else { return self.value.is_some() };
+        let (token, others) = split(tokens);
+        self.rest.is_some()
+            || self.tokens.get(token).is_some_and(|next| next.matches(others))
+            || self.any.as_ref().is_some_and(|any| any.matches(others))
+    }
+
     fn for_each(&self, visit: &mut impl FnMut(&T)) {
         self.value.iter().chain(&self.rest).for_each(&mut *visit);
         self.any.iter().for_each(|any| any.for_each(visit));
@@ -165,7 +180,7 @@ mod tests {
         for step in 0..5000 {
             let pattern = pattern();
             if fastrand::bool() {
-                trie.insert(&pattern, step);
+                trie.insert(pattern.as_str(), step);
                 model.insert(pattern.as_str().to_owned(), (pattern.clone(), step));
             } else {
                 trie.remove(&pattern);
@@ -174,6 +189,7 @@ mod tests {
             assert_eq!(trie.get(&pattern), model.get(pattern.as_str()).map(|(_, step)| step));
 
             let topic: Topic = tokens(&["a", "b", "c"]).parse().unwrap();
+            assert_eq!(trie.matches(&topic), model.values().any(|(pattern, _)| pattern.matches(&topic)), "{topic}");
             let (mut found, mut all) = (Vec::new(), Vec::new());
             trie.for_each_match(&topic, &mut |step| found.push(*step));
             trie.for_each(&mut |step| all.push(*step));

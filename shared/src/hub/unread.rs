@@ -5,7 +5,7 @@ use std::slice;
 use std::sync::Arc;
 
 use super::entry::Entry;
-use super::interest::Interest;
+use super::matcher::Matcher;
 use super::ring::Slot;
 
 /// The messages that a subscriber has not read, in order of offset. One type serves all sources, so that the code that
@@ -16,7 +16,7 @@ pub(crate) enum Unread<'a> {
     /// Of several topics and patterns, from their windows.
     Merged(slice::Iter<'a, Arc<Entry>>),
     /// Of the ring, as far as the interests match them.
-    Ring(vec_deque::Iter<'a, Slot>, &'a [Interest]),
+    Ring(vec_deque::Iter<'a, Slot>, &'a Matcher<'a>),
 }
 
 impl<'a> Iterator for Unread<'a> {
@@ -26,10 +26,8 @@ impl<'a> Iterator for Unread<'a> {
         match self {
             Self::Window(entries) => entries.next(),
             Self::Merged(entries) => entries.next(),
-            Self::Ring(slots, interests) => {
-                let matches =
-                    |entry: &&Arc<Entry>| interests.iter().any(|interest| interest.matches(&entry.message.topic));
-                slots.filter_map(|slot| slot.entry()).find(matches)
+            Self::Ring(slots, matcher) => {
+                slots.filter_map(|slot| slot.entry()).find(|entry| matcher.matches(&entry.message.topic))
             }
         }
     }

@@ -107,6 +107,30 @@ async fn a_heartbeat_reports_a_position_that_moved_on_without_a_message() {
     assert_eq!(far.received_text(), ":\n", "each position is reported once");
 }
 
+#[tokio::test]
+async fn a_client_that_is_released_during_a_long_search_gets_what_is_found() {
+    let app = app(&["--history", "100000"]);
+    (0..20).for_each(|_| publish(&app, &["x"; 1000]));
+    let wanted = Publication { topic: "a.x".parse().unwrap(), drafts: vec![Draft::text("wanted")], key: None };
+    app.publish(wanted).now_or_never().unwrap().unwrap();
+    let subscribe = app.subscribe(&["a.*".parse().unwrap()], Position::Earliest).now_or_never();
+    let (mut client, far) = Client::in_memory(&app, ROOMY);
+    let mut stream = Stream::new(subscribe.unwrap().unwrap(), StreamFormat::new(Version::HTTP_10, false), false);
+    stream.begin(&mut client);
+    assert_eq!(stream.on(Event::News, &mut client), Flow::Continue);
+    assert_eq!(stream.on(Event::Released, &mut client), Flow::Continue, "there is more to search");
+    let mut turns = 0;
+    loop {
+        let event = std::future::poll_fn(|cx| stream.poll_event(cx)).await;
+        if stream.on(event, &mut client) == Flow::Finish {
+            break;
+        }
+        turns += 1;
+    }
+    assert!(turns > 1, "it is found in one piece");
+    assert_eq!(texts(&far.received_text()).last(), Some(&"wanted"));
+}
+
 /// Returns the text in whole chunks.
 fn decoded(mut chunks: &str) -> String {
     let mut text = String::new();

@@ -70,10 +70,19 @@ async fn an_event_source_that_finds_the_service_full_is_asked_to_come_back() {
         assert!(reason == "full" && (5..15).contains(&seconds), "{body}");
     }
     // Everybody else is answered by a status.
-    for (path, accept) in [("/events", "*/*"), ("/messages", "text/event-stream"), ("/nowhere", "text/event-stream")] {
+    for (path, accept) in [
+        ("/events", "*/*"),
+        ("/events", "text/event-stream;q=0"),
+        ("/events", "text/event-stream; Q=0.000, */*"),
+        ("/messages", "text/event-stream"),
+        ("/nowhere", "text/event-stream"),
+    ] {
         let request = Client::new().get(server.url(path)).header("Accept", accept);
         assert_refused(soon(request.send()).await.unwrap(), 503, "full").await;
     }
+    let head = Client::new().head(server.url("/events")).header("Accept", "text/event-stream;q=0.5");
+    let head = soon(head.send()).await.unwrap();
+    assert_eq!((head.status().as_u16(), &head.headers()["content-type"]), (200, &"text/event-stream".parse().unwrap()));
     drop(held);
 }
 

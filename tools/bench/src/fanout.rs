@@ -203,7 +203,7 @@ pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method, once: bo
 }
 
 /// Publishes a message on each topic.
-fn fill_topics(address: SocketAddr, path: &str, topics: u32) -> anyhow::Result<()> {
+pub(crate) fn fill_topics(address: SocketAddr, path: &str, topics: u32) -> anyhow::Result<()> {
     const AT_ONCE: u32 = 100;
     for first in (0..topics).step_by(AT_ONCE as usize) {
         let last = topics.min(first + AT_ONCE) - 1;

@@ -27,6 +27,13 @@ impl Histogram {
         self.max = self.max.max(nanos);
     }
 
+    /// Adds what another one has counted.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
+        self.total += other.total;
+        self.max = self.max.max(other.max);
+    }
+
     /// The shortest duration that this percentage of durations does not exceed. Zero if there are none.
     pub(crate) fn percentile(&self, percentage: u64) -> Duration {
         let rank = (self.total * percentage).div_ceil(100).max(1);
@@ -82,6 +89,19 @@ mod tests {
         assert_eq!(histogram.max(), Duration::from_millis(100));
         assert_eq!(histogram.percentile(100), histogram.max());
         assert_eq!(histogram.count(), 100_000);
+    }
+
+    #[test]
+    fn merged_histograms_are_as_one() {
+        let (mut merged, mut other, mut one) = (Histogram::default(), Histogram::default(), Histogram::default());
+        for nanos in [1, 500, 70_000, 9_000_000] {
+            merged.add(nanos);
+            other.add(nanos * 3);
+            one.add(nanos);
+            one.add(nanos * 3);
+        }
+        merged.merge(&other);
+        assert_eq!((merged.counts, merged.total, merged.max), (one.counts, one.total, one.max));
     }
 
     #[test]

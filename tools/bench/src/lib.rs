@@ -3,6 +3,7 @@
 //! Each command is a module, and the modules that several need lie beside them:
 //!
 //! - [`cuts`]: what clients receive when their connections are cut
+//! - [`attack`]: what honest clients notice of an abusive one
 //! - [`fanout`], [`echo`], [`idle`], [`storm`], [`compare`]: speed and memory; [`measure`] is their common part, `load`
 //!   the connections
 //! - [`replicas`]: the cost of a shared history
@@ -12,6 +13,7 @@
 //! - `http`: requests over one connection; `stats`, `histogram`: percentiles; `arguments`: values of the command line
 
 mod arguments;
+pub mod attack;
 pub mod compare;
 pub mod cuts;
 pub mod echo;

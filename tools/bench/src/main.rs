@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use bench::attack::Attack;
 use bench::compare::Compare;
 use bench::cuts::Cuts;
 use bench::echo::Echo;
@@ -30,6 +31,7 @@ enum Command {
     Storm(Storm),
     Replicas(Replicas),
     Cuts(Cuts),
+    Attack(Attack),
     Plot(Plot),
     Limit(Limit),
 }
@@ -44,6 +46,7 @@ async fn main() -> ExitCode {
         Command::Storm(storm) => storm.run().await,
         Command::Replicas(replicas) => replicas.run().await,
         Command::Cuts(cuts) => cuts.run().await,
+        Command::Attack(attack) => attack.run().await,
         Command::Plot(plot) => plot.run(),
         Command::Limit(limit) => limit.run(),
     };

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::http::Connection;
@@ -43,6 +44,8 @@ pub struct Service {
     child: Child,
     address: SocketAddr,
     output: Lines,
+    /// `true`: its log is not read, so that the pipe fills.
+    log_unread: watch::Sender<bool>,
 }
 
 /// Times for a server, where its description has a placeholder for them. In whole seconds.
@@ -158,12 +161,16 @@ impl Service {
         let address = timeout(START, ready).await.unwrap_or_else(|_| bail!("it was not ready after {START:?}"));
         let address = address.with_context(|| format!("starting {start}: {}", last(&output)))?;
         let kept = Arc::clone(&output);
+        let (log_unread, mut unread) = watch::channel(false);
         tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
+            // An error means that the service was dropped.
+            while unread.wait_for(|unread| !unread).await.is_ok()
+                && let Ok(Some(line)) = lines.next_line().await
+            {
                 keep(&kept, line);
             }
         });
-        Ok(Self { start, child, address, output })
+        Ok(Self { start, child, address, output, log_unread })
     }
 
     /// Its process.
@@ -177,6 +184,11 @@ impl Service {
     /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Reads its log no more, and keeps the pipe open.
+    pub(crate) fn leave_log_unread(&self) {
+        self.log_unread.send_replace(true);
     }
 
     /// Waits until `/readyz` answers 200.

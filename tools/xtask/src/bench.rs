@@ -13,8 +13,9 @@ use crate::workspace::{self, SERVICES};
 
 /// Builds the services and the measurements with optimisation, and measures
 ///
-/// `cargo xtask bench compare` measures the cost of each method, `cargo xtask bench cuts` cuts connections and looks for
-/// lost messages; `cargo xtask bench --help` lists all commands, and `cargo xtask bench compare --help` the flags of one.
+/// `cargo xtask bench compare` measures the cost of each method, `cargo xtask bench attack` what honest clients notice of an
+/// abusive one, `cargo xtask bench cuts` cuts connections and looks for lost messages; `cargo xtask bench --help` lists all
+/// commands, and `cargo xtask bench compare --help` the flags of one.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Bench {

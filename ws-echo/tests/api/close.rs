@@ -67,6 +67,31 @@ async fn a_message_that_comes_byte_by_byte_without_end_is_closed_with_1008() {
     assert_eq!(read_frame(&mut client).await, (FIN | BINARY, b"slow".to_vec()));
 }
 
+#[tokio::test]
+async fn a_large_message_for_which_there_is_no_memory_is_closed_with_1013() {
+    let server = spawn_app(&["--body-budget", "100000", "--max-body-bytes", "100000", "--read-timeout", "1h"]).await;
+    let begin = async |bytes: usize| {
+        let mut client = open(server.address(), "/").await;
+        client.send(frame(BINARY, &vec![b'x'; bytes])).await;
+        client.send(frame(FIN | PING, b"read")).await;
+        client
+    };
+    let mut first = begin(50_000).await;
+    assert_eq!(read_frame(&mut first).await.1, b"read", "its memory is taken");
+    assert_eq!(read_close(&mut begin(30_000).await).await.0, 1013);
+    let mut small = begin(3_000).await;
+    assert_eq!(read_frame(&mut small).await.1, b"read", "a small message finds room");
+    // Those whose memory is reserved keep it, whoever else has come.
+    for fragment in [frame(FIN | PING, b""), frame(0, b"more"), frame(FIN | PING, b"")] {
+        first.send(fragment).await;
+    }
+    first.send(frame(FIN, b"end")).await;
+    for pong in [b"", b""] {
+        assert_eq!(read_frame(&mut first).await.1, pong);
+    }
+    assert_eq!(read_frame(&mut first).await.1.len(), 50_007);
+}
+
 /// Sends bytes on a WebSocket and returns the code that it is closed with.
 async fn code_after(server: &Server, path: &str, frames: &[Vec<u8>]) -> u16 {
     let mut client = open(server.address(), path).await;

@@ -65,6 +65,8 @@ pub(crate) struct Tally {
     /// The time from the first publication to the last delivery.
     pub(crate) wall: Duration,
     pub(crate) published: u64,
+    /// Publications that were refused, which nobody is to receive.
+    pub(crate) refused: u64,
     /// The longest delay of a publication after the time at which it was due.
     pub(crate) behind: Duration,
 }
@@ -160,6 +162,16 @@ impl Crowd {
         Ok(())
     }
 
+    /// Counts publications that the server refuses for now, instead of ending with an error.
+    pub(crate) fn allow_refusals(&mut self) {
+        self.lanes.iter_mut().for_each(|lane| lane.may_be_refused = true);
+    }
+
+    /// Closes the publishers' connections. From here on, there are no faults to be found.
+    pub(crate) fn disconnect_lanes(&mut self) {
+        self.lanes.clear();
+    }
+
     /// Publishes until there are so many messages or the time is over, and waits until every subscriber has every
     /// message, or until there is no more progress.
     pub(crate) fn publish(&mut self, pace: Pace, messages: u64, length: Option<Duration>) -> anyhow::Result<Tally> {
@@ -217,6 +229,11 @@ impl Crowd {
         }
     }
 
+    /// Returns the deliveries since the publishing ended: of messages that had been given up.
+    pub(crate) fn late(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
     /// Handles events for some time.
     pub(crate) fn wait(&mut self, length: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + length;
@@ -233,12 +250,12 @@ impl Crowd {
     }
 
     fn due(&self) -> u64 {
-        self.tally.published * self.setup.clients as u64
+        (self.tally.published - self.tally.refused) * self.setup.clients as u64
     }
 
     /// The deliveries to lost subscribers, which are not waited for.
     fn lost_deliveries(&self) -> u64 {
-        self.lost.as_ref().map_or(0, |(_, count)| count * self.tally.published)
+        self.lost.as_ref().map_or(0, |(_, count)| count * (self.tally.published - self.tally.refused))
     }
 
     fn publish_free(&mut self, lanes: usize, messages: u64, is_free: fn(&Lane) -> bool) -> anyhow::Result<()> {
@@ -310,7 +327,7 @@ impl Crowd {
                 self.lanes[index].reconnect(link);
                 break;
             }
-            lane.take(&buffer[..count])?;
+            self.tally.refused += lane.take(&buffer[..count])?;
             if count < buffer.len() && !event.is_read_closed() {
                 break;
             }
@@ -344,8 +361,9 @@ impl Crowd {
                     tally.deliveries += 1;
                     tally.delays.add(now.saturating_sub(stamp.begun));
                     *last = now;
-                    let lane = &mut lanes[usize::from(stamp.lane)];
-                    if lane.last == stamp.number {
+                    if let Some(lane) = lanes.get_mut(usize::from(stamp.lane))
+                        && lane.last == stamp.number
+                    {
                         lane.missing -= 1;
                     }
                 }

@@ -48,6 +48,8 @@ pub(crate) struct Lane {
     spread: Spread,
     /// The number of the last message.
     pub(crate) last: u32,
+    /// A publication that the server refuses for now (503) counts, and does not end the measurement.
+    pub(crate) may_be_refused: bool,
     /// `true` until the last message is answered.
     pub(crate) unanswered: bool,
     /// The number of clients that have not received the last message.
@@ -75,6 +77,7 @@ impl Lane {
             topic,
             spread,
             last: 0,
+            may_be_refused: false,
             unanswered: false,
             missing: 0,
             partial: Vec::new(),
@@ -116,12 +119,21 @@ impl Lane {
         Ok(self.link.flush()?)
     }
 
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+    /// Handles bytes that were read. Returns the number of publications that were refused.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> anyhow::Result<u64> {
+        let mut refused = 0;
         self.partial.extend_from_slice(bytes);
         while let Some(answer) = Answer::parse(&self.partial)? {
             let text = || String::from_utf8_lossy(&answer.body).into_owned();
-            ensure!((200..300).contains(&answer.status), "publishing was answered {}: {}", answer.status, text());
             ensure!(self.unanswered, "an answer without a request");
+            if self.may_be_refused && answer.status == 503 {
+                // No subscriber has it, so the next message takes its number.
+                self.last -= 1;
+                self.missing = 0;
+                refused += 1;
+            } else {
+                ensure!((200..300).contains(&answer.status), "publishing was answered {}: {}", answer.status, text());
+            }
             self.unanswered = false;
             let length = answer.length;
             self.partial.drain(..length);
@@ -129,6 +141,36 @@ impl Lane {
                 break;
             }
         }
-        Ok(())
+        Ok(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use mio::{Poll, Token};
+
+    use super::*;
+
+    #[test]
+    fn a_number_that_was_refused_is_used_again() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let poll = Poll::new().unwrap();
+        let link = Link::connect(listener.local_addr().unwrap(), 0, poll.registry(), Token(0)).unwrap();
+        let mut lane = Lane::new(link, "/messages", "host", 100, Spread { topics: 1, lanes: 1 });
+        let (_server, _) = listener.accept().unwrap();
+        lane.writable().unwrap();
+        let refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+
+        lane.may_be_refused = true;
+        lane.publish(0, 0, 7).unwrap();
+        assert_eq!((lane.last, lane.missing), (1, 7));
+        assert_eq!(lane.take(refusal).unwrap(), 1);
+        assert_eq!((lane.last, lane.missing, lane.is_free()), (0, 0, true));
+        lane.publish(0, 0, 7).unwrap();
+        assert_eq!(lane.last, 1);
+        lane.may_be_refused = false;
+        assert!(lane.take(refusal).is_err());
     }
 }

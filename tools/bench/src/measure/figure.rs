@@ -66,4 +66,32 @@ figures! {
     PUBLICATIONS "publications_per_second" "confirmed publications/s" 0
     READY "ready_ms" "until ready, ms" 0
     CPU_CONNECT "cpu_us_per_connection" "server CPU us per connection" 1
+    QUIET_P50 "quiet_delay_p50_us" "delay p50 before the attack, us" 0
+    QUIET_P99 "quiet_delay_p99_us" "delay p99 before the attack, us" 0
+    QUIET_MAX "quiet_delay_max_us" "delay max before the attack, us" 0
+    P99_RATIO "delay_p99_ratio" "delay p99 / p99 before" 1
+    REFUSED "publications_refused" "publications refused" 0
+    QUIET_PROBE_P50 "quiet_probe_p50_us" "/livez p50 before the attack, us" 0
+    QUIET_PROBE_P99 "quiet_probe_p99_us" "/livez p99 before the attack, us" 0
+    QUIET_PROBE_MAX "quiet_probe_max_us" "/livez max before the attack, us" 0
+    PROBE_P50 "probe_p50_us" "/livez p50, us" 0
+    PROBE_P99 "probe_p99_us" "/livez p99, us" 0
+    PROBE_MAX "probe_max_us" "/livez max, us" 0
+    PROBES "probes" "/livez answered" 0
+    PROBES_FAILED "probes_failed" "/livez not answered" 0
+    RSS_BEFORE "rss_before_mib" "server RSS before, MiB" 1
+    RSS_PEAK "rss_peak_mib" "server RSS peak, MiB" 1
+    RSS_AFTER "rss_after_mib" "server RSS after, MiB" 1
+    DESCRIPTORS_BEFORE "descriptors_before" "descriptors before" 0
+    DESCRIPTORS_PEAK "descriptors_peak" "descriptors peak" 0
+    DESCRIPTORS_AFTER "descriptors_after" "descriptors after" 0
+    SOCKETS_BEFORE "socket_memory_before_mib" "socket memory before, MiB" 1
+    SOCKETS_PEAK "socket_memory_peak_mib" "socket memory peak, MiB" 1
+    SOCKETS_AFTER "socket_memory_after_mib" "socket memory after, MiB" 1
+    REST "rest_s" "rest after the attack, s" 1
+    ATTACK_CONNECTIONS "attack_connections" "connections of the attack" 0
+    ATTACK_ANSWERS "attack_answers" "requests of the attack that were served" 0
+    ATTACK_REFUSALS "attack_refusals" "requests of the attack that were refused" 0
+    DRAIN "drain_s" "--drain, s" 2
+    EXIT "exit_s" "SIGTERM to exit, s" 2
 }

@@ -74,8 +74,18 @@ impl Peer {
         }
     }
 
+    /// Returns whether it is this repository's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// Starts it.
     pub(crate) async fn start(&self, protocol: Protocol) -> anyhow::Result<Service> {
+        self.start_with(protocol, &[]).await
+    }
+
+    /// Starts it. If it is this repository's, it gets these flags too, unless the user sets them.
+    pub(crate) async fn start_with(&self, protocol: Protocol, defaults: &[(&str, &str)]) -> anyhow::Result<Service> {
         let route = self.route(protocol)?;
         let Some(folder) = &self.own else {
             return Service::foreign(&self.target, &route.start, PACE).await;
@@ -84,7 +94,8 @@ impl Peer {
             Protocol::Follow(method) => method,
             Protocol::Echo => Method::Ws,
         };
-        Service::own(folder, method, &with_defaults(&[&route.flags[..], &self.flags].concat(), QUIET)).await
+        let flags = with_defaults(&[&route.flags[..], &self.flags].concat(), defaults);
+        Service::own(folder, method, &with_defaults(&flags, QUIET)).await
     }
 }
 

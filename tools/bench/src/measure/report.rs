@@ -112,7 +112,8 @@ impl Row {
         }
     }
 
-    pub(crate) fn take(&mut self, sample: Sample) {
+    /// Adds the numbers of a round.
+    pub fn take(&mut self, sample: Sample) {
         for (figure, value) in sample.figures {
             match self.figures.iter_mut().find(|spread| spread.key == figure.key) {
                 Some(spread) => spread.values.push(value),

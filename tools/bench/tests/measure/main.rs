@@ -9,10 +9,10 @@ use std::time::Duration;
 use bench::fanout::Work;
 use bench::limit::LimitServer;
 use bench::load::Pace;
-use bench::measure::{Sample, Subject};
+use bench::measure::{Row, Sample, Subject};
 use bench::process::Process;
 use bench::target::{Method, Target};
-use bench::{echo, fanout, idle, storm};
+use bench::{attack, echo, fanout, idle, storm};
 use clap::Parser;
 use faulty::Mistake;
 use testkit::Server;
@@ -223,4 +223,47 @@ async fn a_storm_is_measured() {
             assert!(figure(&sample, "connect_p50_us") > 0.0, "{sample:#?}");
         }
     }
+}
+
+#[tokio::test]
+async fn honest_clients_are_measured_during_an_attack() {
+    const ATTACKERS: usize = 5;
+    for (kind, method) in [(attack::Kind::UnreadStreams, Method::Sse), (attack::Kind::BegunMessages, Method::Ws)] {
+        let server = push(method).await;
+        let plan = attack::Plan {
+            subscribers: CLIENTS,
+            rate: 50.0,
+            attackers: Some(ATTACKERS),
+            quiet: Duration::from_millis(200),
+            length: Duration::from_millis(400),
+            rest: Duration::from_millis(1),
+        };
+        let round = move |subject: &Subject<'_>| attack::measure(&plan, kind, method, subject);
+        let sample = measure(push_target(), server.address(), round).await;
+        assert_eq!(sample.faults, [""; 0], "{sample:#?}");
+        assert!(figure(&sample, "missing") == 0.0 && figure(&sample, "probes_failed") == 0.0, "{sample:#?}");
+        assert!(figure(&sample, "attack_connections") == ATTACKERS as f64, "{sample:#?}");
+        for key in ["quiet_delay_p99_us", "delay_p99_us", "probes", "rss_peak_mib", "descriptors_peak"] {
+            assert!(figure(&sample, key) > 0.0, "{key}: {sample:#?}");
+        }
+
+        let table = attack::table(&row(kind, sample));
+        for line in [kind.name(), "honest delay p99", "/livez max", "server RSS", "missing messages"] {
+            assert!(table.contains(line), "{line}: {table}");
+        }
+    }
+}
+
+/// The row of a report.
+fn row(kind: attack::Kind, sample: Sample) -> Row {
+    let mut row = Row {
+        target: "push".to_owned(),
+        version: String::new(),
+        method: kind.name().to_owned(),
+        flags: Vec::new(),
+        figures: Vec::new(),
+        faults: Vec::new(),
+    };
+    row.take(sample);
+    row
 }
