@@ -1,4 +1,4 @@
-//! What the follower reads from the file at once.
+//! The messages and losses that the follower reads from the file at once.
 
 use rusqlite::Connection;
 
@@ -41,7 +41,7 @@ impl Place {
     }
 }
 
-/// What comes after a place in the file, read in one transaction.
+/// The messages and losses after a place in the file, read in one transaction.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) row: HistoryRow,

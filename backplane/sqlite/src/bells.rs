@@ -1,7 +1,7 @@
-//! Telling the other processes at once that there are new messages.
+//! The bells by which processes learn at once that there are new messages.
 //!
 //! Each process has a datagram socket in a folder of the directory. A process that dies leaves its socket behind, which refuses what
-//! is sent to it; whoever notices that removes it. Whoever cannot be told finds the messages by looking.
+//! is sent to it; whoever notices that removes it. A process whose bell cannot be rung finds the messages by looking.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::database::Database;
 
-/// The interval between two looks for messages that nobody has told this process of.
+/// The interval between two looks for messages for which the bell was not rung.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The time for which the list of sockets is used again.
@@ -22,14 +22,14 @@ const LISTED_FOR: Duration = Duration::from_millis(50);
 /// The longest path that a socket's address can have on every system, in bytes.
 const MAX_PATH: usize = 100;
 
-/// The socket by which this process is told.
+/// The socket of this process.
 pub(crate) struct Bell {
     socket: UnixDatagram,
     /// Removed when this is dropped.
     path: Option<PathBuf>,
 }
 
-/// The sockets by which the others are told, and this process too.
+/// The sockets of the other processes, and the way to that of this one.
 pub(crate) struct Bells {
     /// Not bound to an address.
     sender: UnixDatagram,
@@ -74,7 +74,7 @@ const SUFFIX: &str = ".bell";
 /// The longest name of a socket, in bytes.
 const NAME_BYTES: usize = 32;
 
-/// Makes the socket of this process, and what it tells the others by.
+/// Makes the socket of this process, and the bells that it rings.
 pub(crate) fn hang(database: &Database) -> io::Result<(Bell, Bells)> {
     if database.is_exclusive() {
         return alone();
@@ -82,7 +82,7 @@ pub(crate) fn hang(database: &Database) -> io::Result<(Bell, Bells)> {
     match bind(database) {
         Ok(bound) => Ok(bound),
         Err(error) => {
-            tracing::warn!(%error, "other processes cannot tell this one about new messages, which will be late by up to 50 ms");
+            tracing::warn!(%error, "other processes cannot ring the bell of this one, so their messages are late by up to 50 ms");
             alone()
         }
     }
@@ -143,7 +143,7 @@ impl Drop for Bell {
 }
 
 impl Bells {
-    /// Tells every process, this one too.
+    /// Rings the bell of every process, this one too.
     pub(crate) fn ring(&mut self) {
         if let Some(own) = &self.own {
             // A full buffer means that it was rung already.

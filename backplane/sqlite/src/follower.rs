@@ -117,7 +117,10 @@ impl Follower {
             fill::begin(connection, self.memory)
         })?;
         let mut history = LocalHistory::new(self.initial.renew(row.epoch), before);
-        while history.place.position < row.last && !self.stop.is_set() {
+        while history.place.position < row.last {
+            if self.stop.is_set() {
+                return Err(Trouble::Stopped);
+            }
             let batch = database.inspect(|connection, now| {
                 same(now)?;
                 Batch::read(connection, history.place)

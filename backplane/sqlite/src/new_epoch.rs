@@ -26,7 +26,7 @@ pub fn new_epoch(config: &SqliteConfig) -> Result<Epoch, NewEpochError> {
     let database = opening::open_existing(config)?;
     let renewed = database.present().and_then(|file| database.renew_epoch(file, None));
     let epoch = renewed.map_err(|trouble| NewEpochError::Write(trouble.to_string()))?;
-    // Whoever is not told looks for it soon.
+    // A process whose bell cannot be rung looks for it soon.
     if let Ok((_, mut bells)) = bells::hang(&database) {
         bells.ring();
     }

@@ -47,7 +47,7 @@ impl Job {
     }
 }
 
-/// What the writer has to do next.
+/// The reason for which the writer is woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     Publications,

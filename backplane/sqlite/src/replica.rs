@@ -11,7 +11,7 @@ pub(crate) struct Replica {
     status: Mutex<Status>,
 }
 
-/// How much of the history this process has, and what it cannot do.
+/// The reasons why this process does less than it could.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Status {
     /// The reason why there is no history yet, so that nobody can be given a position in it.

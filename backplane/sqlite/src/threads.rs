@@ -20,7 +20,7 @@ use shared::backplane::Fatal;
 use shared::hub::{Appender, HistoryLimits, Hub};
 use shared::wall_clock::WallClock;
 
-/// What the threads are made of, before the file is open.
+/// The parts of the threads, before the file is open.
 pub(crate) struct Parts {
     pub(crate) replica: Arc<Replica>,
     pub(crate) queue: Arc<Queue>,

@@ -45,11 +45,21 @@ enum Reach {
     Archive { ignored_evictions: Option<u64> },
 }
 
+/// The beginning of a subscription, once it is known what is lost.
+#[derive(Debug, Clone, Copy)]
+enum Arrival {
+    /// At a position of which nothing that memory holds is missing.
+    InMemory,
+    /// Before the oldest message, which the archive may hold.
+    Earliest,
+    /// At the cursor at which the client comes back, with the reason of the gap, should there be one.
+    Return(Cursor, GapReason),
+}
+
 /// The news that comes before the messages that memory holds.
 enum Pending {
-    /// A survey of what is lost of the patterns. The cursor at which the client comes back, if it does, and the reason of the gap,
-    /// should there be one.
-    Survey(Option<(Cursor, GapReason)>),
+    /// A survey of what is lost of the patterns.
+    Survey(Arrival),
     /// The rest of a search, after other tasks have had their turn, which they have had if this is true.
     Search { yielded: bool },
     /// Known since the subscription, and reported by the first read.
@@ -75,40 +85,34 @@ impl Subscriber {
         let progress = Progress { position: history.head(), ignored_evictions: 0 };
         let reach = if archived { Reach::Archive { ignored_evictions: Some(0) } } else { Reach::Memory };
         let mut subscriber = Self { history, interests, progress, reach, pending: None };
-        let returns = match from {
-            Position::Now => None,
+        let arrival = match from {
+            Position::Now => Arrival::InMemory,
             Position::Earliest if archived && subscriber.begins_with_oldest() => {
                 subscriber.progress.position = 0;
-                // Where memory has lost nothing, it holds the oldest message.
-                if subscriber.may_miss() {
-                    subscriber.reach = Reach::Archive { ignored_evictions: None };
-                    subscriber.begin_backfill(GapReason::Expired);
-                    return subscriber;
-                }
-                None
+                Arrival::Earliest
             }
             // Only later losses are reported to a client that asks for what is held.
             Position::Earliest => {
                 subscriber.progress.ignored_evictions = subscriber.history.evictions();
                 subscriber.move_before_oldest(0);
-                None
+                Arrival::InMemory
             }
             Position::At(since) if !subscriber.history.knows(since) => {
                 subscriber.progress.position = 0;
-                Some((since, GapReason::Epoch))
+                Arrival::Return(since, GapReason::Epoch)
             }
             Position::At(since) => {
                 subscriber.progress.position = since.offset;
-                Some((since, GapReason::Expired))
+                Arrival::Return(since, GapReason::Expired)
             }
         };
         if subscriber.may_have_lost() {
             subscriber.history.advance_survey();
         }
         if subscriber.may_have_lost() {
-            subscriber.pending = Some(Box::new(Pending::Survey(returns)));
+            subscriber.pending = Some(Box::new(Pending::Survey(arrival)));
         } else {
-            subscriber.arrive(returns);
+            subscriber.arrive(arrival);
         }
         subscriber
     }
@@ -118,7 +122,7 @@ impl Subscriber {
     pub fn cursor(&self) -> Cursor {
         match self.pending.as_deref() {
             Some(Pending::Gap(gap)) => gap.since,
-            Some(Pending::Survey(Some((since, _)))) => *since,
+            Some(Pending::Survey(Arrival::Return(since, _))) => *since,
             _ => self.history.cursor(self.progress.position),
         }
     }
@@ -209,8 +213,8 @@ impl Subscriber {
                 self.pending = Some(Box::new(pending));
                 return Reading { gap: None, body: B::default(), more: true };
             }
-            Some(Pending::Survey(returns)) => {
-                self.arrive(returns);
+            Some(Pending::Survey(arrival)) => {
+                self.arrive(arrival);
                 return self.read_into(format, limit);
             }
             Some(Pending::Backfill(backfill)) => return self.read_archived(backfill, format, limit),
@@ -277,13 +281,11 @@ impl Subscriber {
             Ok(Fetched::Lost { through }) if through > self.progress.position => {
                 let gap = Gap { reason, since: self.cursor(), cursor: self.history.cursor(through) };
                 self.progress.position = through;
-                let more = (self.may_miss() && self.begin_backfill(reason)) || self.has_news();
-                return Reading { gap: Some(gap), body: B::default(), more };
+                self.pending = Some(Box::new(Pending::Gap(gap)));
+                return self.read_into(format, limit);
             }
             Ok(_) => {
-                if self.may_have_lost() {
-                    self.pending = Some(Box::new(Pending::Survey(Some((self.cursor(), reason)))));
-                } else if self.lost_through().is_some() {
+                if self.lost_through().is_some() {
                     let gap = self.fall_forward(reason, self.cursor());
                     self.pending = Some(Box::new(Pending::Gap(gap)));
                 }
@@ -294,7 +296,7 @@ impl Subscriber {
         let first = entries.partition_point(|entry| entry.offset() <= self.progress.position);
         let all = budget.fill(&mut body, entries[first..].iter());
         self.progress.position = budget.last().filter(|_| !all).unwrap_or(through);
-        let more = (self.may_miss() && self.begin_backfill(reason)) || self.has_news();
+        let more = (self.lost_through().is_some() && self.begin_backfill(reason)) || self.has_news();
         Reading { gap: None, body, more }
     }
 
@@ -303,18 +305,24 @@ impl Subscriber {
         self.interests.need_survey() && self.history.ring.read().losses().concerning(self.progress).is_some()
     }
 
-    /// Returns whether memory may lack messages after the position.
-    fn may_miss(&self) -> bool {
-        self.lost_through().is_some() || self.may_have_lost()
-    }
-
-    /// Begins with the gap or with older messages, if the client comes back at a cursor and misses something.
-    fn arrive(&mut self, returns: Option<(Cursor, GapReason)>) {
-        let Some((since, reason)) = returns else { return };
-        let misses = reason == GapReason::Epoch || self.lost_through().is_some();
-        if misses && (reason == GapReason::Epoch || !self.begin_backfill(reason)) {
-            let gap = self.fall_forward(reason, since);
-            self.pending = Some(Box::new(Pending::Gap(gap)));
+    /// Begins with the gap or with older messages, if the client misses something that memory does not hold.
+    fn arrive(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::InMemory => {}
+            Arrival::Earliest => {
+                // Where memory has lost nothing, it holds the oldest message.
+                if self.lost_through().is_some() {
+                    self.reach = Reach::Archive { ignored_evictions: None };
+                    self.begin_backfill(GapReason::Expired);
+                }
+            }
+            Arrival::Return(since, reason) => {
+                let misses = reason == GapReason::Epoch || self.lost_through().is_some();
+                if misses && (reason == GapReason::Epoch || !self.begin_backfill(reason)) {
+                    let gap = self.fall_forward(reason, since);
+                    self.pending = Some(Box::new(Pending::Gap(gap)));
+                }
+            }
         }
     }
 

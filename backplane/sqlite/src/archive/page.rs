@@ -1,4 +1,4 @@
-//! What comes after a position in the file.
+//! A page of the file: the messages after a position.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What memory does not hold is read from the file.
+//! Messages that memory does not hold, read from the file.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -96,7 +96,7 @@ async fn the_oldest_of_all_go_when_there_are_too_many_bytes() {
 }
 
 #[tokio::test]
-async fn evictions_meanwhile_are_told_to_whoever_is_concerned() {
+async fn evictions_meanwhile_are_reported_to_those_concerned() {
     let directory = TempDir::new().unwrap();
     let limits = HistoryLimits { messages: 5, ..ROOMY };
     let instance = Instance::open_with(directory.path(), Settings::little_memory().limits(limits)).await;

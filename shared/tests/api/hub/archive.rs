@@ -241,7 +241,7 @@ async fn where_memory_has_everything_the_archive_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_loss_that_the_archive_knows_is_told_exactly() {
+async fn a_loss_that_the_archive_knows_is_reported_exactly() {
     let archive = Arc::new(Evicting { from: Mutex::new(6), last: 20 });
     let (hub, _appender) = filled(archive.clone());
     let mut subscriber = hub.subscribe(&filters(&["a"]), since(2));

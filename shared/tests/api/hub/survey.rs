@@ -154,7 +154,7 @@ async fn clients_that_leave_in_the_middle_of_a_search_keep_nobody_from_its_end()
 async fn a_loss_ahead_of_the_visible_history_is_reported_to_a_pattern_that_is_followed_after_it() {
     let mut fed = Fed::new(at_most(10));
     fed.append("a.x", "1", 0).wake();
-    fed.appender.lost_in(&"a.x".parse().unwrap(), 2);
+    drop(fed.appender.lost_in(&"a.x".parse().unwrap(), 2));
     let mut subscriber = fed.hub.subscribe(&filters(&["a.*"]), Position::Now);
     let mut other = fed.hub.subscribe(&filters(&["b.*"]), Position::Now);
     let (id, topic, at) = (fed.cursor(3), "b.x".parse().unwrap(), Timestamp::from_millis(0));
