@@ -25,6 +25,7 @@ async function start() {
   error.textContent = "";
   const peers = await response.json();
   for (const method of Object.keys(clients)) columns.push(makeColumn(method, peers[method]));
+  showHistories();
 }
 
 /** One method's column; it lives and fails apart from the other two. */
@@ -71,11 +72,15 @@ function makeColumn(method, base) {
         section.dataset.state = state;
         badge(state, detail);
         toggle.textContent = say(state === "closed" ? "connect" : "disconnect");
+        showHistories();
       },
       onMessage(message) {
         if (list.add(message)) add(".count", 1);
       },
-      onGap: (gap) => list.addGap(gap),
+      onGap(gap) {
+        list.addGap(gap);
+        showHistories();
+      },
       onTraffic({ requests, bytes }) {
         add(".requests", requests);
         add(".bytes", bytes);
@@ -95,6 +100,13 @@ function makeColumn(method, base) {
   return {
     base,
     list,
+    get isOpen() {
+      return section.dataset.state === "open";
+    },
+    /** The history in which this service was when it last said so. */
+    get epoch() {
+      return (connection?.cursor ?? since)?.match(/^(.+)-\d+$/)?.[1];
+    },
     showError: (text) => {
       part(".error").textContent = text;
     },
@@ -107,15 +119,38 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Sends `body`, a message or an array of them, to all three services with one key. */
+/** The columns, together where their services share a history. Where that is not known, a service counts as one alone. */
+function histories() {
+  const sharing = new Map();
+  for (const column of columns) {
+    const history = column.epoch ?? column;
+    sharing.set(history, [...(sharing.get(history) ?? []), column]);
+  }
+  return [...sharing.values()];
+}
+
+/** Says whether the services share a history, once all of them have said which one they have. */
+function showHistories() {
+  const element = document.getElementById("histories");
+  const isKnown = columns.length === Object.keys(clients).length && columns.every((column) => column.epoch);
+  const count = isKnown ? histories().length : 0;
+  const text = { 0: "", 1: say("oneHistory") }[count] ?? say("severalHistories", { n: count });
+  element.dataset.count = count;
+  // Written only where it changes, since a screen reader reads it out.
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Sends `body`, a message or an array of them, to each history once, with one key. */
 function publishToAll(body) {
   const clicked = performance.now();
   const key = newKey();
-  for (const { base, showError } of columns) {
+  for (const sharing of histories()) {
+    // Any of them will do; one that cannot be reached would only make the message late.
+    const { base, showError } = sharing.find((column) => column.isOpen) ?? sharing[0];
     publish(base, topic, body, key).then(
       (answer) => {
-        showError("");
-        // On a shared backplane the first answer's ids are what all three columns receive.
+        for (const column of sharing) column.showError("");
+        // The ids are the same in all columns of the history.
         for (const { id, at } of [answer].flat()) {
           for (const column of columns) column.list.sentFromHere(id, { clicked, at });
         }

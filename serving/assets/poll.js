@@ -28,10 +28,10 @@ export function connect({ url, topic = [], since = "now", onState, onMessage, on
 
     const { page } = answer;
     failures = 0;
+    cursor = page.cursor;
     if (!live) onState("open");
     const first = !live;
     live = true;
-    cursor = page.cursor;
     if (page.gap) onGap(page.gap);
     for (const message of page.messages) onMessage(message);
     if (closed) return;

@@ -69,7 +69,9 @@ const chinese = {
   curlEcho: "回声（用 `websocat`）",
 
   compareTitle: "三种推送方法并排比较",
-  compareIntro: "同一条消息同时发给三个服务，看它们各自怎样送到这个页面。",
+  compareIntro: "同一条消息，三个服务：看它们各自怎样送到这个页面。",
+  oneHistory: "三个服务共用一份历史：每条消息只发布一次，三列都会收到。",
+  severalHistories: "三个服务有 {n} 份历史：每条消息在每份历史里各发布一次。",
   count: "消息数",
   delayShort: "延迟（最近 / 中位）",
   requests: "请求数",
@@ -80,7 +82,7 @@ const chinese = {
   noteRequests: "请求数：WebSocket 与 SSE 每建立一次连接算一次；长轮询每次询问算一次。未计入 SSE 开始前询问起始位置的一个短请求。",
   noteBytes: "字节：WebSocket 是内容加帧头（2、4 或 10 字节）；长轮询是状态行、脚本能看到的响应头和正文；SSE 是事件的各个字段，加上分块的长度。",
   noteNotBytes: "未计入：WebSocket 与 SSE 应答的头部、心跳、客户端发出的内容，以及 TCP、TLS 和压缩。",
-  noteShared: "三个服务若共用一个后端（NATS），一条消息只入历史一次，三列编号相同；否则各有各的历史。",
+  noteShared: "三个服务若共用一份历史（一个文件或 NATS），一条消息只发布给其中一个服务，三列编号相同；否则各有各的历史，三个服务各发布一次。",
 };
 
 const english = {
@@ -149,7 +151,9 @@ const english = {
   curlEcho: "Echo (with `websocat`)",
 
   compareTitle: "Three ways to push, side by side",
-  compareIntro: "One message is published to all three services at once; see how each brings it to this page.",
+  compareIntro: "One message, three services: see how each brings it to this page.",
+  oneHistory: "The three services share one history: a message is published once and reaches all three columns.",
+  severalHistories: "The three services have {n} histories: a message is published once to each.",
   count: "Messages",
   delayShort: "Delay (last / median)",
   requests: "Requests",
@@ -160,7 +164,7 @@ const english = {
   noteRequests: "Requests: WebSocket and SSE count one for each connection, long polling one for each poll. Not counted: the short request with which SSE asks for its first position.",
   noteBytes: "Bytes: for WebSocket, payload and frame header (2, 4 or 10 bytes); for long polling, status line, the headers a script may see, and body; for SSE, the fields of each event and the size of its chunk.",
   noteNotBytes: "Not counted: the heads of the WebSocket and SSE answers, heartbeats, what the client sends, and TCP, TLS and compression.",
-  noteShared: "Services that share a backplane (NATS) take a message into one history, with one id in all three columns; otherwise each has its own.",
+  noteShared: "Where the services share one history (in a file or in NATS), a message is published to one of them and has one id in all three columns; otherwise each has a history of its own, and the message is published to each.",
 };
 
 const preferred = navigator.languages.find((tag) => /^(zh|en)\b/i.test(tag)) ?? "en";

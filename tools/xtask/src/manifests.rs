@@ -1,4 +1,4 @@
-//! `cargo xtask manifests`: checks `deploy/kubernetes.yaml` against Kubernetes' own schemas.
+//! `cargo xtask manifests`: checks the manifests in `deploy` against Kubernetes' own schemas.
 
 use std::process::Command;
 
@@ -15,6 +15,9 @@ const PACKAGE: Package = Package {
     by_hand: "install Python 3 with pip",
 };
 
+/// The manifests, in the folder `deploy`.
+const FILES: [&str; 2] = ["kubernetes.yaml", "kubernetes-one-node.yaml"];
+
 /// The oldest version that the manifests are for, and the newest one that the package has.
 const VERSIONS: [&str; 2] = ["1.30", "1.37"];
 
@@ -27,11 +30,10 @@ pub(crate) struct Manifests {}
 impl Manifests {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let program = PACKAGE.find_or_install()?;
-        let manifests = workspace::root().join("deploy/kubernetes.yaml");
-        for version in VERSIONS {
+        for (file, version) in FILES.into_iter().flat_map(|file| VERSIONS.map(|version| (file, version))) {
             let output = Command::new(&program)
                 .args(["--strict", "-k", version])
-                .arg(&manifests)
+                .arg(workspace::root().join("deploy").join(file))
                 .env("PYTHONPATH", PACKAGE.folder()?)
                 .output()
                 .with_context(|| format!("starting {}", program.display()))?;
@@ -39,9 +41,13 @@ impl Manifests {
             let said = String::from_utf8_lossy(&said);
             let passed = said.lines().filter(|line| line.contains(" passed for resource ")).count();
             let complaints: Vec<_> = said.lines().filter(|line| !line.contains(" passed for resource ")).collect();
-            ensure!(output.status.success(), "not what Kubernetes {version} takes:\n{}", complaints.join("\n"));
-            ensure!(passed > 0, "no resource was found in {}:\n{said}", manifests.display());
-            println!("Kubernetes {version}: {passed} resources are valid");
+            ensure!(
+                output.status.success(),
+                "{file} is not what Kubernetes {version} takes:\n{}",
+                complaints.join("\n")
+            );
+            ensure!(passed > 0, "no resource was found in {file}:\n{said}");
+            println!("{file}, Kubernetes {version}: {passed} resources are valid");
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ pub(crate) struct Start<'a> {
     pub(crate) name: &'static str,
     pub(crate) program: &'a Path,
     pub(crate) flags: &'a [OsString],
-    pub(crate) variables: &'a [(&'a str, &'a str)],
+    pub(crate) variables: &'a [(&'a str, OsString)],
     /// The signal by which it ends in good order.
     pub(crate) stop: Signal,
 }
@@ -37,7 +37,7 @@ impl Start<'_> {
             .args(self.flags)
             // One address for all three services cannot be right; each has its own by default.
             .env_remove("PUSH_LISTEN")
-            .envs(self.variables.iter().copied())
+            .envs(self.variables.iter().cloned())
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(sink.try_clone().context("a pipe for the output")?)

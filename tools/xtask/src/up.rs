@@ -1,7 +1,9 @@
 //! `cargo xtask up`: the three services in one terminal.
 
 use std::{
+    env,
     ffi::OsString,
+    path::PathBuf,
     sync::mpsc::{self, Receiver},
     time::Duration,
 };
@@ -27,6 +29,8 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Builds the three services, runs them and shows what they log; Ctrl-C stops them
 ///
+/// The services share one history, which is in a file and is kept: after a restart, clients go on where they were.
+///
 /// Every line is preceded by the name of the service that wrote it. Ctrl-C (or SIGTERM) ends the services in good order,
 /// within their drain window; a second Ctrl-C kills them. If a service ends by itself, for instance because its port is
 /// taken, the others are stopped and the exit code is not 0.
@@ -35,16 +39,41 @@ pub(crate) struct Up {
     /// Build with optimisation, as for production
     #[arg(long)]
     release: bool,
-    /// Let the services share one history, through a NATS server that is started for them
+    /// Keep the shared history in this directory, and not in `up/history` of the target folder
+    ///
+    /// It has to be on a disk of this machine.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Give each service a history of its own, in memory
+    #[arg(long, conflicts_with = "data")]
+    separate: bool,
+    /// Let the services share their history through a NATS server that is started for them, and not in a file
     ///
     /// The server is the program that the variable NATS_SERVER names, or the one on the path; if it is missing, it is
     /// installed into the target folder with pip. Its store is removed when it ends.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["data", "separate"])]
     nats: bool,
     /// Flags for all three services, such as `-- --tick 1s`
     #[arg(last = true, value_name = "FLAG")]
     flags: Vec<OsString>,
 }
+
+/// The place of the services' history.
+#[derive(Debug, PartialEq, Eq)]
+enum History {
+    /// A directory, which they share.
+    File(PathBuf),
+    /// A NATS server, which they share.
+    Nats,
+    /// Memory, of which each has its own.
+    Memory,
+    /// The one that their own flags or variables name.
+    OfFlags,
+}
+
+/// The variables of the services that name a history.
+const DATA: &str = "PUSH_DATA";
+const NATS: &str = "PUSH_NATS";
 
 impl Up {
     pub(crate) fn run(self) -> anyhow::Result<()> {
@@ -63,21 +92,54 @@ impl Up {
         let folder = workspace::target()?.join(if self.release { "release" } else { "debug" });
         own.print("Ctrl-C stops the services");
         let mut nats = None;
-        let mut variables = Vec::new();
-        if self.nats {
-            let server = nats.insert(NatsServer::start(&Prefix::new(nats_server::NAME, width, NATS_COLOUR))?);
-            own.print(format!("{}: {}", nats_server::NAME, server.url));
-            variables.push(("PUSH_NATS", server.url.as_str()));
+        let (mut data, mut url) = (OsString::new(), OsString::new());
+        let history = self.history(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))?;
+        match &history {
+            History::File(directory) => {
+                own.print(format!("history: {}, which is kept and goes on after a restart", directory.display()));
+                data = directory.into();
+            }
+            History::Nats => {
+                let server = nats.insert(NatsServer::start(&Prefix::new(nats_server::NAME, width, NATS_COLOUR))?);
+                own.print(format!("{}: {}", nats_server::NAME, server.url));
+                url = server.url.clone().into();
+            }
+            History::Memory => own.print("history: one for each service, in memory"),
+            History::OfFlags => {}
         }
+        // An empty variable counts as one that is not set.
+        let variables = [(DATA, data), (NATS, url)];
+        let variables: &[_] = if matches!(history, History::OfFlags) { &[] } else { &variables };
         let mut services = Vec::new();
         for ((name, port), colour) in SERVICES.into_iter().zip(COLOURS) {
             own.print(format!("{name}: http://localhost:{port}/"));
             let (program, prefix) = (folder.join(name), Prefix::new(name, width, colour));
             let stop = Signal::SIGTERM;
-            let start = Start { name, program: &program, flags: &self.flags, variables: &variables, stop };
+            let start = Start { name, program: &program, flags: &self.flags, variables, stop };
             services.push(start.run(&prefix, |_| {})?);
         }
         watch(&mut services, nats.as_mut().map(|server| &mut server.process), &signals, &own)
+    }
+
+    /// The history that the services are to have, where `is_set` says which variables have a value.
+    fn history(&self, is_set: impl Fn(&str) -> bool) -> anyhow::Result<History> {
+        if self.nats {
+            return Ok(History::Nats);
+        }
+        if self.separate {
+            return Ok(History::Memory);
+        }
+        if let Some(directory) = &self.data {
+            return Ok(History::File(directory.clone()));
+        }
+        let names_one = |flag: &OsString| {
+            let flag = flag.to_string_lossy();
+            ["--data", "--nats"].contains(&flag.split('=').next().unwrap_or_default())
+        };
+        if is_set(DATA) || is_set(NATS) || self.flags.iter().any(names_one) {
+            return Ok(History::OfFlags);
+        }
+        Ok(History::File(workspace::target()?.join("up/history")))
     }
 
     fn build(&self) -> anyhow::Result<()> {
@@ -144,4 +206,34 @@ fn watch(
     ensure!(!killed, "the services were killed");
     ensure!(failures.is_empty(), "{}", failures.join("; "));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        up: Up,
+    }
+
+    fn history(flags: &[&str], variable: &str) -> History {
+        let cli = <Cli as clap::Parser>::try_parse_from(std::iter::once(&"up").chain(flags)).expect("they are valid");
+        cli.up.history(|name| name == variable).expect("the target folder is known")
+    }
+
+    #[test]
+    fn it_is_shared_in_the_target_folder_unless_something_else_is_said() {
+        let History::File(directory) = history(&["--", "--tick", "1s"], "") else { panic!("it is in a file") };
+        assert!(directory.ends_with("up/history") && directory.is_absolute(), "{directory:?}");
+        assert_eq!(history(&["--data", "d"], NATS), History::File("d".into()));
+        assert_eq!(history(&["--separate"], DATA), History::Memory);
+        assert_eq!(history(&["--nats"], DATA), History::Nats);
+        for (flags, variable) in
+            [(&["--", "--data", "d"][..], ""), (&["--", "--nats=nats://n"], ""), (&[], DATA), (&[], NATS)]
+        {
+            assert_eq!(history(flags, variable), History::OfFlags, "{flags:?} {variable}");
+        }
+    }
 }

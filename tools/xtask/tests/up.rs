@@ -4,10 +4,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    env,
+    env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -41,6 +41,7 @@ impl Up {
         let mut child = command
             .env("NO_COLOR", "1")
             .env_remove("PUSH_NATS")
+            .env_remove("PUSH_DATA")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -119,7 +120,7 @@ fn build() {
 }
 
 /// Sends a request, and reads until the answer contains a text.
-fn ask(address: SocketAddr, request: &str, body: &str, wanted: &str) {
+fn ask(address: SocketAddr, request: &str, body: &str, wanted: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "{request} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
@@ -130,6 +131,7 @@ fn ask(address: SocketAddr, request: &str, body: &str, wanted: &str) {
         assert!(length > 0, "{wanted:?} is not in {answer}");
         answer.push_str(&String::from_utf8_lossy(&piece[..length]));
     }
+    answer
 }
 
 #[test]
@@ -169,14 +171,72 @@ fn if_nats_ends_so_do_the_three() {
     assert!(rest.contains("nats-server ended by itself"), "{rest}");
 }
 
+/// A directory that is removed when this is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        Self(env::temp_dir().join(format!("push-up-{name}-{}", std::process::id())))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A test that failed early has not made it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 #[test]
-fn without_nats_none_is_looked_for() {
-    let up = Up::start(&[], Some("/no/such/program"));
-    up.addresses("\"listening\"", &mut Vec::new());
+fn the_three_have_one_history_which_a_restart_continues() {
+    let directory = Scratch::new("data");
+    let flags = ["--data", directory.path()];
+    // NATS is not even looked for.
+    let up = Up::start(&flags, Some("/no/such/program"));
+    let mut said = Vec::new();
+    let addresses = up.addresses("\"following the history\"", &mut said);
+    assert!(said.iter().any(|line| line.contains(directory.path()) && line.contains("is kept")), "{said:?}");
+    ask(addresses["ws-echo"], "POST /messages?topic=news", "to everyone", " 201 ");
+    let epoch = epoch(addresses["longpoll-server"]);
+    ask(addresses["sse-server"], "GET /events?topic=news&since=earliest", "", "to everyone");
     up.interrupt();
     let (code, rest) = up.ended();
     assert_eq!(code, Some(0), "{rest}");
 
+    let up = Up::start(&flags, None);
+    let addresses = up.addresses("\"following the history\"", &mut Vec::new());
+    for address in addresses.values() {
+        ask(*address, &format!("GET /messages?topic=news&since={epoch}-0"), "", "\"text\":\"to everyone\"");
+    }
+}
+
+#[test]
+fn with_separate_histories_a_message_stays_where_it_was_published() {
+    let up = Up::start(&["--separate"], None);
+    let mut said = Vec::new();
+    let addresses = up.addresses("\"listening\"", &mut said);
+    assert!(said.iter().any(|line| line.contains("one for each service")), "{said:?}");
+    ask(addresses["ws-echo"], "POST /messages?topic=news", "to one", " 201 ");
+    ask(addresses["ws-echo"], "GET /messages?topic=news", "", "to one");
+    ask(addresses["sse-server"], "GET /messages?topic=news", "", "\"messages\":[]");
+    up.interrupt();
+    let (code, rest) = up.ended();
+    assert_eq!(code, Some(0), "{rest}");
+}
+
+/// Asks a service for the epoch of its history.
+fn epoch(address: SocketAddr) -> String {
+    let answer = ask(address, "GET /messages?since=now", "", "\"more\"");
+    let (_, cursor) = answer.split_once("\"cursor\":\"").unwrap();
+    cursor.split('-').next().unwrap().to_owned()
+}
+
+#[test]
+fn without_nats_server_there_is_no_nats() {
     let (code, rest) = Up::start(&["--nats"], Some("/no/such/program")).ended();
     assert_eq!(code, Some(1), "{rest}");
     assert!(rest.contains("NATS_SERVER is /no/such/program"), "{rest}");

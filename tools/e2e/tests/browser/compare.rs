@@ -3,6 +3,9 @@
 use e2e::browser::{Browser, Row, message};
 use e2e::service::{Method, Service};
 
+/// The line that says which histories there are.
+const HISTORIES: &str = "#histories";
+
 /// An element in a method's column.
 fn part(method: Method, selector: &str) -> String {
     format!(".method[data-method={}] {selector}", method.name())
@@ -12,6 +15,18 @@ async fn number(browser: &Browser, method: Method, what: &str) -> anyhow::Result
     let element = part(method, what);
     let value = browser.value(&format!("Number(document.querySelector({element:?}).dataset.value)")).await?;
     value.as_i64().ok_or_else(|| anyhow::anyhow!("{element} shows {value}"))
+}
+
+/// Waits until the page has found out how many histories there are.
+async fn until_histories(browser: &Browser, count: usize) -> anyhow::Result<()> {
+    browser.until(&format!("document.querySelector({HISTORIES:?}).dataset.count === '{count}'")).await?;
+    Ok(())
+}
+
+/// The number of publications that the page has sent.
+async fn publications(browser: &Browser) -> anyhow::Result<serde_json::Value> {
+    let sent = "performance.getEntriesByType('resource').filter((one) => /\\/messages\\?topic=main$/.test(one.name))";
+    browser.value(&format!("{sent}.length")).await
 }
 
 async fn publish(browser: &Browser, text: &str) -> anyhow::Result<()> {
@@ -59,6 +74,93 @@ async fn one_press_reaches_each_column_once() -> anyhow::Result<()> {
         let [events, frames, answers] = bytes;
         assert!(events > 0 && frames > 0 && answers > events.max(frames), "events, frames, answers: {bytes:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_history_in_a_directory_is_published_to_once() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let data = format!("--data={}", directory.path().display());
+    let mut services = Service::all_three(&[&data]).await?;
+    for (languages, says) in [
+        ("zh-CN", "三个服务共用一份历史：每条消息只发布一次，三列都会收到。"),
+        ("en", "The three services share one history: a message is published once and reaches all three columns."),
+    ] {
+        let browser = Browser::start(languages).await?;
+        browser.open(&services[2].url("/compare")).await?;
+        until_histories(&browser, 1).await?;
+        assert_eq!(browser.text(HISTORIES).await?, says);
+        for (text, sent) in [("first", 1), ("second", 2)] {
+            publish(&browser, text).await?;
+            for method in Method::ALL {
+                browser.until_row(&part(method, ".messages"), text).await?;
+                let delay = part(method, ".numbers .delay");
+                browser.until(&format!("Number(document.querySelector({delay:?}).dataset.median) >= 0")).await?;
+            }
+            assert_eq!(publications(&browser).await?, sent);
+        }
+        for method in Method::ALL {
+            assert_eq!(browser.rows(&part(method, ".messages")).await?, ["first", "second"].map(message), "{method:?}");
+        }
+    }
+
+    // One that is down is passed over, and has the message when it is back.
+    let browser = Browser::start("en").await?;
+    browser.open(&services[2].url("/compare")).await?;
+    until_histories(&browser, 1).await?;
+    services[0].stop().await?;
+    browser.until_state(&part(Method::Ws, ".state"), "waiting").await?;
+    publish(&browser, "meanwhile").await?;
+    for method in [Method::Poll, Method::Sse] {
+        browser.until_row(&part(method, ".messages"), "meanwhile").await?;
+    }
+    services[0].start(&[&data]).await?;
+    assert_eq!(browser.until_row(&part(Method::Ws, ".messages"), "meanwhile").await?, [message("meanwhile")]);
+    assert_eq!(publications(&browser).await?, 1);
+    assert_eq!(browser.text(&part(Method::Ws, ".error")).await?, "");
+    Ok(())
+}
+
+#[tokio::test]
+async fn histories_apart_are_published_to_each() -> anyhow::Result<()> {
+    let services = Service::all_three(&[]).await?;
+    let browser = Browser::start("en").await?;
+    browser.open(&services[0].url("/compare")).await?;
+    until_histories(&browser, 3).await?;
+    let says = "The three services have 3 histories: a message is published once to each.";
+    assert_eq!(browser.text(HISTORIES).await?, says);
+    publish(&browser, "to each").await?;
+    for method in Method::ALL {
+        assert_eq!(browser.until_row(&part(method, ".messages"), "to each").await?, [message("to each")]);
+    }
+    assert_eq!(publications(&browser).await?, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_two_that_share_a_history_one_is_published_to() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let data = format!("--data={}", directory.path().display());
+    let mut services = Service::all_three(&[]).await?;
+    let peers: Vec<String> =
+        services.iter().map(|service| format!("--peer-{}={}", service.method().name(), service.url(""))).collect();
+    let flags: Vec<&str> = peers.iter().map(String::as_str).chain([data.as_str()]).collect();
+    let browser = Browser::start("en").await?;
+    browser.open(&services[1].url("/compare")).await?;
+    until_histories(&browser, 3).await?;
+    // The page notices that two have another history than before.
+    for service in [0, 2] {
+        services[service].stop().await?;
+        services[service].start(&flags).await?;
+    }
+    until_histories(&browser, 2).await?;
+    publish(&browser, "to each").await?;
+    for method in Method::ALL {
+        let rows = browser.until_row(&part(method, ".messages"), "to each").await?;
+        let gap = (method != Method::Poll).then(|| Row::Gap("epoch".to_owned()));
+        assert_eq!(rows, gap.into_iter().chain([message("to each")]).collect::<Vec<_>>(), "{method:?}");
+    }
+    assert_eq!(publications(&browser).await?, 2);
     Ok(())
 }
 
