@@ -77,12 +77,11 @@ impl Round {
 
     /// Notes the losses of the next topics. Returns whether there are no more topics.
     fn look_at_topics(&mut self, registry: &Registry) -> bool {
-        let mut work = 0;
-        for (index, topic) in registry.topics_below(self.index) {
-            if work >= TURN {
+        let mut noted = 0;
+        for (looked_at, (index, topic)) in registry.topics_below(self.index).enumerate() {
+            if looked_at + noted >= TURN {
                 return false;
             }
-            work += 1;
             self.index = index;
             let losses = topic.losses();
             if losses.is_empty() {
@@ -90,7 +89,7 @@ impl Round {
             }
             registry.for_each_group(&topic.topic, |group| {
                 if let Some(surveyed) = self.patterns.get_mut(&group.number) {
-                    work += losses.len();
+                    noted += losses.len();
                     surveyed.add(&losses);
                 }
             });
