@@ -10,7 +10,8 @@
 //!
 //! In reading order: `args` (the command line), `run` (one run), `crowd` and `client` (the clients), `publisher`, `proxy`
 //! and `injury` (the bad network), `events` and `ledger` (the records), [`score`] (the judge), `report`. `storm`,
-//! `stalled` and `replicas` are runs of another kind; `balancer` leads clients from replica to replica.
+//! `stalled` and `replicas` are runs of another kind; `replica` and `balancer` lead clients from replica to replica, `sharing` has the
+//! options for replicas, `kills` kills them, and `stored` compares their history with the ledger.
 
 mod args;
 mod balancer;
@@ -18,21 +19,27 @@ mod client;
 mod crowd;
 pub mod events;
 mod injury;
+mod kills;
 pub mod ledger;
 mod progress;
 mod proxy;
 mod publisher;
+mod replica;
 mod replicas;
 mod report;
 mod run;
 pub mod score;
+mod sharing;
 mod stalled;
+mod stored;
 mod storm;
 
 pub use args::Cuts;
 pub use proxy::Injuries;
 pub use publisher::Trouble;
-pub use replicas::{Replica, Shared, Upheaval, measure_replicas};
+pub use replica::Replica;
+pub use replicas::{Shared, Upheaval, measure_replicas};
 pub use report::{Report, Results, Stalls};
 pub use run::{Outcome, Plan, Server, measure};
+pub use stored::Stored;
 pub use storm::{Storm, storm};

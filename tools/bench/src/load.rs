@@ -25,4 +25,6 @@ pub(crate) use follower::Subscription;
 pub(crate) use frames::{Frames, MASK, Piece, frame, handshake};
 pub(crate) use lane::{MAX_TOPICS, NUMBER, number};
 pub use ledger::Faults;
+pub(crate) use ledger::Ledger;
 pub(crate) use link::{Link, Wire};
+pub(crate) use stamp::{LENGTH as STAMP, Scanner, Stamp};

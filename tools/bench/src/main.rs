@@ -10,6 +10,7 @@ use bench::fanout::Fanout;
 use bench::idle::Idle;
 use bench::limit::Limit;
 use bench::plot::Plot;
+use bench::publish::Publish;
 use bench::replicas::Replicas;
 use bench::storm::Storm;
 use clap::{Parser, Subcommand};
@@ -29,6 +30,7 @@ enum Command {
     Echo(Echo),
     Idle(Idle),
     Storm(Storm),
+    Publish(Publish),
     Replicas(Replicas),
     Cuts(Cuts),
     Attack(Attack),
@@ -44,6 +46,7 @@ async fn main() -> ExitCode {
         Command::Echo(echo) => echo.run().await,
         Command::Idle(idle) => idle.run().await,
         Command::Storm(storm) => storm.run().await,
+        Command::Publish(publish) => publish.run().await,
         Command::Replicas(replicas) => replicas.run().await,
         Command::Cuts(cuts) => cuts.run().await,
         Command::Attack(attack) => attack.run().await,

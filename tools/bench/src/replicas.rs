@@ -1,14 +1,15 @@
-//! `bench replicas`: the cost of a history that replicas share through NATS.
+//! `bench replicas`: the cost of a history that replicas share, through NATS or in a file.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::task::block_in_place;
 
 use crate::fanout::{AT_A_TIME, judge};
+use crate::folder::{Folder, ensure_on_disk};
 use crate::load::{Crowd, PATIENCE, Pace, Setup, Subscription, Tally};
 use crate::measure::figure::*;
 use crate::measure::{Machine, Report, Row, Sample};
@@ -29,16 +30,17 @@ const WARM_UP: u64 = 20;
 /// Descriptors beside those of subscribers.
 const OTHER_DESCRIPTORS: u64 = 200;
 
-/// Replicas that share a history through NATS beside one process without it: delay from one replica to another,
+/// Replicas that share a history through NATS or in a file beside one process with its own: delay from one replica to another,
 /// deliveries per second, confirmed publications per second, the time until a new replica is ready
 ///
-/// A nats-server is started, found by NATS_SERVER, on the path, or where `cargo xtask test` installs it. In each round,
-/// one process without NATS is measured, then one replica with NATS, two, and so on, on the same machine:
+/// In each round, one process with a history in memory is measured, then one replica with the shared history, two, and so on, on
+/// the same machine. A nats-server is started, found by NATS_SERVER, on the path, or where `cargo xtask test` installs it; with
+/// `--over file`, the replicas have the same --data instead, in the system's folder for temporary files.
 ///
 /// The server CPU does not include NATS.
 ///
 /// Ready: from starting one more process until its /readyz answers 200, while the history holds --stored messages (a
-/// process without NATS begins with an empty history). Delay: published on the first replica at a rate, delivered by the
+/// process with a history in memory begins with an empty one). Delay: published on the first replica at a rate, delivered by the
 /// last one. Deliveries: subscribers and publishers are spread over the replicas, and a publication is in flight until
 /// every subscriber has it. Publications: in flight until confirmed, without subscribers.
 ///
@@ -51,6 +53,9 @@ pub struct Replicas {
     /// The largest number of replicas
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     replicas: u16,
+    /// The place of the shared history
+    #[arg(long, value_name = "PLACE", default_value = "nats")]
+    over: Over,
     /// The number of subscribers for the deliveries
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     subscribers: u32,
@@ -80,6 +85,15 @@ pub struct Replicas {
     flags: Vec<String>,
 }
 
+/// The place of a shared history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Over {
+    /// A stream of NATS
+    Nats,
+    /// A file of this machine
+    File,
+}
+
 impl Replicas {
     /// Runs the command. Returns whether every subscriber received every message.
     ///
@@ -88,6 +102,9 @@ impl Replicas {
     pub async fn run(self) -> anyhow::Result<bool> {
         rlimit::increase_nofile_limit(u64::from(self.subscribers) + OTHER_DESCRIPTORS)
             .context("the descriptor limit")?;
+        if self.over == Over::File {
+            ensure_on_disk()?;
+        }
         let target = Target::push()?;
         let work = format!(
             "{}, {} subscribers, {} in flight, {} messages stored, {} bytes each",
@@ -98,7 +115,7 @@ impl Replicas {
             self.bytes
         );
         println!("replicas: {work}, {} rounds\n", self.rounds);
-        // 0 is one process without NATS.
+        // 0 is one process with a history in memory.
         let counts = 0..=self.replicas;
         let mut rows: Vec<Row> = counts.clone().map(|count| self.row(count)).collect();
         for _ in 0..self.rounds {
@@ -120,19 +137,25 @@ impl Replicas {
     }
 
     fn row(&self, count: u16) -> Row {
-        let target = match count {
-            0 => "push".to_owned(),
-            count => format!("push, NATS, replicas: {count}"),
+        let target = match (count, self.over) {
+            (0, _) => "push".to_owned(),
+            (count, Over::Nats) => format!("push, NATS, replicas: {count}"),
+            (count, Over::File) => format!("push, file, replicas: {count}"),
         };
         let (version, method) = (env!("CARGO_PKG_VERSION").to_owned(), self.method.name().to_owned());
         Row { target, version, method, flags: self.flags.clone(), figures: Vec::new(), faults: Vec::new() }
     }
 
     async fn round(&self, target: &Target, count: usize) -> anyhow::Result<Sample> {
-        let nats = if count > 0 { Some(Nats::start().await?) } else { None };
+        let (mut nats, mut folder) = (None, None);
+        let shared = match (count, self.over) {
+            (0, _) => None,
+            (_, Over::Nats) => Some(format!("--nats={}", nats.insert(Nats::start().await?).url())),
+            (_, Over::File) => Some(format!("--data={}", folder.insert(Folder::new("data")?).path().display())),
+        };
         let history = self.stored.to_string();
         let mut flags = with_defaults(&self.flags, &[QUIET, &[("--history", &history)]].concat());
-        flags.extend(nats.iter().map(|nats| format!("--nats={}", nats.url())));
+        flags.extend(shared);
         let mut services = Vec::new();
         for _ in 0..count.max(1) {
             services.push(self.start(&flags).await?);

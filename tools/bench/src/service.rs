@@ -197,19 +197,11 @@ impl Service {
     /// Fails when it does not within the time.
     pub async fn ready(&self) -> anyhow::Result<()> {
         let ready = async {
-            while !self.says_that_it_is_ready().await {
+            while !is_ready(self.address).await {
                 sleep(CHECK_INTERVAL).await;
             }
         };
         timeout(START, ready).await.with_context(|| format!("{} is not ready: {}", self.start, last(&self.output)))
-    }
-
-    async fn says_that_it_is_ready(&self) -> bool {
-        let asked = async {
-            let mut connection = Connection::open(self.address, START).await?;
-            connection.send(Request::get("/readyz").body(Full::default())?, START).await
-        };
-        asked.await.is_ok_and(|answer: Response<Incoming>| answer.status() == StatusCode::OK)
     }
 
     /// Stops it in good order and starts it again at the same address.
@@ -232,6 +224,25 @@ impl Service {
         Ok(())
     }
 
+    /// Kills it, as `kill -9` does, and does not wait for its end.
+    ///
+    /// # Errors
+    /// Fails when it had ended already.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.runs()?;
+        self.child.start_kill().context("sending SIGKILL")
+    }
+
+    /// Starts it again at another address, after it was killed.
+    ///
+    /// # Errors
+    /// Fails when it fails to start.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.child.wait().await.context("waiting for its end")?;
+        *self = Self::begin(self.start.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        Ok(())
+    }
+
     /// Stops it in good order.
     ///
     /// # Errors
@@ -245,10 +256,15 @@ impl Service {
         ended
     }
 
-    async fn terminate(&mut self) -> anyhow::Result<()> {
-        if let Some(status) = self.child.try_wait()? {
-            bail!("{} ended by itself ({status}): {}", self.start, last(&self.output));
+    fn runs(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("{} ended by itself ({status}): {}", self.start, last(&self.output)),
+            None => Ok(()),
         }
+    }
+
+    async fn terminate(&mut self) -> anyhow::Result<()> {
+        self.runs()?;
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).context("its process id")?;
         kill(Pid::from_raw(id), Signal::SIGTERM).context("sending SIGTERM")?;
         let status = timeout(STOP, self.child.wait()).await.context("it did not stop in time")??;
@@ -256,6 +272,15 @@ impl Service {
         ensure!(foreign || status.success(), "{} ended with {}: {}", self.start, describe(status), last(&self.output));
         Ok(())
     }
+}
+
+/// Returns whether `/readyz` answers 200.
+pub(crate) async fn is_ready(address: SocketAddr) -> bool {
+    let asked = async {
+        let mut connection = Connection::open(address, START).await?;
+        connection.send(Request::get("/readyz").body(Full::default())?, START).await
+    };
+    asked.await.is_ok_and(|answer: Response<Incoming>| answer.status() == StatusCode::OK)
 }
 
 /// The flags of a service that does nothing but what is measured. It still has to log the address on which it listens, in

@@ -9,6 +9,8 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::history::History;
+
 /// The description of this repository's services.
 const PUSH: &str = include_str!("../targets/push.toml");
 
@@ -78,6 +80,8 @@ pub struct Target {
     pub wildcard: Option<String>,
     /// The way to publish.
     pub publish: Publish,
+    /// The way to read a topic's history, if there is one.
+    pub history: Option<History>,
     /// WebSocket.
     pub ws: Option<Route>,
     /// Long polling.
@@ -100,6 +104,8 @@ pub struct Publish {
     /// The answer is JSON with the message's cursor in `id`.
     #[serde(default)]
     pub places: bool,
+    /// The method of a request to the path that has to come once before the first publication, if there is one.
+    pub create: Option<String>,
 }
 
 /// Following by one method.
@@ -260,6 +266,8 @@ mod tests {
             let target = Target::read(&folder.join(name)).unwrap();
             assert_eq!(target.methods(), Method::ALL, "{name}");
         }
+        let target = Target::read(&folder.join("durable-streams/durable-streams.toml")).unwrap();
+        assert!(target.methods().is_empty() && target.history.is_some());
         let target = Target::read(&folder.join("uwebsockets/uwebsockets.toml")).unwrap();
         assert_eq!(target.methods(), [Method::Ws]);
         assert!(target.echo.is_some());

@@ -3,18 +3,16 @@
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 
-use super::replicas::{Replica, Shared, Upheaval, measure_replicas};
 use super::report::{Report, Results, Stalls};
 use super::run::{Plan, Server, measure};
+use super::sharing::Sharing;
 use super::storm::storm;
-use crate::nats::Nats;
-use crate::service::{Pace, Service, beside, value, with_defaults};
+use crate::service::{Pace, Service, beside, with_defaults};
 use crate::target::{Method, Target};
 
 /// Cut, reset, black-hole and slow down connections at random, and look for messages that clients lose without a gap
@@ -74,26 +72,8 @@ pub struct Cuts {
     /// Instead of injuries: measure without and then with N subscribers that never read
     #[arg(long, value_name = "N")]
     stalled: Option<usize>,
-    /// Start N replicas of each service, which share one history through a nats-server that is started for the run, and a
-    /// balancer that leads every client that reconnects to another replica. Every method has so many --clients, all at
-    /// the same time; publishers use any replica and repeat what was not confirmed
-    #[arg(
-        long,
-        value_name = "N",
-        value_parser = clap::value_parser!(u16).range(1..),
-        conflicts_with_all = ["url", "target", "storm", "stalled", "restart_every"]
-    )]
-    replicas: Option<u16>,
-    /// With --replicas: how often NATS is killed (SIGKILL) and started again
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "replicas")]
-    nats_restarts: u32,
-    /// With --replicas: how many replicas of each service are restarted (SIGTERM)
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "replicas")]
-    replica_restarts: u32,
-    /// With --replicas: half of the time, a client that reconnects does so by another method: from Server-Sent Events to
-    /// polls, to WebSockets, and round again
-    #[arg(long, requires = "replicas")]
-    switch_methods: bool,
+    #[command(flatten)]
+    sharing: Sharing,
     /// A server of this repository that is already running, such as http://localhost:3001; its --heartbeat has to be the
     /// same as here
     #[arg(long, value_name = "URL")]
@@ -129,13 +109,6 @@ const OTHER_DESCRIPTORS: u64 = 200;
 /// are dropped.
 const DESCRIPTORS_A_CLIENT: u64 = 10;
 
-/// The default limits of a service's history; half of the bytes, so that nothing depends on how sizes are counted.
-const USUAL_BYTES: f64 = 32.0 * 1024.0 * 1024.0;
-const USUAL_AGE: Duration = Duration::from_secs(600);
-
-/// The bytes that a message takes in addition to its text.
-const A_MESSAGE: f64 = 300.0;
-
 /// The time for which another server holds a poll.
 const HOLD: Duration = Duration::from_secs(2);
 
@@ -163,8 +136,11 @@ impl Cuts {
             target.name, plan.clients, plan.rate, plan.bytes, self.calm
         );
 
-        let results = match self.replicas {
-            Some(count) => Results::Replicas(self.over_replicas(&plan, &target, &methods, count).await?),
+        let results = match self.sharing.replicas {
+            Some(count) => {
+                let flags = self.service_flags();
+                Results::Replicas(self.sharing.measure(&plan, &target, &methods, count, &flags).await?)
+            }
             None => self.results(&plan, &target, &methods).await?,
         };
         println!("\n{}", results.table());
@@ -211,33 +187,6 @@ impl Cuts {
             (_, Some(_)) => Results::Stalled(stalls),
             _ => Results::Cuts(outcomes),
         })
-    }
-
-    async fn over_replicas(
-        &self,
-        plan: &Plan,
-        target: &Target,
-        methods: &[Method],
-        count: u16,
-    ) -> anyhow::Result<Shared> {
-        let mut nats = Nats::start().await?;
-        let flags = with_defaults(&self.service_flags(), &[("--nats", &nats.url())]);
-        let folder = beside()?;
-        let mut replicas: Vec<Box<dyn Replica>> = Vec::new();
-        for &method in methods {
-            for _ in 0..count {
-                let service = Service::own(&folder, method, &flags).await?;
-                service.ready().await?;
-                replicas.push(Box::new(Started { method, service }));
-            }
-        }
-        let upheaval = Upheaval {
-            nats_restarts: self.nats_restarts,
-            replica_restarts: self.replica_restarts,
-            switch_methods: self.switch_methods,
-            long_history: long_enough(plan, &flags),
-        };
-        measure_replicas(plan, upheaval, target, &mut replicas, Some(&mut nats)).await
     }
 
     fn methods(&self, target: &Target) -> anyhow::Result<Vec<Method>> {
@@ -300,7 +249,7 @@ impl Cuts {
         let needed = match self.storm {
             Some(clients) => clients as u64,
             None => {
-                let at_once = if self.replicas.is_some() { 3 } else { 1 };
+                let at_once = if self.sharing.replicas.is_some() { 3 } else { 1 };
                 self.clients as u64 * at_once * DESCRIPTORS_A_CLIENT + self.stalled.unwrap_or(0) as u64
             }
         } + OTHER_DESCRIPTORS;
@@ -310,38 +259,6 @@ impl Cuts {
         );
         Ok(())
     }
-}
-
-/// A replica that is a process.
-struct Started {
-    method: Method,
-    service: Service,
-}
-
-impl Replica for Started {
-    fn method(&self) -> Method {
-        self.method
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.service.address()
-    }
-
-    fn restart(&mut self) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + '_>> {
-        Box::pin(self.service.replace())
-    }
-}
-
-/// Returns whether a history holds everything that is published in a run, as far as the flags say.
-fn long_enough(plan: &Plan, flags: &[String]) -> bool {
-    let messages = plan.rate * plan.length.as_secs_f64() + 1000.0;
-    let held = value(flags, "--history").map_or(1000.0, |held| held.parse().unwrap_or(0.0));
-    let ample = |flag| value(flags, flag).is_none();
-    held >= messages
-        && ample("--history-age")
-        && ample("--history-bytes")
-        && plan.length + plan.deadline < USUAL_AGE
-        && messages * (plan.bytes as f64 + A_MESSAGE) < USUAL_BYTES
 }
 
 fn address(url: &str) -> anyhow::Result<SocketAddr> {

@@ -1,14 +1,12 @@
-//! A run over several replicas of each service, which share a history through NATS.
+//! A run over several replicas of each service, which share a history through NATS or in a file.
 //!
 //! ```text
 //! publishers ──▶ balancer ─────────▶ 3 × ws-echo          ┐
-//!                                    3 × longpoll-server  ├── NATS, killed now and then
+//!                                    3 × longpoll-server  ├── NATS, killed now and then; or a file, and they are killed
 //! clients ◀── bad network, balancer ◀─ 3 × sse-server     ┘
 //! ```
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,38 +18,25 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::balancer::Addresses;
 use super::crowd::{Crowd, Setting};
 use super::events::Clock;
+use super::kills::{kill_all, kill_replicas};
 use super::ledger::Ledger;
 use super::progress;
 use super::proxy::Proxy;
 use super::publisher::{Published, Publisher, Trouble};
+use super::replica::{AWAY, Replica, Site};
 use super::run::{FOLLOWS_ALL, Outcome, Plan, SETTLE};
 use super::score::Score;
+use super::stored::Stored;
 use crate::nats::Nats;
 use crate::target::{Method, Target};
 
 /// The order in which clients change methods.
 const ROUND: [Method; 3] = [Method::Sse, Method::Poll, Method::Ws];
 
-/// The time for which NATS is down, in milliseconds.
-const AWAY: std::ops::Range<u64> = 200..2000;
-
 /// The longest time at the end until every publication is accepted.
 const TAKEN: Duration = Duration::from_secs(60);
-
-/// A replica of a service.
-pub trait Replica: Send {
-    /// The method that it serves.
-    fn method(&self) -> Method;
-
-    /// The address on which it listens now.
-    fn address(&self) -> SocketAddr;
-
-    /// Stops it in good order and starts it again, perhaps at another address.
-    fn restart(&mut self) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + '_>>;
-}
 
 /// The disturbances of a run.
 #[derive(Debug, Clone, Copy)]
@@ -60,10 +45,14 @@ pub struct Upheaval {
     pub nats_restarts: u32,
     /// The number of replicas of each service that are restarted, one after the other.
     pub replica_restarts: u32,
+    /// The interval at which replicas are killed, all or some of them.
+    pub kill_every: Option<Duration>,
     /// Clients that reconnect do so by another method half of the time.
     pub switch_methods: bool,
     /// The history is long enough for nothing to be lost.
     pub long_history: bool,
+    /// The history is in a file that all replicas share: no gap may be reported as long as it is long enough.
+    pub in_a_file: bool,
 }
 
 /// The results of a run over replicas.
@@ -77,26 +66,30 @@ pub struct Shared {
     pub nats_restarts: u32,
     /// The number of replicas that were restarted.
     pub replica_restarts: u32,
+    /// The number of processes that were killed.
+    pub killed: u32,
     /// The number of times that a client changed its method.
     pub switches: u64,
     /// The failures that publishers met with.
     pub trouble: Trouble,
     /// The history was long enough for nothing to be lost.
     pub long_history: bool,
+    /// The history was in a file that all replicas shared.
+    pub in_a_file: bool,
+    /// The histories after all replicas were killed at the end of the run.
+    pub stored: Option<Stored>,
 }
 
 impl Shared {
     /// Returns whether the promise was kept. There is one history for all replicas, so no gap may report another one.
     pub fn is_clean(&self) -> bool {
-        let lost = self.by_first_method.iter().any(|outcome| outcome.score.lost_reported > 0);
-        self.by_first_method.iter().all(Outcome::is_clean) && !(self.long_history && lost)
+        let any = |count: fn(&Score) -> u64| self.by_first_method.iter().any(|outcome| count(&outcome.score) > 0);
+        let lost = any(|score| score.lost_reported);
+        let gaps = self.in_a_file && any(|score| score.gaps.values().sum());
+        self.by_first_method.iter().all(Outcome::is_clean)
+            && !(self.long_history && (lost || gaps))
+            && self.stored.is_none_or(|stored| stored.is_clean())
     }
-}
-
-/// The replicas of a service, as clients find them.
-struct Site {
-    method: Method,
-    addresses: Addresses,
 }
 
 /// Runs a plan over replicas that are ready. `nats` is the server that they share, if it is to be killed.
@@ -110,11 +103,7 @@ pub async fn measure_replicas(
     replicas: &mut [Box<dyn Replica>],
     nats: Option<&mut Nats>,
 ) -> anyhow::Result<Shared> {
-    let of = |method: Method| replicas.iter().filter(move |replica| replica.method() == method);
-    let methods = ROUND.into_iter().filter(|&method| of(method).next().is_some());
-    let sites: Vec<Site> = methods
-        .map(|method| Site { method, addresses: Addresses::new(of(method).map(|replica| replica.address()).collect()) })
-        .collect();
+    let sites = Site::of(replicas, &ROUND);
     ensure!(!upheaval.switch_methods || sites.len() > 1, "to change the method, clients need several");
     let (clock, run) = (Clock::start(), fastrand::u32(..));
     let setting = |method| Setting { target, method, heartbeat: plan.heartbeat, clock, run };
@@ -145,10 +134,13 @@ pub async fn measure_replicas(
     publishing.proxy.injure(plan.injure_publishers);
     let shown = plan.progress.then(|| progress::show("replicas", plan.length, clients().collect(), clock));
     let began = Instant::now();
-    let (_, restarted) = tokio::try_join!(
-        shake_nats(plan, upheaval.nats_restarts, nats, began),
-        shake_replicas(plan, upheaval.replica_restarts, replicas, &sites, began),
-    )?;
+    let shake = async {
+        match upheaval.kill_every {
+            Some(every) => Ok((0, kill_replicas(plan, every, replicas, &sites, began).await?)),
+            None => Ok((shake_replicas(plan, upheaval.replica_restarts, replicas, &sites, began).await?, 0)),
+        }
+    };
+    let (_, (restarted, killed)) = tokio::try_join!(shake_nats(plan, upheaval.nats_restarts, nats, began), shake)?;
     sleep_until(began + plan.length).await;
     injure(false);
 
@@ -167,14 +159,28 @@ pub async fn measure_replicas(
         let score = Score::of(&ledger, &crowd.stop().await?);
         by_first_method.push(Outcome { method, injuries: proxy.injuries(), restarts: 0, score });
     }
+    let stored = match &target.history {
+        Some(history) if upheaval.kill_every.is_some() && upheaval.long_history => {
+            kill_all(replicas).await?;
+            let (mut stored, topics) = (Stored::default(), setting(ROUND[0]).topics(plan.topics));
+            for replica in &*replicas {
+                stored.add(history, replica.address(), &topics, run, &ledger).await?;
+            }
+            Some(stored)
+        }
+        _ => None,
+    };
     Ok(Shared {
         by_first_method,
         replicas: replicas.len(),
         nats_restarts: upheaval.nats_restarts,
         replica_restarts: restarted,
+        killed,
         switches,
         trouble,
         long_history: upheaval.long_history,
+        in_a_file: upheaval.in_a_file,
+        stored,
     })
 }
 

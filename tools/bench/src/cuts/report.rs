@@ -120,11 +120,18 @@ fn shared_table(shared: &Shared) -> String {
     let mut count = |name: &str, count: u64| table.row(name, std::iter::once(count));
     count("replicas, of all services", shared.replicas as u64);
     count("  restarted", shared.replica_restarts.into());
+    count("  killed", shared.killed.into());
     count("NATS killed", shared.nats_restarts.into());
     count("changed the method", shared.switches);
     count("publishing refused, and repeated", shared.trouble.refused);
     count("  without an answer, and repeated", shared.trouble.unanswered);
     count("  of which had been accepted before", shared.trouble.known);
+    if let Some(stored) = &shared.stored {
+        count("stored after a last kill, of all", stored.messages);
+        count("  confirmed and missing", stored.missing);
+        count("  repeated", stored.repeated);
+        count("  under another cursor", stored.misplaced);
+    }
     let whole = if shared.long_history { "long enough" } else { "may be too short" };
     table.row("history", std::iter::once(whole));
     table.row("verdict on all", std::iter::once(verdict(shared.is_clean())));

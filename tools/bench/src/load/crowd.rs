@@ -65,6 +65,8 @@ pub(crate) struct Tally {
     /// The time from the first publication to the last delivery.
     pub(crate) wall: Duration,
     pub(crate) published: u64,
+    /// The times from the beginning of a publication until it was confirmed.
+    pub(crate) confirmations: Histogram,
     /// Publications that were refused, which nobody is to receive.
     pub(crate) refused: u64,
     /// The longest delay of a publication after the time at which it was due.
@@ -220,9 +222,14 @@ impl Crowd {
         Ok(std::mem::take(&mut self.tally))
     }
 
+    /// Returns the number of each publisher's last message.
+    pub(crate) fn last(&self) -> Vec<u32> {
+        self.lanes.iter().map(|lane| lane.last).collect()
+    }
+
     /// Returns the faults since the beginning.
     pub(crate) fn faults(&self) -> Faults {
-        let last: Vec<u32> = self.lanes.iter().map(|lane| lane.last).collect();
+        let last = self.last();
         match last.is_empty() {
             true => Faults::default(),
             false => self.ledger.faults(&last),
@@ -327,7 +334,12 @@ impl Crowd {
                 self.lanes[index].reconnect(link);
                 break;
             }
-            self.tally.refused += lane.take(&buffer[..count])?;
+            let waited = lane.unanswered;
+            let refused = lane.take(&buffer[..count])?;
+            if waited && refused == 0 && lane.is_free() {
+                self.tally.confirmations.add(nanos(self.clock.elapsed()).saturating_sub(lane.begun));
+            }
+            self.tally.refused += refused;
             if count < buffer.len() && !event.is_read_closed() {
                 break;
             }

@@ -34,6 +34,13 @@ impl Subscription {
         Self { method, host, path: fill(&route.path), at_once, resume, first, form: route.form, once: false }
     }
 
+    /// The settings of a crowd that only publishes.
+    pub(crate) fn of_nobody() -> Self {
+        let (host, path) = (String::new(), String::new());
+        let (resume, form) = (Resume::default(), Form::default());
+        Self { method: Method::Sse, host, path, at_once: None, resume, first: None, form, once: true }
+    }
+
     /// The same settings, but polls are not repeated.
     pub(crate) fn once(self) -> Self {
         Self { once: true, ..self }

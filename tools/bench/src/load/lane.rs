@@ -50,6 +50,8 @@ pub(crate) struct Lane {
     pub(crate) last: u32,
     /// A publication that the server refuses for now (503) counts, and does not end the measurement.
     pub(crate) may_be_refused: bool,
+    /// The time at which its publication began.
+    pub(crate) begun: u64,
     /// `true` until the last message is answered.
     pub(crate) unanswered: bool,
     /// The number of clients that have not received the last message.
@@ -78,6 +80,7 @@ impl Lane {
             spread,
             last: 0,
             may_be_refused: false,
+            begun: 0,
             unanswered: false,
             missing: 0,
             partial: Vec::new(),
@@ -101,6 +104,7 @@ impl Lane {
 
     pub(crate) fn publish(&mut self, lane: u16, begun: u64, clients: usize) -> anyhow::Result<()> {
         self.last += 1;
+        self.begun = begun;
         self.unanswered = true;
         self.missing = clients;
         if let Some(place) = self.topic.clone() {

@@ -64,6 +64,11 @@ figures! {
     CONNECT_P99 "connect_p99_us" "until answered p99, us" 0
     CONNECT_MAX "connect_max_us" "until answered max, us" 0
     PUBLICATIONS "publications_per_second" "confirmed publications/s" 0
+    CONFIRM_P50 "confirm_p50_us" "until confirmed p50, us" 0
+    CONFIRM_P99 "confirm_p99_us" "until confirmed p99, us" 0
+    CONFIRM_MAX "confirm_max_us" "until confirmed max, us" 0
+    CPU_PUBLICATION "cpu_us_per_publication" "server CPU us per publication" 1
+    STORED "stored" "found in the history afterwards" 0
     READY "ready_ms" "until ready, ms" 0
     CPU_CONNECT "cpu_us_per_connection" "server CPU us per connection" 1
     QUIET_P50 "quiet_delay_p50_us" "delay p50 before the attack, us" 0

@@ -1,6 +1,7 @@
 //! `bench cuts`, shortened, against the services of this repository and against a server that forgets.
 
 mod forgetful;
+mod killed;
 
 use std::time::Duration;
 

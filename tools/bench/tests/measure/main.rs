@@ -2,6 +2,7 @@
 //! that makes mistakes.
 
 mod faulty;
+mod publishing;
 
 use std::net::SocketAddr;
 use std::time::Duration;

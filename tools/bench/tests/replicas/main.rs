@@ -100,7 +100,14 @@ async fn outcome(plan: Plan, upheaval: Upheaval, mut nats: Option<Nats>) -> Shar
     measure_replicas(&plan, upheaval, &target, &mut replicas, nats.as_mut()).await.expect("the run can be made")
 }
 
-const QUIET: Upheaval = Upheaval { nats_restarts: 0, replica_restarts: 0, switch_methods: true, long_history: true };
+const QUIET: Upheaval = Upheaval {
+    nats_restarts: 0,
+    replica_restarts: 0,
+    kill_every: None,
+    switch_methods: true,
+    long_history: true,
+    in_a_file: false,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_change_replica_and_method_get_everything_once_and_in_order_though_nats_is_killed() {
