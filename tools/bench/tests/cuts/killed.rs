@@ -141,5 +141,5 @@ async fn processes_that_share_no_file_are_found_out() {
     let outcome = outcome(plan, Duration::from_secs(1), data).await;
     assert!(!outcome.is_clean(), "{outcome:#?}");
     assert!(outcome.stored.is_some_and(|stored| stored.missing > 0), "{outcome:#?}");
-    assert!(outcome.by_first_method.iter().any(|outcome| outcome.score.gaps.len() > 0), "{outcome:#?}");
+    assert!(outcome.by_first_method.iter().any(|outcome| !outcome.score.gaps.is_empty()), "{outcome:#?}");
 }
