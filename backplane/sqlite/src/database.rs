@@ -38,10 +38,16 @@ pub(crate) struct Database {
     stop: Stop,
     writer: Mutex<Option<Handle>>,
     readers: Mutex<Vec<Handle>>,
-    /// The file whose history this process has checked. Only that one is written to.
-    accepted: Mutex<FileIdentity>,
+    accepted: Mutex<Accepted>,
     /// Given up after all connections are closed.
     _lock: DirectoryLock,
+}
+
+/// The file whose history this process has checked. Only that one is written to.
+#[derive(Clone, Copy)]
+struct Accepted {
+    file: FileIdentity,
+    log: Option<FileIdentity>,
 }
 
 /// A connection, and the file to which it leads.
@@ -67,7 +73,7 @@ impl Handle {
         let failed = |error| schema::unreadable(&path, error);
         let connection = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
         if connection.is_readonly("main").map_err(failed)? {
-            return Err(OpenError::NotWritable { path, source: std::io::ErrorKind::PermissionDenied.into() });
+            return Err(OpenError::NotWritable { path, reason: std::io::ErrorKind::PermissionDenied.into() });
         }
         set_up(&connection, exclusive).map_err(failed)?;
         match FileIdentity::at(&path) {
@@ -95,7 +101,7 @@ fn set_up(connection: &Connection, exclusive: bool) -> Result<(), rusqlite::Erro
 impl Database {
     /// The connections to a database that was checked, of which the first is open.
     pub(crate) fn new(directory: Directory, exclusive: bool, stop: Stop, first: Handle, lock: DirectoryLock) -> Self {
-        let accepted = Mutex::new(first.file);
+        let accepted = Mutex::new(Accepted { file: first.file, log: FileIdentity::at(&directory.wal()) });
         let (writer, readers) = (Mutex::new(Some(first)), Mutex::default());
         Self { directory, exclusive, stop, writer, readers, accepted, _lock: lock }
     }
@@ -110,7 +116,7 @@ impl Database {
 
     /// Reads from the file that was accepted.
     pub(crate) fn read<R>(&self, read: impl FnOnce(&Connection) -> Result<R, Trouble>) -> Result<R, Trouble> {
-        if self.present()? != *self.accepted.lock() {
+        if self.present()? != self.accepted.lock().file {
             return Err(Trouble::Replaced);
         }
         self.inspect(|connection, _| read(connection))
@@ -144,7 +150,7 @@ impl Database {
 
     /// Begins a transaction that writes, once those of other processes are done, and calls `write`, which commits it.
     pub(crate) fn write<R>(&self, write: impl FnOnce(Transaction<'_>) -> Result<R, Trouble>) -> Result<R, Trouble> {
-        let file = *self.accepted.lock();
+        let file = self.accepted.lock().file;
         self.write_to(file, write)
     }
 
@@ -168,12 +174,12 @@ impl Database {
 
     /// Returns whether the history of a file was checked.
     pub(crate) fn is_accepted(&self, file: FileIdentity) -> bool {
-        *self.accepted.lock() == file
+        self.accepted.lock().file == file
     }
 
     /// Makes a file the one that is written to, after its history was checked.
     pub(crate) fn accept(&self, file: FileIdentity) {
-        *self.accepted.lock() = file;
+        *self.accepted.lock() = Accepted { file, log: FileIdentity::at(&self.directory.wal()) };
     }
 
     fn write_to<R>(
@@ -212,6 +218,11 @@ impl Database {
 
     /// Opens a file that has a history.
     fn open(&self, file: FileIdentity) -> Result<Handle, Trouble> {
+        let accepted = *self.accepted.lock();
+        let log = FileIdentity::at(&self.directory.wal());
+        if file != accepted.file && log.is_some() && log == accepted.log {
+            return Err(Trouble::StaleLog);
+        }
         let handle = Handle::open(&self.directory, self.exclusive).map_err(Box::new)?;
         if handle.file != file {
             return Err(Trouble::Replaced);

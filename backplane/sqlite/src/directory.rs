@@ -53,6 +53,6 @@ impl Directory {
 
 /// Creates a folder that its owner alone may use.
 fn create(path: &Path) -> Result<(), OpenError> {
-    let failed = |source| OpenError::NotWritable { path: path.to_owned(), source };
+    let failed = |reason| OpenError::NotWritable { path: path.to_owned(), reason };
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
 }

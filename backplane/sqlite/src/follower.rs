@@ -52,6 +52,10 @@ impl Follower {
             match self.look() {
                 Ok(()) => self.replica.set_following(),
                 Err(trouble) => {
+                    if matches!(trouble, Trouble::Removed | Trouble::StaleLog) {
+                        // A publication need not fail first for that to be known.
+                        self.replica.set_unwritable(&trouble);
+                    }
                     self.replica.set_not_following(&trouble);
                     sleep(PAUSE);
                 }

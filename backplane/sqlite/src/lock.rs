@@ -29,7 +29,7 @@ impl DirectoryLock {
     pub(crate) fn open(directory: &Directory) -> Result<Self, OpenError> {
         let path = directory.lock();
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = opened.map_err(|source| OpenError::NotWritable { path, source })?;
+        let file = opened.map_err(|reason| OpenError::NotWritable { path, reason })?;
         Ok(Self { directory: directory.clone(), file })
     }
 
@@ -81,8 +81,8 @@ impl DirectoryLock {
         Ok(content == EXCLUSIVE)
     }
 
-    fn failed(&self, source: std::io::Error) -> OpenError {
-        OpenError::NotWritable { path: self.directory.lock(), source }
+    fn failed(&self, reason: std::io::Error) -> OpenError {
+        OpenError::NotWritable { path: self.directory.lock(), reason }
     }
 }
 

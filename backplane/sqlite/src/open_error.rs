@@ -13,14 +13,14 @@ pub enum OpenError {
     NoDirectory,
     /// The directory cannot be created or written to.
     #[error(
-        "cannot write to {}: {source}; make --data a directory that this user may write to, and mount it writable",
+        "cannot write to {}: {reason}; make --data a directory that this user may write to, and mount it writable",
         path.display()
     )]
     NotWritable {
         /// The directory, or a file in it.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file system does not keep what several processes need.
     #[error(
@@ -98,19 +98,19 @@ pub enum OpenError {
         damage: Damage,
     },
     /// SQLite cannot use the file.
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}: {reason}", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
         /// Its reason.
-        source: rusqlite::Error,
+        reason: rusqlite::Error,
     },
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {reason}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
 }

@@ -74,7 +74,7 @@ impl Opening {
         if file_system::is_in_memory(directory) {
             tracing::warn!(directory = %directory.display(), "the history is in memory, and gone when the machine is switched off");
         }
-        let unreadable = |source| OpenError::Unreadable { path: directory.to_owned(), source };
+        let unreadable = |reason| OpenError::Unreadable { path: directory.to_owned(), reason };
         match file_system::untrusted(directory).map_err(unreadable)? {
             Some(file_system) if !self.exclusive => {
                 Err(OpenError::FileSystem { directory: directory.to_owned(), file_system })
@@ -102,7 +102,7 @@ impl Opening {
         if is_new && size(&wal) > 0 {
             return Err(OpenError::Orphan { database: path, wal });
         }
-        let unreadable = |source| OpenError::Unreadable { path: wal.clone(), source };
+        let unreadable = |reason| OpenError::Unreadable { path: wal.clone(), reason };
         if let Some(damage) = wal::find_damage(&wal).map_err(unreadable)? {
             return Err(OpenError::DamagedWal { path: wal, damage });
         }

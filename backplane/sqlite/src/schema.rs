@@ -117,6 +117,6 @@ pub(crate) fn unreadable(path: &Path, error: rusqlite::Error) -> OpenError {
     match error.sqlite_error_code() {
         Some(NotADatabase) => OpenError::Foreign(path),
         Some(DatabaseCorrupt) => OpenError::Damaged { path, reason: error.to_string() },
-        _ => OpenError::Sqlite { path, source: error },
+        _ => OpenError::Sqlite { path, reason: error },
     }
 }

@@ -28,6 +28,12 @@ pub(crate) enum Trouble {
     Damaged(Cow<'static, str>),
     #[error("the file of the history was removed; put it back")]
     Removed,
+    /// SQLite would put what is in the log into a file to which it does not belong.
+    #[error(
+        "the file of the history was replaced, but the files beside it, push.db-wal and push.db-shm, belong to the one before; stop \
+         all processes that use it, and remove these two"
+    )]
+    StaleLog,
     #[error("the file of the history was replaced, and is being checked")]
     Replaced,
     #[error("the file holds an older history than this process; it is about to begin a new epoch")]

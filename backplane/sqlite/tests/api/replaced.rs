@@ -30,6 +30,7 @@ async fn a_file_that_was_removed_is_missed_and_goes_on_when_it_is_back() {
     }
     let reason = instance.until_not_ready().await;
     assert!(reason.contains("was removed"), "{reason}");
+    until(|| instance.sqlite.publishable().is_err()).await;
     let refused = instance.try_publish("a", &["2"], None).await;
     assert!(matches!(refused, Err(PublishError::NotReady(_))), "{refused:?}");
     assert!(!directory.path().join("push.db").exists(), "no new history begins");
@@ -69,6 +70,28 @@ async fn a_copy_of_the_whole_history_goes_on_with_it() {
     for instance in instances {
         instance.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_file_that_was_put_beside_the_log_of_another_one_is_not_read() {
+    let (directory, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let instance = Instance::open(directory.path()).await;
+    let seen = instance.publish("a", "1").await;
+    let backup = elsewhere.path().join("backup");
+    back_up(directory.path(), &backup);
+    instance.publish("a", "2").await;
+    fs::rename(&backup, directory.path().join("push.db")).unwrap();
+    let reason = instance.until_not_ready().await;
+    assert!(reason.contains("belong to the one before"), "{reason}");
+    assert!(instance.try_publish("a", &["3"], None).await.is_err());
+    instance.stop().await;
+
+    for name in &FILES[1..] {
+        fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    let instance = Instance::open(directory.path()).await;
+    assert_eq!(instance.publish("a", "2").await.offset, seen.offset + 1);
+    instance.stop().await;
 }
 
 #[tokio::test]
