@@ -10,12 +10,15 @@ use e2e::service::Service;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let file: PathBuf = std::env::args_os().nth(1).context("name the file to write")?.into();
-    let services = Service::all_three(&["--tick=2s"]).await?;
+    let directory = tempfile::tempdir()?;
+    let data = format!("--data={}", directory.path().display());
+    let services = Service::all_three(&["--tick=2s", &data]).await?;
     let browser = Browser::start("en").await?;
     browser.resize(1280, 900).await?;
     browser.prefer("light").await?;
     browser.open(&services[0].url("/compare")).await?;
     browser.until("document.querySelectorAll('.state[data-state=open]').length === 3").await?;
+    browser.until("document.getElementById('histories').textContent").await?;
 
     publish(&browser, "Hello, subscribers!", "#publish-send").await?;
     ticked(&browser).await?;
