@@ -9,7 +9,7 @@ cargo build --release --quiet --package bench --package ws-echo --package longpo
 targets=$PWD/tools/bench/targets
 push="--target push" limit="--target limit"
 nchan="--target $targets/nchan/nchan.toml" uws="--target $targets/uwebsockets/uwebsockets.toml"
-node="--target $targets/node/node.toml"
+node="--target $targets/node/node.toml" durable=$targets/durable-streams/durable-streams.toml
 
 measure() { # name, command and options
     local name=$1 command=$2
@@ -42,6 +42,12 @@ for method in ws sse; do
 done
 
 measure replicas replicas --subscribers 300 --seconds 2 --stored 10000
+measure replicas-file replicas --over file --subscribers 300 --seconds 2 --stored 10000
+
+# What is stored has to lie on a disk: set TMPDIR if /tmp is in memory.
+measure publish publish --target memory --target file --target "$durable" --target nats --target nats-always \
+    --target jetstream --target jetstream-always
+measure publish-limits publish --target memory --target file -- --history 1000
 
 plot() { # name, title, then the plot's options and files
     local name=$1 title=$2
