@@ -6,10 +6,13 @@ use std::collections::hash_map::Entry;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::age_clock::BootTime;
+use crate::batch::{Batch, Checkpoint, Place};
 use crate::history_row::HistoryRow;
 use crate::keys::{Answer, Keys};
 use crate::stored_message;
 use shared::backplane::{Offsets, Placement, Publication, PublicationDigest, PublishError, Receipt};
+use shared::cursor::Cursor;
+use shared::message::Message;
 use shared::timestamp::Timestamp;
 use shared::topic::Topic;
 
@@ -20,11 +23,27 @@ pub(crate) type Answered = Result<Receipt, PublishError>;
 pub(crate) struct Append<'a> {
     connection: &'a Connection,
     row: HistoryRow,
+    /// The end of the file before.
+    before: Place,
     keys: Keys<'a>,
     /// The present value of the age clock.
     age: i64,
     at: Timestamp,
     topics: HashMap<Topic, NewOfTopic>,
+    /// What is added, each with the value of the age clock.
+    messages: Vec<(Message, i64)>,
+    /// The last message of `messages`.
+    checkpoint: Option<Checkpoint>,
+}
+
+/// The outcome of a transaction.
+pub(crate) struct Appended {
+    /// The end of the file before.
+    pub(crate) before: Place,
+    /// What was added after it.
+    pub(crate) batch: Batch,
+    /// The topics that have more messages than is allowed now, by their ids.
+    pub(crate) over: Vec<i64>,
 }
 
 /// The messages of one topic that the transaction adds.
@@ -35,15 +54,23 @@ struct NewOfTopic {
 
 impl<'a> Append<'a> {
     /// Begins with the row as it is in the transaction. At most `max_keys` idempotency keys are remembered.
-    pub(crate) fn new(connection: &'a Connection, mut row: HistoryRow, max_keys: usize, at: Timestamp) -> Self {
+    pub(crate) fn new(
+        connection: &'a Connection,
+        mut row: HistoryRow,
+        max_keys: usize,
+        at: Timestamp,
+    ) -> Result<Self, rusqlite::Error> {
+        let before = Place::at_end(connection, &row)?;
         let now = BootTime::now();
         let age = row.age.age_at(&now);
         row.age.refresh(now);
-        Self { connection, row, keys: Keys::new(connection, max_keys, age), age, at, topics: HashMap::new() }
+        let keys = Keys::new(connection, max_keys, age);
+        let (topics, messages) = (HashMap::new(), Vec::new());
+        Ok(Self { connection, row, before, keys, age, at, topics, messages, checkpoint: None })
     }
 
     /// Adds the messages of a publication, unless it is a repeat or is refused.
-    pub(crate) fn add(&mut self, publication: &Publication) -> Result<Answered, rusqlite::Error> {
+    pub(crate) fn add(&mut self, publication: Publication) -> Result<Answered, rusqlite::Error> {
         let Publication { topic, drafts, key } = publication;
         let epoch = self.row.epoch;
         let receipt = |answer: Answer, repeated| {
@@ -51,7 +78,7 @@ impl<'a> Append<'a> {
             let offsets = Offsets::Consecutive { first, count, at };
             Receipt { placement: Placement { epoch, topic: topic.clone(), offsets }, repeated }
         };
-        let keyed = key.as_ref().map(|key| (key, PublicationDigest::of(topic, drafts)));
+        let keyed = key.as_ref().map(|key| (key, PublicationDigest::of(&topic, &drafts)));
         if let Some((key, digest)) = &keyed {
             match self.keys.find(key, digest)? {
                 Some(Ok(answer)) => return Ok(Ok(receipt(answer, true))),
@@ -63,7 +90,7 @@ impl<'a> Append<'a> {
             }
         }
         let answer = Answer { first: self.row.last + 1, count: drafts.len(), at: self.at };
-        let id = self.topic(topic, drafts.len())?;
+        let id = self.topic(&topic, drafts.len())?;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO messages (offset, topic, at, held_since, event, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
@@ -71,9 +98,14 @@ impl<'a> Append<'a> {
             self.row.last += 1;
             self.row.messages += 1;
             self.row.bytes += stored_message::cost(draft.bytes());
+            let offset = self.row.last;
             let event = draft.event.as_ref().map(|event| event.as_str());
             let at = self.at.as_millis() as i64;
-            insert.execute((self.row.last as i64, id, at, self.age, event, &*draft.text))?;
+            insert.execute((offset as i64, id, at, self.age, event, &*draft.text))?;
+            let fingerprint = stored_message::fingerprint(id, self.at, self.age, event, &draft.text);
+            self.checkpoint = Some(Checkpoint { offset, fingerprint });
+            let (id, topic) = (Cursor { epoch, offset }, topic.clone());
+            self.messages.push((Message { id, topic, text: draft.text, event: draft.event, at: self.at }, self.age));
         }
         if let Some((key, digest)) = &keyed {
             self.keys.remember(&mut self.row, key, digest, answer)?;
@@ -81,8 +113,8 @@ impl<'a> Append<'a> {
         Ok(Ok(receipt(answer, false)))
     }
 
-    /// Writes what depends on all publications together. Returns the topics with more messages than `most`, by their ids.
-    pub(crate) fn finish(self, most: usize) -> Result<Vec<i64>, rusqlite::Error> {
+    /// Writes what depends on all publications together. A topic may have `most` messages.
+    pub(crate) fn finish(self, most: usize) -> Result<Appended, rusqlite::Error> {
         let mut over = Vec::new();
         let mut add = self
             .connection
@@ -94,7 +126,9 @@ impl<'a> Append<'a> {
             }
         }
         self.row.write(self.connection)?;
-        Ok(over)
+        let next = self.checkpoint.map_or(self.before, |checkpoint| self.before.behind(checkpoint));
+        let batch = Batch::added(self.row, self.age, self.messages, next);
+        Ok(Appended { before: self.before, batch, over })
     }
 
     /// The id of a topic, to which messages are added.

@@ -1,4 +1,4 @@
-//! The messages and losses that the follower reads from the file at once.
+//! The messages and losses that the follower takes at once.
 
 use rusqlite::Connection;
 
@@ -18,12 +18,26 @@ const MAX_BYTES: usize = 1 << 20;
 /// The last message that was taken from the file. It holds the same history as long as it has this message under this offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
-    offset: u64,
-    fingerprint: u64,
+    pub(crate) offset: u64,
+    /// The fingerprint of its [`StoredMessage`].
+    pub(crate) fingerprint: u64,
 }
 
-/// The position of a follower in the file.
-#[derive(Debug, Clone, Copy, Default)]
+impl Checkpoint {
+    fn of(message: &StoredMessage) -> Self {
+        Self { offset: message.offset, fingerprint: message.fingerprint() }
+    }
+
+    /// The checkpoint of a message that the file has, if it still has it.
+    fn at(connection: &Connection, offset: u64) -> Result<Option<Self>, rusqlite::Error> {
+        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE offset = ?1"))?;
+        let mut rows = statement.query([offset as i64])?;
+        Ok(rows.next()?.map(StoredMessage::from_row).transpose()?.map(|message| Self::of(&message)))
+    }
+}
+
+/// The position of a follower in the file. Whatever comes after a place is the same for every follower that is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Everything up to this offset has been taken.
     pub(crate) position: u64,
@@ -39,9 +53,24 @@ impl Place {
     pub(crate) fn after(position: u64) -> Self {
         Self { position, ..Self::default() }
     }
+
+    /// The place at the end of the file, of a reader who knows all that the row tells.
+    pub(crate) fn at_end(connection: &Connection, row: &HistoryRow) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            position: row.last,
+            checkpoint: Checkpoint::at(connection, row.last)?,
+            evictions: row.evictions,
+            lost_in_all: row.lost.through,
+        })
+    }
+
+    /// The place behind the message of a checkpoint, if nothing was lost in between.
+    pub(crate) fn behind(self, checkpoint: Checkpoint) -> Self {
+        Self { position: checkpoint.offset, checkpoint: Some(checkpoint), ..self }
+    }
 }
 
-/// The messages and losses after a place in the file, read in one transaction.
+/// The messages and losses after a place in the file, as of one transaction.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) row: HistoryRow,
@@ -60,6 +89,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// The messages that a transaction adds after a place, and the row and the value of the age clock that it leaves.
+    pub(crate) fn added(row: HistoryRow, age: i64, messages: Vec<(Message, i64)>, next: Place) -> Self {
+        Self { row, age, diverged: false, lost_in_all: None, lost: Vec::new(), messages, next }
+    }
+
     pub(crate) fn read(connection: &Connection, place: Place) -> Result<Self, Trouble> {
         let transaction = connection.unchecked_transaction()?;
         let row = HistoryRow::read(&transaction)?;
@@ -87,9 +121,8 @@ impl Batch {
             let Some(row) = rows.next()? else { break };
             let stored = StoredMessage::from_row(row)?;
             bytes += stored.bytes();
-            let (offset, topic, held_since) = (stored.offset, stored.topic, stored.held_since);
-            self.next.position = offset;
-            self.next.checkpoint = Some(Checkpoint { offset, fingerprint: stored.fingerprint() });
+            let (topic, held_since) = (stored.topic, stored.held_since);
+            self.next = self.next.behind(Checkpoint::of(&stored));
             self.messages.push((stored.into_message(self.row.epoch, names.find(topic)?)?, held_since));
         }
         if bytes < MAX_BYTES && self.messages.len() < MAX_MESSAGES {
@@ -102,13 +135,9 @@ impl Batch {
 
 /// Returns whether the file still holds the history of a checkpoint. A message that was evicted says nothing.
 fn holds(connection: &Connection, checkpoint: Option<Checkpoint>) -> Result<bool, rusqlite::Error> {
-    let Some(Checkpoint { offset, fingerprint }) = checkpoint else { return Ok(true) };
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE offset = ?1"))?;
-    let mut rows = statement.query([offset as i64])?;
-    Ok(match rows.next()? {
-        Some(row) => StoredMessage::from_row(row)?.fingerprint() == fingerprint,
-        None => true,
-    })
+    let Some(checkpoint) = checkpoint else { return Ok(true) };
+    let present = Checkpoint::at(connection, checkpoint.offset)?;
+    Ok(present.is_none_or(|present| present == checkpoint))
 }
 
 /// The topics of which messages after a place are gone, by evictions that are not known yet.

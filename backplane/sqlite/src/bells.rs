@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::database::Database;
 
 /// The interval between two looks for messages for which the bell was not rung.
-const LOOK: Duration = Duration::from_millis(50);
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// The time for which the list of sockets is used again.
 const LISTED_FOR: Duration = Duration::from_millis(50);
@@ -33,12 +33,34 @@ pub(crate) struct Bell {
 pub(crate) struct Bells {
     /// Not bound to an address.
     sender: UnixDatagram,
-    /// Leads to this process, where it has no socket in the folder.
-    own: Option<UnixDatagram>,
+    own: Own,
     folder: Option<Folder>,
     listed: Vec<PathBuf>,
     listed_at: Option<Instant>,
 }
+
+/// The way to the socket of this process.
+enum Own {
+    /// It is one of those in the folder.
+    Path(PathBuf),
+    /// It is not in the folder.
+    Pair(UnixDatagram),
+}
+
+/// The reason why a bell was rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// This process has committed something.
+    Own,
+    /// Others may have committed something too.
+    Any,
+}
+
+/// The byte by which a process rings its own bell.
+const OWN: u8 = 0;
+
+/// The byte by which it rings those of others.
+const OTHERS: u8 = 1;
 
 /// The folder of the sockets.
 struct Folder {
@@ -93,18 +115,19 @@ fn alone() -> io::Result<(Bell, Bells)> {
     let (socket, own) = UnixDatagram::pair()?;
     own.set_nonblocking(true)?;
     let sender = UnixDatagram::unbound()?;
-    let bells = Bells { sender, own: Some(own), folder: None, listed: Vec::new(), listed_at: None };
+    let bells = Bells { sender, own: Own::Pair(own), folder: None, listed: Vec::new(), listed_at: None };
     Ok((Bell::new(socket, None)?, bells))
 }
 
 fn bind(database: &Database) -> io::Result<(Bell, Bells)> {
     let folder = Folder::open(database.directory().bells().map_err(io::Error::other)?)?;
     let name = format!("{}-{:08x}{SUFFIX}", std::process::id(), fastrand::u32(..));
-    let socket = UnixDatagram::bind(folder.short.join(OsStr::new(&name)))?;
+    let own = folder.short.join(OsStr::new(&name));
+    let socket = UnixDatagram::bind(&own)?;
     let path = Some(folder.path.join(name));
     let sender = UnixDatagram::unbound()?;
     sender.set_nonblocking(true)?;
-    let bells = Bells { sender, own: None, folder: Some(folder), listed: Vec::new(), listed_at: None };
+    let bells = Bells { sender, own: Own::Path(own), folder: Some(folder), listed: Vec::new(), listed_at: None };
     Ok((Bell::new(socket, path)?, bells))
 }
 
@@ -115,21 +138,32 @@ impl Bell {
     }
 
     /// Waits until the bell is rung, or until it is time to look all the same.
-    pub(crate) fn wait(&self) -> io::Result<()> {
+    pub(crate) fn wait(&self) -> io::Result<News> {
         let mut buffer = [0; 1];
-        match self.socket.recv(&mut buffer) {
-            Ok(_) => {}
+        let mut news = match self.socket.recv(&mut buffer) {
+            Ok(_) => News::of(buffer),
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) =>
             {
-                return Ok(());
+                return Ok(News::Any);
             }
             Err(error) => return Err(error),
-        }
+        };
         // It may have been rung several times.
         self.socket.set_nonblocking(true)?;
-        while self.socket.recv(&mut buffer).is_ok() {}
-        self.socket.set_nonblocking(false)
+        while self.socket.recv(&mut buffer).is_ok() {
+            if News::of(buffer) == News::Any {
+                news = News::Any;
+            }
+        }
+        self.socket.set_nonblocking(false)?;
+        Ok(news)
+    }
+}
+
+impl News {
+    fn of(rung: [u8; 1]) -> Self {
+        if rung == [OWN] { Self::Own } else { Self::Any }
     }
 }
 
@@ -145,13 +179,14 @@ impl Drop for Bell {
 impl Bells {
     /// Rings the bell of every process, this one too.
     pub(crate) fn ring(&mut self) {
-        if let Some(own) = &self.own {
+        if let Own::Pair(own) = &self.own {
             // A full buffer means that it was rung already.
-            let _ = own.send(&[1]);
+            let _ = own.send(&[OWN]);
         }
         self.list();
         for path in &self.listed {
-            match self.sender.send_to(&[1], path) {
+            let is_own = matches!(&self.own, Own::Path(own) if own == path);
+            match self.sender.send_to(&[if is_own { OWN } else { OTHERS }], path) {
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                     tracing::debug!(path = %path.display(), "removed the socket of a process that has ended");
                     let _ = fs::remove_file(path);

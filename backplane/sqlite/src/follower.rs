@@ -1,11 +1,12 @@
-//! The follower: the thread that fills the hub from the file, with the messages of every process alike.
+//! The follower: the thread that fills the hub, with the messages of every process in the order of the file.
 
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Place};
-use crate::bells::Bell;
+use crate::bells::{Bell, LOOK, News};
+use crate::commits::{Commit, Commits, answer};
 use crate::database::Database;
 use crate::file_identity::FileIdentity;
 use crate::fill;
@@ -26,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Follower {
     pub(crate) database: Arc<Database>,
     pub(crate) replica: Arc<Replica>,
+    pub(crate) commits: Arc<Commits>,
     pub(crate) hub: Hub,
     /// The time for which subscribers are left asleep, so that they are woken once for several messages.
     pub(crate) gather: Duration,
@@ -45,13 +47,35 @@ pub(crate) struct LocalHistory {
 }
 
 impl Follower {
-    /// Follows until the backplane is to end.
+    /// Follows until the writer has ended.
     pub(crate) fn run(mut self) {
         let mut evicted = Instant::now();
-        while !self.stop.is_set() {
-            match self.look() {
-                Ok(()) => self.replica.set_following(),
-                Err(trouble) => {
+        let mut looked_at = None;
+        let mut news = News::Any;
+        loop {
+            let (commits, are_last) = self.commits.take();
+            let mut answers = Vec::new();
+            for Commit { before, batch, answers: of_commit } in commits {
+                match self.take_directly(before, batch) {
+                    true => answer(of_commit),
+                    false => answers.extend(of_commit),
+                }
+            }
+            let is_due = looked_at.is_none_or(|at: Instant| at.elapsed() >= LOOK);
+            let looked = (news == News::Any || is_due || !answers.is_empty()).then(|| self.look());
+            // Confirmed even if the messages cannot be followed now.
+            answer(answers);
+            if are_last {
+                return;
+            }
+            match looked {
+                None => {}
+                Some(Ok(())) => {
+                    looked_at = Some(Instant::now());
+                    self.replica.set_following();
+                }
+                Some(Err(trouble)) => {
+                    looked_at = None;
                     if matches!(trouble, Trouble::Removed | Trouble::StaleLog) {
                         // A publication need not fail first for that to be known.
                         self.replica.set_unwritable(&trouble);
@@ -66,10 +90,29 @@ impl Follower {
                 }
                 evicted = Instant::now();
             }
-            if let Err(error) = self.bell.wait() {
+            news = self.bell.wait().unwrap_or_else(|error| {
                 tracing::debug!(%error, "the socket for news fails");
                 sleep(PAUSE);
-            }
+                News::Any
+            });
+        }
+    }
+
+    /// Takes what the writer has committed, if that is the next in the file. Returns whether it was.
+    fn take_directly(&mut self, before: Place, batch: Batch) -> bool {
+        let Some(history) = &mut self.history else { return false };
+        let is_next = history.epoch() == batch.row.epoch && history.place == before;
+        if is_next {
+            self.show(batch);
+        }
+        is_next
+    }
+
+    /// Makes a batch visible.
+    fn show(&mut self, batch: Batch) {
+        if let Some(history) = &mut self.history {
+            history.take(batch).into_iter().for_each(|wake| wake.wake_after(self.gather));
+            self.replica.progress.reach(history.cursor());
         }
     }
 
@@ -84,8 +127,8 @@ impl Follower {
                 }
                 Ok((Batch::read(connection, place)?, file))
             })?;
-            match &mut self.history {
-                Some(history) if history.appender.epoch() == batch.row.epoch => {
+            match &self.history {
+                Some(history) if history.epoch() == batch.row.epoch => {
                     if batch.diverged {
                         tracing::error!("the file has lost messages that it had before; it begins a new epoch");
                         database.renew_epoch(file, Some(batch.row.epoch))?;
@@ -93,10 +136,7 @@ impl Follower {
                     }
                     self.accept(file);
                     let more = batch.next.position < batch.row.last;
-                    if let Some(history) = &mut self.history {
-                        history.take(batch).into_iter().for_each(|wake| wake.wake_after(self.gather));
-                        self.replica.progress.reach(history.cursor());
-                    }
+                    self.show(batch);
                     if !more {
                         return Ok(());
                     }

@@ -1,7 +1,7 @@
 //! The backplane of many processes on one machine: a SQLite file orders the messages, and every process follows it.
 //!
-//! A publication is written to the file, and comes back from there with those of other processes; only what comes back enters the
-//! hub. The promises of this crate:
+//! A publication is written to the file, and enters the hub in its place among those of other processes, once it is on the disk.
+//! The promises of this crate:
 //!
 //! - A publication that is confirmed is on the disk. One that is repeated under its idempotency key is stored once, and another one
 //!   under the same key is refused.
@@ -17,6 +17,7 @@
 //! - `schema`, `history_row`, `age_clock`, `stored_message`: the content of the file; `database`: the connections to it, and
 //!   `trouble`: why they fail
 //! - `queue`, `writer`, `append`, `keys`, `retention`: from publications to the file
+//! - `commits`: from the writer to the follower of the same process, which need not read them from the file
 //! - `bells`, `follower`, `batch`, `fill`: from the file to the hub
 //! - `archive`: pages of messages that memory does not hold
 //! - `replica`: what this process has of the history; `threads`, `stop`: its threads
@@ -27,6 +28,7 @@ mod append;
 mod archive;
 mod batch;
 mod bells;
+mod commits;
 mod config;
 mod database;
 mod directory;

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::append::Answered;
 use shared::backplane::{Publication, PublishError};
 
-/// The most publications that wait for the writer. Their bytes are bounded by those who take them from clients.
+/// The most publications that are not answered yet. Their bytes are bounded by those who take them from clients.
 const ROOM: usize = 4096;
 
 /// The most messages of one transaction, unless one publication has more.
@@ -33,14 +33,25 @@ struct Waiting {
     closed: bool,
 }
 
-/// A publication, and the way back to its publisher.
+/// A publication that waits, and its publisher.
 pub(crate) struct Job {
     pub(crate) publication: Publication,
+    pub(crate) publisher: Publisher,
+}
+
+/// The way back to a publisher. It keeps its place among those that wait until it is answered.
+pub(crate) struct Publisher {
     answer: oneshot::Sender<Answered>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Job {
+    pub(crate) fn parts(self) -> (Publisher, Publication) {
+        (self.publisher, self.publication)
+    }
+}
+
+impl Publisher {
     /// Answers the publisher, unless it has gone.
     pub(crate) fn answer(self, answer: Answered) {
         let _ = self.answer.send(answer);
@@ -71,7 +82,7 @@ impl Queue {
             if waiting.closed {
                 return refused();
             }
-            waiting.jobs.push_back(Job { publication, answer, _place: place });
+            waiting.jobs.push_back(Job { publication, publisher: Publisher { answer, _place: place } });
         }
         self.changed.notify_one();
         answered.await.unwrap_or_else(|_| Err(PublishError::InDoubt("the writer has ended".to_owned())))
@@ -168,7 +179,7 @@ mod tests {
         let due = Instant::now() + Duration::from_secs(60);
         assert_eq!(queue.wait(due), Next::Publications, "it is finished first");
         for job in queue.take_all() {
-            job.answer(Err(PublishError::KeyReused));
+            job.publisher.answer(Err(PublishError::KeyReused));
         }
         assert!(matches!(taken.await, Err(PublishError::KeyReused)));
         assert_eq!(queue.wait(due), Next::Closed);

@@ -20,16 +20,13 @@ use crate::replica::Replica;
 use crate::stop::Stop;
 use crate::threads::{Parts, Threads};
 use crate::writer::WriterLimits;
-use shared::backplane::{Backplane, Fatal, NotReady, Offsets, Publication, PublishError, Receipt};
+use shared::backplane::{Backplane, Fatal, NotReady, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Epoch};
 use shared::hub::{HistoryLimits, Hub};
 use shared::wall_clock::{SystemClock, WallClock};
 
 /// The time that a client which has come further on another process may wait for this one.
 const CATCH_UP: Duration = Duration::from_secs(1);
-
-/// The time that a publisher waits for its messages to be visible here before it is answered all the same.
-const VISIBLE: Duration = Duration::from_secs(1);
 
 /// The history that a file holds for the processes of one machine.
 pub struct Sqlite {
@@ -107,13 +104,7 @@ impl Sqlite {
 
     async fn publish(&self, publication: Publication) -> Result<Receipt, PublishError> {
         self.replica.accepts_publications().map_err(PublishError::NotReady)?;
-        let receipt = self.queue.publish(publication).await?;
-        if let Offsets::Consecutive { first, count, .. } = receipt.placement.offsets {
-            let last = Cursor { epoch: receipt.placement.epoch, offset: (first + count as u64).saturating_sub(1) };
-            // So that their publisher finds the messages here once it is answered.
-            let _ = timeout(VISIBLE, self.replica.progress.until(last)).await;
-        }
-        Ok(receipt)
+        self.queue.publish(publication).await
     }
 
     async fn locate(&self, cursor: Cursor) -> Result<(), NotReady> {

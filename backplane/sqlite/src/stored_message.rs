@@ -53,9 +53,7 @@ impl StoredMessage {
 
     /// A number that another message under the same offset does not have.
     pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.topic, self.at.as_millis(), self.held_since, &self.event, &self.text).hash(&mut hasher);
-        hasher.finish()
+        fingerprint(self.topic, self.at, self.held_since, self.event.as_deref(), &self.text)
     }
 
     /// The bytes of the text and the event.
@@ -69,6 +67,13 @@ impl StoredMessage {
         let id = Cursor { epoch, offset: self.offset };
         Ok(Message { id, topic, text: self.text, event, at: self.at })
     }
+}
+
+/// The fingerprint of a message with these columns.
+pub(crate) fn fingerprint(topic: i64, at: Timestamp, held_since: i64, event: Option<&str>, text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (topic, at.as_millis(), held_since, event, text).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The names of topics, looked up once each in one transaction.

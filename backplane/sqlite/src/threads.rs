@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::bells;
+use crate::commits::Commits;
 use crate::database::Database;
 use crate::follower::Follower;
 use crate::queue::Queue;
@@ -48,17 +49,29 @@ impl Threads {
     pub(crate) fn start(parts: Parts, database: Arc<Database>, stop: Stop) -> io::Result<Self> {
         let Parts { replica, queue, hub, initial, limits, writer_limits, memory, gather, wall_clock } = parts;
         let (bell, bells) = bells::hang(&database)?;
+        let commits = Arc::new(Commits::default());
         let writer = Writer {
             database: Arc::clone(&database),
             replica: Arc::clone(&replica),
             queue: Arc::clone(&queue),
+            commits: Arc::clone(&commits),
             bells,
             retention: Retention::new(limits, writer_limits.keys),
             limits: writer_limits,
             wall_clock,
         };
-        let follower =
-            Follower { database, replica, hub, gather, memory, bell, stop: stop.clone(), initial, history: None };
+        let follower = Follower {
+            database,
+            replica,
+            commits,
+            hub,
+            gather,
+            memory,
+            bell,
+            stop: stop.clone(),
+            initial,
+            history: None,
+        };
         let (alive, ended) = mpsc::channel(1);
         let mut threads = Self { stop, queue, threads: Vec::new(), ended };
         threads.spawn("sqlite writer", alive.clone(), || writer.run())?;

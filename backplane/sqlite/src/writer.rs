@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::append::{Answered, Append};
+use crate::append::{Answered, Append, Appended};
 use crate::bells::Bells;
+use crate::commits::{Commit, Commits};
 use crate::database::Database;
 use crate::history_row::HistoryRow;
-use crate::queue::{Job, Next, Queue};
+use crate::queue::{Job, Next, Publisher, Queue};
 use crate::replica::Replica;
 use crate::retention::Retention;
 use crate::trouble::Trouble;
@@ -27,6 +28,7 @@ pub(crate) struct Writer {
     pub(crate) database: Arc<Database>,
     pub(crate) replica: Arc<Replica>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) commits: Arc<Commits>,
     pub(crate) bells: Bells,
     pub(crate) retention: Retention,
     pub(crate) limits: WriterLimits,
@@ -72,15 +74,17 @@ impl Writer {
         }
     }
 
-    /// Writes the publications that wait, in one transaction, and answers them.
+    /// Writes the publications that wait, in one transaction, and has them answered.
     fn write(&mut self) {
-        let mut jobs = Vec::new();
-        match self.commit(&mut jobs) {
-            Ok(answers) => {
+        let mut publishers = Vec::new();
+        match self.commit(&mut publishers) {
+            Ok((appended, answers)) => {
                 self.replica.set_writable();
-                // Before the answers: the follower is to have the messages when the publishers look for them.
+                let Appended { before, batch, .. } = appended;
+                // The follower answers them: it is to have the messages when their publishers look for them.
+                let answers = publishers.into_iter().zip(answers).collect();
+                self.commits.add(Commit { before, batch, answers });
                 self.bells.ring();
-                jobs.into_iter().zip(answers).for_each(|(job, answer)| job.answer(answer));
             }
             Err(trouble) => {
                 if !matches!(trouble, Trouble::WentBack | Trouble::Replaced | Trouble::Stopped) {
@@ -88,16 +92,16 @@ impl Writer {
                 }
                 // Those that are not in the transaction have waited for as long, and would wait for the same.
                 let refusal = || Err(trouble.refusal());
-                jobs.into_iter().for_each(|job| job.answer(refusal()));
+                publishers.into_iter().for_each(|publisher| publisher.answer(refusal()));
                 let not_begun = || Err(shared::backplane::PublishError::NotReady(trouble.reason()));
-                self.queue.take_all().into_iter().for_each(|job| job.answer(not_begun()));
+                self.queue.take_all().into_iter().for_each(|job| job.publisher.answer(not_begun()));
                 self.bells.ring();
             }
         }
     }
 
-    /// Takes publications into `jobs` and commits them. Returns an answer for each.
-    fn commit(&mut self, jobs: &mut Vec<Job>) -> Result<Vec<Answered>, Trouble> {
+    /// Takes publications, whose publishers come into `publishers`, and commits them. Returns an answer for each.
+    fn commit(&mut self, publishers: &mut Vec<Publisher>) -> Result<(Appended, Vec<Answered>), Trouble> {
         self.replica.accepts_publications().map_err(|_| Trouble::Unsynced)?;
         let Self { database, replica, queue, retention, limits, wall_clock, .. } = self;
         database.write(|transaction| {
@@ -108,16 +112,15 @@ impl Writer {
                 return Err(Trouble::WentBack);
             }
             // Taken only now, so that all that have come while this waited for the lock are in it.
-            *jobs = queue.take();
-            let mut append = Append::new(&transaction, row, limits.keys, wall_clock.now());
-            let mut answers = Vec::with_capacity(jobs.len());
-            for job in &*jobs {
-                answers.push(append.add(&job.publication)?);
-            }
-            let over = append.finish(limits.messages)?;
+            let (taken, publications): (Vec<_>, Vec<_>) = queue.take().into_iter().map(Job::parts).unzip();
+            *publishers = taken;
+            let mut append = Append::new(&transaction, row, limits.keys, wall_clock.now())?;
+            let answers = publications.into_iter().map(|publication| append.add(publication));
+            let answers = answers.collect::<Result<Vec<_>, _>>()?;
+            let mut appended = append.finish(limits.messages)?;
             transaction.commit().map_err(Trouble::at_commit)?;
-            retention.note(over);
-            Ok(answers)
+            retention.note(std::mem::take(&mut appended.over));
+            Ok((appended, answers))
         })
     }
 
@@ -155,5 +158,13 @@ impl Writer {
                 false
             }
         }
+    }
+}
+
+impl Drop for Writer {
+    /// Lets the follower end, even if the writer has panicked.
+    fn drop(&mut self) {
+        self.commits.close();
+        self.bells.ring();
     }
 }
