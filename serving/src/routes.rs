@@ -16,6 +16,7 @@ mod route;
 mod table;
 
 pub use index::IndexPage;
+pub(crate) use messages::{MESSAGES, publish_whole};
 pub(crate) use method::Answered;
 pub use method::MethodRoute;
 pub use pages::Asset;

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::Method;
 use tokio::time::Instant;
 use tracing::Span;
 
 use super::client::Client;
 use super::event::Event;
 use super::handover::Answer;
-use super::head::Head;
+use super::head::{Head, Purpose};
 use super::requests::{Left, serve_requests};
 use super::response_head::Framing;
 use super::rules;
@@ -27,7 +26,7 @@ use crate::error::ApiError;
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::request::{Context as RequestContext, Request};
-use crate::routes::{Answered, Routes};
+use crate::routes::{Answered, Routes, publish_whole};
 
 /// The number of steps per turn. They are more than tokio's cooperative budget of 128, after which a busy socket
 /// returns Pending, so news is looked at before the turn ends.
@@ -51,6 +50,8 @@ enum Phase {
     Request,
     /// A handler looks for the answer.
     Handler(BoxFuture<'static, Answered>),
+    /// The same, for a publication: whether its publisher stays does not matter any more.
+    Publishing(BoxFuture<'static, Answered>),
     /// A session answers.
     Session(Box<dyn Session>),
     /// hyper reads requests.
@@ -127,6 +128,10 @@ impl Connection {
                     _ => Poll::Ready(Step::Stay),
                 }
             }
+            Phase::Publishing(handler) => {
+                let answered = ready!(handler.as_mut().poll(cx));
+                Poll::Ready(self.answer(answered))
+            }
             Phase::Session(session) => {
                 let takes_input = session.takes_input();
                 let event = ready!(client.poll_event(cx, takes_input, |cx| session.poll_event(cx)));
@@ -198,7 +203,7 @@ impl Connection {
         let max_bytes = self.app.config.input.max_head_bytes.as_u64() as usize;
         let head = Head::take(&mut unread, self.routes.of_method(), max_bytes);
         client.put_back(unread);
-        let Some(Head { route, target, headers, version }) = head else {
+        let Some(Head { purpose, target, headers, version }) = head else {
             let requests = serve_requests(client, Arc::clone(&self.app), self.routes.clone());
             return Step::Next(Phase::Hyper(requests.boxed()));
         };
@@ -206,24 +211,29 @@ impl Connection {
             self.client = Some(client);
             return self.bad_request(&error);
         }
-        let answers = route.takes_when_full(&headers);
+        let (method, answers) = (purpose.method(), purpose.is_taken_when_full(&headers));
         let overflow = client.overflow().map(AsRef::as_ref);
-        let admitted = self.app.admission.admit(&Method::GET, target.path(), &headers, overflow, answers);
+        let admitted = self.app.admission.admit(&method, target.path(), &headers, overflow, answers);
         let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay };
         let query = Query::new(target.query().unwrap_or_default().to_owned());
-        let request = Request::new(Method::GET, headers, query, context);
+        let request = Request::new(method, headers, query, context);
         client.set_framing(request.framing());
         client.never_due();
         self.client = Some(client);
         match admitted.refusal {
             Some(reply) => self.reply(reply),
             None => {
-                let mut handler = route.answer(request);
+                let (mut handler, wait): (_, fn(_) -> Phase) = match purpose {
+                    Purpose::Method(route) => (route.answer(request), Phase::Handler),
+                    Purpose::Publication(body) => {
+                        (publish_whole(Arc::clone(&self.app), request, body).boxed(), Phase::Publishing)
+                    }
+                };
                 // Polled once now, so that a client that has closed its side still gets an answer that is ready at
                 // once.
                 match handler.as_mut().now_or_never() {
                     Some(answered) => self.answer(answered),
-                    None => Step::Next(Phase::Handler(handler)),
+                    None => Step::Next(wait(handler)),
                 }
             }
         }

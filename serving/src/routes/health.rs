@@ -15,8 +15,8 @@ use crate::error::ApiError;
 
 pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     // The process lives as long as it answers.
-    let live =
-        route("/livez", "GET, HEAD", Upgrade::Refused).map(|_| json(StatusCode::OK, json!({ "status": "live" })));
+    let live = route("/livez", "GET, HEAD", Upgrade::Refused)
+        .map(|_| answer(Ok(json(StatusCode::OK, json!({ "status": "live" })))));
     let app = Arc::clone(app);
     let ready = route("/readyz", "GET, HEAD", Upgrade::Refused).map(move |_| {
         let readiness = app.readiness().map_err(ApiError::NotReady);

@@ -3,8 +3,8 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Buf;
-use futures_util::{FutureExt, Stream};
+use bytes::{Buf, Bytes};
+use futures_util::{FutureExt, Stream, stream};
 use http::header::CACHE_CONTROL;
 use http::{Method, StatusCode};
 use shared::backplane::{IdempotencyKey, Publication};
@@ -16,6 +16,7 @@ use warp::reply::Response;
 
 use super::body::{Body, Form, read};
 use super::json::{answer, json};
+use super::method::Answered;
 use super::route::{Upgrade, route};
 use crate::app::App;
 use crate::error::ApiError;
@@ -30,9 +31,12 @@ const PUBLISH: Parameters = Parameters { repeated: &["topic"], single: &[] };
 /// The parameters of a page.
 const PAGE: Parameters = Parameters { repeated: &["topic"], single: &["since", "limit"] };
 
+/// The path of publications and pages.
+pub(crate) const MESSAGES: &str = "/messages";
+
 pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let app = Arc::clone(app);
-    route("/messages", "GET, HEAD, POST", Upgrade::Refused)
+    route(MESSAGES, "GET, HEAD, POST", Upgrade::Refused)
         .and(warp::body::stream())
         .then(move |request: Request, body| {
             let app = Arc::clone(&app);
@@ -46,11 +50,17 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
+/// Answers a publication whose body has come.
+pub(crate) async fn publish_whole(app: Arc<App>, request: Request, body: Bytes) -> Answered {
+    let body = stream::iter((!body.is_empty()).then_some(Ok(body)));
+    Ok(publish(&app, &request, body).await?.into())
+}
+
 async fn publish<B: Buf>(
     app: &App,
     request: &Request,
     body: impl Stream<Item = Result<B, warp::Error>>,
-) -> Result<Response, ApiError> {
+) -> Result<Reply, ApiError> {
     request.query.check(&PUBLISH)?;
     let topic = request.query.one_topic()?;
     let key = match request.headers.get("idempotency-key") {
@@ -76,7 +86,7 @@ async fn publish<B: Buf>(
     Ok(if many { json(status, placed) } else { json(status, placed.swap_remove(0)) })
 }
 
-async fn page_of(app: &App, request: &Request) -> Result<Response, ApiError> {
+async fn page_of(app: &App, request: &Request) -> Result<Reply, ApiError> {
     request.query.check(&PAGE)?;
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Earliest);
@@ -84,5 +94,5 @@ async fn page_of(app: &App, request: &Request) -> Result<Response, ApiError> {
     let mut subscriber = app.subscribe(&topics, since).await?;
     let batch = app.read(&mut subscriber, &page::JSON, BatchLimit { messages, bytes: MAX_BYTES }).await?;
     let page = page::body(&batch, subscriber.cursor());
-    Ok(Reply::json(StatusCode::OK, page).with(CACHE_CONTROL, "no-store").into())
+    Ok(Reply::json(StatusCode::OK, page).with(CACHE_CONTROL, "no-store"))
 }

@@ -10,7 +10,7 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::json::json;
+use super::json::{answer, json};
 use super::route::{Upgrade, route};
 use crate::app::App;
 use crate::config::PageConfig;
@@ -57,8 +57,9 @@ impl Asset {
 
 pub(super) fn routes(app: &Arc<App>, own: &[Asset]) -> BoxedFilter<(Response,)> {
     let peers = Arc::clone(app);
-    let peers = route("/assets/peers.json", "GET, HEAD", Upgrade::Refused)
-        .map(move |request: Request| json(StatusCode::OK, Peers::of(&peers.config.pages, &request.headers)));
+    let peers = route("/assets/peers.json", "GET, HEAD", Upgrade::Refused).map(move |request: Request| {
+        answer(Ok(json(StatusCode::OK, Peers::of(&peers.config.pages, &request.headers))))
+    });
     let app = Arc::clone(app);
     let files = own.iter().chain(SHARED).map(move |&asset| {
         let app = Arc::clone(&app);

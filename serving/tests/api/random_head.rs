@@ -1,4 +1,4 @@
-//! Random heads of requests: valid ones, and ones that are damaged.
+//! Random requests: valid ones, and ones whose head is damaged.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -45,21 +45,59 @@ impl Damage {
 
 /// A head, most often for the method's route, and the bytes that a client sends after it.
 pub(crate) fn random_head() -> impl Strategy<Value = Vec<u8>> {
-    let line = (method(), target(), version())
-        .prop_map(|(method, target, version)| [method.as_bytes(), b" ", &target, b" ", version.as_bytes()].concat());
-    let line_end = prop_oneof![9 => Just("\r\n"), 1 => Just("\n")];
-    let host =
-        prop_oneof![12 => Just("host: test"), 1 => select(&["Host: [::1]:80", "host:", "host: a b", "x: y"][..])];
-    let fields = prop_oneof![8 => vec(field(), 0..6), 1 => vec(field(), 28..36), 1 => vec(field(), 95..105)];
     let rest = prop_oneof![
         4 => Just(""),
         2 => Just("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n"),
         1 => Just("hello"),
     ];
+    request(method("GET"), target(PATH), Vec::new(), rest)
+}
+
+/// A publication of "hello", most often, and the bytes that a client sends after it.
+pub(crate) fn random_publication() -> impl Strategy<Value = Vec<u8>> {
+    let rest = prop_oneof![
+        4 => Just("hello"),
+        2 => Just("helloGET /livez HTTP/1.1\r\nhost: test\r\n\r\n"),
+        1 => select(&["", "hell", "hello, world"][..]),
+    ];
+    let length = prop_oneof![
+        12 => Just(&["content-length: 5"][..]),
+        1 => select(vec![
+            &[][..],
+            &["content-length: 0"],
+            &["content-length: +5"],
+            &["content-length: 05"],
+            &["content-length: 5", "content-length: 5"],
+            &["content-length: 5", "content-length: 4"],
+            &["content-length: 5, 5"],
+            &["content-length: 99999999999999999999"],
+            &["content-length: 5", "transfer-encoding: chunked"],
+        ]),
+    ];
+    let target = prop_oneof![8 => Just(b"/messages?topic=a".to_vec()), 1 => target("/messages")];
+    length.prop_flat_map(move |length| {
+        let lines = length.iter().map(|line| line.as_bytes().to_vec()).collect();
+        request(method("POST"), target.clone(), lines, rest.clone())
+    })
+}
+
+/// A request with these lines in its head, among others.
+fn request(
+    method: impl Strategy<Value = &'static str>,
+    target: impl Strategy<Value = Vec<u8>>,
+    lines: Vec<Vec<u8>>,
+    rest: impl Strategy<Value = &'static str>,
+) -> impl Strategy<Value = Vec<u8>> {
+    let line = (method, target, version())
+        .prop_map(|(method, target, version)| [method.as_bytes(), b" ", &target, b" ", version.as_bytes()].concat());
+    let line_end = prop_oneof![9 => Just("\r\n"), 1 => Just("\n")];
+    let host =
+        prop_oneof![12 => Just("host: test"), 1 => select(&["Host: [::1]:80", "host:", "host: a b", "x: y"][..])];
+    let fields = prop_oneof![8 => vec(field(), 0..6), 1 => vec(field(), 28..36), 1 => vec(field(), 95..105)];
     let damages = prop_oneof![1 => Just(Vec::new()), 1 => vec(damage(), 1..3)];
-    (line, line_end, host, fields, rest, damages).prop_map(|(line, line_end, host, fields, rest, damages)| {
+    (line, line_end, host, fields, rest, damages).prop_map(move |(line, line_end, host, fields, rest, damages)| {
         let mut bytes = [&line, line_end.as_bytes(), host.as_bytes(), line_end.as_bytes()].concat();
-        for field in fields {
+        for field in lines.iter().cloned().chain(fields) {
             bytes.extend([&field, line_end.as_bytes()].concat());
         }
         bytes.extend(line_end.as_bytes());
@@ -73,16 +111,16 @@ pub(crate) fn random_head() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn method() -> impl Strategy<Value = &'static str> {
-    prop_oneof![12 => Just("GET"), 1 => select(&["HEAD", "POST", "OPTIONS", "get", "G(T", "CONNECT", "FROB"][..])]
+fn method(usual: &'static str) -> impl Strategy<Value = &'static str> + Clone {
+    prop_oneof![12 => Just(usual), 1 => select(&["HEAD", "POST", "OPTIONS", "get", "G(T", "CONNECT", "FROB"][..])]
 }
 
-fn target() -> impl Strategy<Value = Vec<u8>> {
+fn target(path: &'static str) -> impl Strategy<Value = Vec<u8>> + Clone {
     let query = vec(prop_oneof![6 => 0x21..0x7f_u8, 1 => any::<u8>()], 0..20);
     prop_oneof![
-        3 => Just(PATH.as_bytes().to_vec()),
-        6 => query.prop_map(|query| [PATH.as_bytes(), b"?", &query].concat()),
-        1 => Just(format!("http://elsewhere.example{PATH}?a=b").into_bytes()),
+        3 => Just(path.as_bytes().to_vec()),
+        6 => query.prop_map(move |query| [path.as_bytes(), b"?", &query].concat()),
+        1 => Just(format!("http://elsewhere.example{path}?a=b").into_bytes()),
         1 => select(&["*", "/", "/direct/", "//direct", "/dir%65ct", "/livez", "direct", "/direct#a", ""][..])
             .prop_map(|target| target.as_bytes().to_vec()),
     ]
