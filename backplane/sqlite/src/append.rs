@@ -32,8 +32,8 @@ pub(crate) struct Append<'a> {
     topics: HashMap<Topic, NewOfTopic>,
     /// What is added, each with the value of the age clock.
     messages: Vec<(Message, i64)>,
-    /// The last message of `messages`.
-    checkpoint: Option<Checkpoint>,
+    /// The topic of the last of them, by its id.
+    last_topic: i64,
 }
 
 /// The outcome of a transaction.
@@ -66,7 +66,7 @@ impl<'a> Append<'a> {
         row.age.refresh(now);
         let keys = Keys::new(connection, max_keys, age);
         let (topics, messages) = (HashMap::new(), Vec::new());
-        Ok(Self { connection, row, before, keys, age, at, topics, messages, checkpoint: None })
+        Ok(Self { connection, row, before, keys, age, at, topics, messages, last_topic: 0 })
     }
 
     /// Adds the messages of a publication, unless it is a repeat or is refused.
@@ -102,11 +102,10 @@ impl<'a> Append<'a> {
             let event = draft.event.as_ref().map(|event| event.as_str());
             let at = self.at.as_millis() as i64;
             insert.execute((offset as i64, id, at, self.age, event, &*draft.text))?;
-            let fingerprint = stored_message::fingerprint(id, self.at, self.age, event, &draft.text);
-            self.checkpoint = Some(Checkpoint { offset, fingerprint });
             let (id, topic) = (Cursor { epoch, offset }, topic.clone());
             self.messages.push((Message { id, topic, text: draft.text, event: draft.event, at: self.at }, self.age));
         }
+        self.last_topic = id;
         if let Some((key, digest)) = &keyed {
             self.keys.remember(&mut self.row, key, digest, answer)?;
         }
@@ -126,7 +125,12 @@ impl<'a> Append<'a> {
             }
         }
         self.row.write(self.connection)?;
-        let next = self.checkpoint.map_or(self.before, |checkpoint| self.before.behind(checkpoint));
+        let next = self.messages.last().map_or(self.before, |(message, held_since)| {
+            let Message { id, at, event, text, .. } = message;
+            let event = event.as_ref().map(|event| event.as_str());
+            let fingerprint = stored_message::fingerprint(self.last_topic, *at, *held_since, event, text);
+            self.before.behind(Checkpoint { offset: id.offset, fingerprint })
+        });
         let batch = Batch::added(self.row, self.age, self.messages, next);
         Ok(Appended { before: self.before, batch, over })
     }

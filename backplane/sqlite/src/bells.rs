@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::database::Database;
 
 /// The interval between two looks for messages for which the bell was not rung.
-pub(crate) const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The time for which the list of sockets is used again.
 const LISTED_FOR: Duration = Duration::from_millis(50);
@@ -46,21 +46,6 @@ enum Own {
     /// It is not in the folder.
     Pair(UnixDatagram),
 }
-
-/// The reason why a bell was rung.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum News {
-    /// This process has committed something.
-    Own,
-    /// Others may have committed something too.
-    Any,
-}
-
-/// The byte by which a process rings its own bell.
-const OWN: u8 = 0;
-
-/// The byte by which it rings those of others.
-const OTHERS: u8 = 1;
 
 /// The folder of the sockets.
 struct Folder {
@@ -138,32 +123,21 @@ impl Bell {
     }
 
     /// Waits until the bell is rung, or until it is time to look all the same.
-    pub(crate) fn wait(&self) -> io::Result<News> {
+    pub(crate) fn wait(&self) -> io::Result<()> {
         let mut buffer = [0; 1];
-        let mut news = match self.socket.recv(&mut buffer) {
-            Ok(_) => News::of(buffer),
+        match self.socket.recv(&mut buffer) {
+            Ok(_) => {}
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) =>
             {
-                return Ok(News::Any);
+                return Ok(());
             }
             Err(error) => return Err(error),
-        };
+        }
         // It may have been rung several times.
         self.socket.set_nonblocking(true)?;
-        while self.socket.recv(&mut buffer).is_ok() {
-            if News::of(buffer) == News::Any {
-                news = News::Any;
-            }
-        }
-        self.socket.set_nonblocking(false)?;
-        Ok(news)
-    }
-}
-
-impl News {
-    fn of(rung: [u8; 1]) -> Self {
-        if rung == [OWN] { Self::Own } else { Self::Any }
+        while self.socket.recv(&mut buffer).is_ok() {}
+        self.socket.set_nonblocking(false)
     }
 }
 
@@ -177,16 +151,23 @@ impl Drop for Bell {
 }
 
 impl Bells {
-    /// Rings the bell of every process, this one too.
-    pub(crate) fn ring(&mut self) {
-        if let Own::Pair(own) = &self.own {
-            // A full buffer means that it was rung already.
-            let _ = own.send(&[OWN]);
-        }
+    /// Rings the bell of this process.
+    pub(crate) fn ring_own(&self) {
+        // A full buffer means that it was rung already.
+        let _ = match &self.own {
+            Own::Pair(own) => own.send(&[1]),
+            Own::Path(path) => self.sender.send_to(&[1], path),
+        };
+    }
+
+    /// Rings the bell of every other process.
+    pub(crate) fn ring_others(&mut self) {
         self.list();
         for path in &self.listed {
-            let is_own = matches!(&self.own, Own::Path(own) if own == path);
-            match self.sender.send_to(&[if is_own { OWN } else { OTHERS }], path) {
+            if matches!(&self.own, Own::Path(own) if own == path) {
+                continue;
+            }
+            match self.sender.send_to(&[1], path) {
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                     tracing::debug!(path = %path.display(), "removed the socket of a process that has ended");
                     let _ = fs::remove_file(path);

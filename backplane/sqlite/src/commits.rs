@@ -1,24 +1,16 @@
-//! The transactions of this process, on their way from the writer to the follower.
+//! The transactions of this process whose publishers wait for the follower.
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::append::Answered;
-use crate::batch::{Batch, Place};
 use crate::queue::Publisher;
 
-/// A transaction of this process, which is on the disk.
-pub(crate) struct Commit {
-    /// The end of the file before. A follower that is there need not read what was added.
-    pub(crate) before: Place,
-    /// What was added.
-    pub(crate) batch: Batch,
-    /// The publishers, who are answered once the follower has the messages.
-    pub(crate) answers: Vec<(Publisher, Answered)>,
-}
+/// The publishers of a transaction, with the answers to them.
+pub(crate) type Answers = Vec<(Publisher, Answered)>;
 
-/// The transactions of this process that the follower has not taken yet, in order. They have no bound of their own: the
-/// [`Queue`](crate::queue::Queue) bounds the publications that are not answered.
+/// The publishers of this process's transactions that are on the disk, but whose messages the follower has to read first. They have no
+/// bound of their own: the [`Queue`](crate::queue::Queue) bounds the publications that are not answered.
 #[derive(Default)]
 pub(crate) struct Commits {
     waiting: Mutex<Waiting>,
@@ -26,20 +18,20 @@ pub(crate) struct Commits {
 
 #[derive(Default)]
 struct Waiting {
-    commits: Vec<Commit>,
+    answers: Answers,
     /// No more will come.
     closed: bool,
 }
 
 impl Commits {
-    pub(crate) fn add(&self, commit: Commit) {
-        self.waiting.lock().commits.push(commit);
+    pub(crate) fn add(&self, answers: Answers) {
+        self.waiting.lock().answers.extend(answers);
     }
 
     /// Takes all that are there, and whether they are the last ones.
-    pub(crate) fn take(&self) -> (Vec<Commit>, bool) {
+    pub(crate) fn take(&self) -> (Answers, bool) {
         let mut waiting = self.waiting.lock();
-        (std::mem::take(&mut waiting.commits), waiting.closed)
+        (std::mem::take(&mut waiting.answers), waiting.closed)
     }
 
     /// Has the follower end once it has taken all.
@@ -53,7 +45,7 @@ impl Commits {
 const FEW: usize = 2;
 
 /// Answers publishers.
-pub(crate) fn answer(answers: Vec<(Publisher, Answered)>) {
+pub(crate) fn answer(answers: Answers) {
     let few = answers.len() <= FEW;
     let answer = move || answers.into_iter().for_each(|(publisher, answer)| publisher.answer(answer));
     match Handle::try_current() {

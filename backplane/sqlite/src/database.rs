@@ -94,7 +94,7 @@ fn set_up(connection: &Connection, exclusive: bool) -> Result<(), rusqlite::Erro
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 16777216; PRAGMA mmap_size = 0",
+         PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = 4000; PRAGMA mmap_size = 0",
     )
 }
 

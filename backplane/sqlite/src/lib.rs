@@ -17,8 +17,9 @@
 //! - `schema`, `history_row`, `age_clock`, `stored_message`: the content of the file; `database`: the connections to it, and
 //!   `trouble`: why they fail
 //! - `queue`, `writer`, `append`, `keys`, `retention`: from publications to the file
-//! - `commits`: from the writer to the follower of the same process, which need not read them from the file
-//! - `bells`, `follower`, `batch`, `fill`: from the file to the hub
+//! - `local_history`: the history in memory, to which the writer adds what it has committed, if nothing is missing before it; `commits`:
+//!   the publishers who wait for the follower otherwise
+//! - `bells`, `follower`, `batch`, `fill`: from the file to memory
 //! - `archive`: pages of messages that memory does not hold
 //! - `replica`: what this process has of the history; `threads`, `stop`: its threads
 //! - [`new_epoch()`]: the end of a history whose file was replaced; `sqlite`: the backplane, made of all these
@@ -38,6 +39,7 @@ mod fill;
 mod follower;
 mod history_row;
 mod keys;
+mod local_history;
 mod lock;
 mod new_epoch;
 mod open_error;

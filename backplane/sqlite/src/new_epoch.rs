@@ -28,7 +28,7 @@ pub fn new_epoch(config: &SqliteConfig) -> Result<Epoch, NewEpochError> {
     let epoch = renewed.map_err(|trouble| NewEpochError::Write(trouble.to_string()))?;
     // A process whose bell cannot be rung looks for it soon.
     if let Ok((_, mut bells)) = bells::hang(&database) {
-        bells.ring();
+        bells.ring_others();
     }
     Ok(epoch)
 }

@@ -12,6 +12,7 @@ use crate::bells;
 use crate::commits::Commits;
 use crate::database::Database;
 use crate::follower::Follower;
+use crate::local_history::LocalHistory;
 use crate::queue::Queue;
 use crate::replica::Replica;
 use crate::retention::Retention;
@@ -50,28 +51,19 @@ impl Threads {
         let Parts { replica, queue, hub, initial, limits, writer_limits, memory, gather, wall_clock } = parts;
         let (bell, bells) = bells::hang(&database)?;
         let commits = Arc::new(Commits::default());
+        let local = Arc::new(LocalHistory::new(hub, Arc::clone(&replica), gather));
         let writer = Writer {
             database: Arc::clone(&database),
             replica: Arc::clone(&replica),
             queue: Arc::clone(&queue),
+            local: Arc::clone(&local),
             commits: Arc::clone(&commits),
             bells,
             retention: Retention::new(limits, writer_limits.keys),
             limits: writer_limits,
             wall_clock,
         };
-        let follower = Follower {
-            database,
-            replica,
-            commits,
-            hub,
-            gather,
-            memory,
-            bell,
-            stop: stop.clone(),
-            initial,
-            history: None,
-        };
+        let follower = Follower { database, replica, commits, local, memory, bell, stop: stop.clone(), initial };
         let (alive, ended) = mpsc::channel(1);
         let mut threads = Self { stop, queue, threads: Vec::new(), ended };
         threads.spawn("sqlite writer", alive.clone(), || writer.run())?;

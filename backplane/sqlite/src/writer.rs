@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::append::{Answered, Append, Appended};
 use crate::bells::Bells;
-use crate::commits::{Commit, Commits};
+use crate::commits::{Commits, answer};
 use crate::database::Database;
 use crate::history_row::HistoryRow;
+use crate::local_history::LocalHistory;
 use crate::queue::{Job, Next, Publisher, Queue};
 use crate::replica::Replica;
 use crate::retention::Retention;
@@ -28,6 +29,7 @@ pub(crate) struct Writer {
     pub(crate) database: Arc<Database>,
     pub(crate) replica: Arc<Replica>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) local: Arc<LocalHistory>,
     pub(crate) commits: Arc<Commits>,
     pub(crate) bells: Bells,
     pub(crate) retention: Retention,
@@ -81,10 +83,15 @@ impl Writer {
             Ok((appended, answers)) => {
                 self.replica.set_writable();
                 let Appended { before, batch, .. } = appended;
-                // The follower answers them: it is to have the messages when their publishers look for them.
                 let answers = publishers.into_iter().zip(answers).collect();
-                self.commits.add(Commit { before, batch, answers });
-                self.bells.ring();
+                // Visible before the answers, so that their publishers find the messages.
+                if self.local.take(before, batch) {
+                    answer(answers);
+                } else {
+                    self.commits.add(answers);
+                    self.bells.ring_own();
+                }
+                self.bells.ring_others();
             }
             Err(trouble) => {
                 if !matches!(trouble, Trouble::WentBack | Trouble::Replaced | Trouble::Stopped) {
@@ -95,7 +102,8 @@ impl Writer {
                 publishers.into_iter().for_each(|publisher| publisher.answer(refusal()));
                 let not_begun = || Err(shared::backplane::PublishError::NotReady(trouble.reason()));
                 self.queue.take_all().into_iter().for_each(|job| job.publisher.answer(not_begun()));
-                self.bells.ring();
+                self.bells.ring_own();
+                self.bells.ring_others();
             }
         }
     }
@@ -165,6 +173,6 @@ impl Drop for Writer {
     /// Lets the follower end, even if the writer has panicked.
     fn drop(&mut self) {
         self.commits.close();
-        self.bells.ring();
+        self.bells.ring_own();
     }
 }
