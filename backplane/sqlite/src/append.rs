@@ -9,6 +9,7 @@ use crate::age_clock::BootTime;
 use crate::batch::{Batch, Checkpoint, Place};
 use crate::history_row::HistoryRow;
 use crate::keys::{Answer, Keys};
+use crate::spans;
 use crate::stored_message;
 use shared::backplane::{Offsets, Placement, Publication, PublicationDigest, PublishError, Receipt};
 use shared::cursor::Cursor;
@@ -50,6 +51,8 @@ pub(crate) struct Appended {
 struct NewOfTopic {
     id: i64,
     count: usize,
+    /// The last span that is noted.
+    span: Option<u64>,
 }
 
 impl<'a> Append<'a> {
@@ -91,6 +94,7 @@ impl<'a> Append<'a> {
         }
         let answer = Answer { first: self.row.last + 1, count: drafts.len(), at: self.at };
         let id = self.topic(&topic, drafts.len())?;
+        self.note_spans(&topic, drafts.len())?;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO messages (offset, topic, at, held_since, event, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
@@ -118,7 +122,7 @@ impl<'a> Append<'a> {
         let mut add = self
             .connection
             .prepare_cached("UPDATE topics SET messages = messages + ?2 WHERE id = ?1 RETURNING messages")?;
-        for NewOfTopic { id, count } in self.topics.into_values() {
+        for NewOfTopic { id, count, .. } in self.topics.into_values() {
             let messages: i64 = add.query_row((id, count as i64), |row| row.get(0))?;
             if messages as usize > most {
                 over.push(id);
@@ -133,6 +137,19 @@ impl<'a> Append<'a> {
         });
         let batch = Batch::added(self.row, self.age, self.messages, next);
         Ok(Appended { before: self.before, batch, over })
+    }
+
+    /// Notes the spans of the next messages, all of one topic.
+    fn note_spans(&mut self, topic: &Topic, count: usize) -> Result<(), rusqlite::Error> {
+        let Some(new) = self.topics.get_mut(topic) else { return Ok(()) };
+        let (first, last) = (self.row.last + 1, self.row.last + count as u64);
+        for span in spans::of(first)..=spans::of(last) {
+            if new.span < Some(span) {
+                spans::note(self.connection, new.id, span)?;
+                new.span = Some(span);
+            }
+        }
+        Ok(())
     }
 
     /// The id of a topic, to which messages are added.
@@ -151,7 +168,7 @@ impl<'a> Append<'a> {
                         insert.insert([topic.as_str()])?
                     }
                 };
-                Ok(entry.insert(NewOfTopic { id, count }).id)
+                Ok(entry.insert(NewOfTopic { id, count, span: None }).id)
             }
         }
     }

@@ -16,7 +16,7 @@
 //!   all checks at the start, and [`OpenError`], their outcome
 //! - `schema`, `history_row`, `age_clock`, `stored_message`: the content of the file; `database`: the connections to it, and
 //!   `trouble`: why they fail
-//! - `queue`, `writer`, `append`, `keys`, `retention`: from publications to the file
+//! - `queue`, `writer`, `append`, `spans`, `keys`, `retention`: from publications to the file
 //! - `local_history`: the history in memory, to which the writer adds what it has committed, if nothing is missing before it; `commits`:
 //!   the publishers who wait for the follower otherwise
 //! - `bells`, `follower`, `batch`, `fill`: from the file to memory
@@ -48,6 +48,7 @@ mod queue;
 mod replica;
 mod retention;
 mod schema;
+mod spans;
 mod sqlite;
 mod stop;
 mod stored_message;

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::age_clock::BootTime;
 use crate::history_row::{FileLoss, HistoryRow, number};
 use crate::keys::Keys;
+use crate::spans;
 use crate::stored_message::COST;
 use shared::hub::HistoryLimits;
 
@@ -186,11 +187,10 @@ impl Step<'_> {
             if self.began.elapsed() >= AT_MOST {
                 return Ok(Excess::More);
             }
-            let mut statement = self.connection.prepare_cached(&format!(
-                "SELECT offset, held_since, {COST} FROM messages WHERE topic = ?1 ORDER BY offset LIMIT ?2"
-            ))?;
+            let oldest = spans::messages_of_topic(&format!("offset, held_since, {COST}"));
+            let mut statement = self.connection.prepare_cached(&format!("{oldest} LIMIT ?2"))?;
             let mut rows = statement.query((topic, excess.min(CHUNK) as i64))?;
-            let mut evicted = None;
+            let mut evicted = Vec::new();
             let mut fresh = false;
             while let Some(message) = rows.next()? {
                 fresh = message.get::<_, i64>(1)? > self.age - FRESH;
@@ -198,17 +198,18 @@ impl Step<'_> {
                     break;
                 }
                 self.forget(number(message, 2)?);
-                let (count, _) = evicted.unwrap_or_default();
-                evicted = Some((count + 1, number(message, 0)?));
+                evicted.push(number(message, 0)?);
             }
             drop(rows);
-            if let Some((count, last)) = evicted {
-                let mut delete =
-                    self.connection.prepare_cached("DELETE FROM messages WHERE topic = ?1 AND offset <= ?2")?;
-                delete.execute((topic, last as i64))?;
-                self.lose(topic, count, last)?;
+            let mut delete = self.connection.prepare_cached("DELETE FROM messages WHERE offset = ?1")?;
+            for offset in &evicted {
+                delete.execute([*offset as i64])?;
             }
-            match (fresh, evicted) {
+            let last = evicted.last();
+            if let Some(last) = last {
+                self.lose(topic, evicted.len() as u64, *last)?;
+            }
+            match (fresh, last) {
                 (true, _) => return Ok(Excess::Fresh),
                 (false, None) => return Ok(Excess::None),
                 (false, Some(_)) => {}
@@ -229,6 +230,7 @@ impl Step<'_> {
         )?;
         let left: i64 =
             statement.query_row((topic, count as i64, through as i64, self.eviction as i64), |row| row.get(0))?;
+        spans::forget(self.connection, topic, through, left > 0)?;
         self.emptied |= left == 0;
         self.row.evictions = self.eviction;
         self.row.farthest_loss = self.row.farthest_loss.max(through);

@@ -20,7 +20,8 @@ const APPLICATION: i64 = 0x5075_7368;
 ///
 /// `messages` are ordered by their offset, which the history gives once and never again. `topics` counts the messages of each topic,
 /// and has its last loss: everything up to an offset, by the eviction with a number. The oldest message of a topic is always
-/// evicted first, so this covers all losses before. Identifiers of topics are not used again.
+/// evicted first, so this covers all losses before. Identifiers of topics are not used again. `spans` has the spans of offsets in
+/// which a topic has messages (see `spans`).
 ///
 /// `keys` has the answers to publications under an idempotency key, and `used` by the age clock.
 const TABLES: &str = "
@@ -47,7 +48,11 @@ CREATE TABLE messages (
     event TEXT,
     text TEXT NOT NULL
 ) STRICT;
-CREATE INDEX messages_of_topic ON messages (topic, offset);
+CREATE TABLE spans (
+    topic INTEGER NOT NULL,
+    span INTEGER NOT NULL,
+    PRIMARY KEY (topic, span)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE topics (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
@@ -108,6 +113,14 @@ pub(crate) fn create(connection: &mut Connection, epoch: Epoch, age: &AgeReferen
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
+}
+
+/// A database with the tables, for tests of their statements.
+#[cfg(test)]
+pub(crate) fn tables_in_memory() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(TABLES).unwrap();
+    connection
 }
 
 /// The error of a file that cannot be read.

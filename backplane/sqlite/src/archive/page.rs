@@ -1,12 +1,14 @@
 //! A page of the file: the messages after a position.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::interest::{Interest, KnownTopic};
 use crate::history_row::{HistoryRow, number};
+use crate::spans::{self, SPAN};
 use crate::stored_message::{COLUMNS, StoredMessage, TopicNames};
 use crate::trouble::Trouble;
 use shared::cursor::Epoch;
@@ -22,7 +24,10 @@ const MAX_BYTES: usize = 256 << 10;
 /// The most messages that are looked at for a page.
 const MAX_SCANNED: u64 = 4096;
 
-/// The number of messages that are passed over in the time in which one topic is searched.
+/// The most spans that are looked at for a page.
+const MAX_SPANS: usize = (MAX_SCANNED / SPAN) as usize;
+
+/// The number of messages that are passed over in the time in which the spans of one topic are searched.
 const SCANNED_PER_SEARCH: u64 = 4;
 
 /// Reads what comes after a position, in one transaction.
@@ -51,7 +56,7 @@ pub(super) fn read(
     Ok(Fetched::Page { entries: page.entries.into(), through: page.through, ignored_evictions })
 }
 
-/// Returns whether it is quicker to search for the messages of each topic than to look at all messages.
+/// Returns whether it is quicker to search for the spans of each topic than to look at all messages.
 fn is_rare(topics: &HashMap<i64, KnownTopic>, row: &HistoryRow) -> bool {
     let matching = topics.values().map(|topic| topic.messages).sum::<u64>().max(1);
     let scanned = row.messages.min(MAX_MESSAGES as u64 * row.messages / matching);
@@ -73,17 +78,60 @@ impl Page {
         topics: Option<&HashMap<i64, KnownTopic>>,
         row: &HistoryRow,
     ) -> Result<(), Trouble> {
-        let mut statement =
-            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE offset > ?1 ORDER BY offset"))?;
-        let mut names = TopicNames::new(connection);
-        let mut rows = statement.query([self.through as i64])?;
-        let mut scanned = 0;
-        while !self.is_full() && scanned < MAX_SCANNED {
-            let Some(message) = rows.next()? else {
-                self.through = row.last;
+        if self.look_at(connection, self.through + 1..=row.last, topics)? {
+            self.through = row.last;
+        }
+        Ok(())
+    }
+
+    /// Looks at the spans in which the topics have messages.
+    fn search(
+        &mut self,
+        connection: &Connection,
+        topics: &HashMap<i64, KnownTopic>,
+        row: &HistoryRow,
+    ) -> Result<(), Trouble> {
+        let mut found = Vec::new();
+        for id in topics.keys() {
+            found.extend(spans::after(connection, *id, self.through, MAX_SPANS)?);
+            if found.len() > 4 * MAX_SPANS {
+                shorten(&mut found);
+            }
+        }
+        shorten(&mut found);
+        for span in &found {
+            let offsets = spans::offsets(*span);
+            let first = *offsets.start().max(&(self.through + 1));
+            let last = *offsets.end().min(&row.last);
+            if !self.look_at(connection, first..=last, Some(topics))? {
                 return Ok(());
-            };
-            scanned += 1;
+            }
+            self.through = last;
+        }
+        if found.len() < MAX_SPANS {
+            self.through = row.last;
+        }
+        Ok(())
+    }
+
+    /// Takes the messages of some topics, or of all, under a range of offsets. Returns whether it has looked at all of them.
+    fn look_at(
+        &mut self,
+        connection: &Connection,
+        offsets: RangeInclusive<u64>,
+        topics: Option<&HashMap<i64, KnownTopic>>,
+    ) -> Result<bool, Trouble> {
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM messages WHERE offset BETWEEN ?1 AND ?2 ORDER BY offset LIMIT {MAX_SCANNED}"
+        ))?;
+        let mut names = TopicNames::new(connection);
+        let mut rows = statement.query((*offsets.start() as i64, *offsets.end() as i64))?;
+        let mut looked_at = 0;
+        while let Some(message) = rows.next()? {
+            if self.is_full() {
+                return Ok(false);
+            }
+            looked_at += 1;
             self.through = number(message, 0)?;
             let id = message.get(1)?;
             let name = match topics {
@@ -95,45 +143,7 @@ impl Page {
             };
             self.take(StoredMessage::from_row(message)?, name)?;
         }
-        Ok(())
-    }
-
-    /// Searches for the messages of each topic.
-    fn search(
-        &mut self,
-        connection: &Connection,
-        topics: &HashMap<i64, KnownTopic>,
-        row: &HistoryRow,
-    ) -> Result<(), Trouble> {
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT offset FROM messages WHERE topic = ?1 AND offset > ?2 ORDER BY offset LIMIT {MAX_MESSAGES}"
-        ))?;
-        let mut found: Vec<u64> = Vec::new();
-        for id in topics.keys() {
-            let offsets = statement.query_map((id, self.through as i64), |row| number(row, 0))?;
-            for offset in offsets {
-                found.push(offset?);
-            }
-            if found.len() > 4 * MAX_MESSAGES {
-                shorten(&mut found);
-            }
-        }
-        shorten(&mut found);
-        let all = found.len() < MAX_MESSAGES;
-        let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE offset = ?1"))?;
-        for offset in found {
-            if self.is_full() {
-                return Ok(());
-            }
-            let stored = statement.query_row([offset as i64], StoredMessage::from_row)?;
-            let Some(topic) = topics.get(&stored.topic) else { continue };
-            self.through = offset;
-            self.take(stored, topic.name())?;
-        }
-        if all {
-            self.through = row.last;
-        }
-        Ok(())
+        Ok(looked_at < MAX_SCANNED)
     }
 
     fn is_full(&self) -> bool {
@@ -147,8 +157,9 @@ impl Page {
     }
 }
 
-/// Leaves the first offsets, as many as a page has.
-fn shorten(offsets: &mut Vec<u64>) {
-    offsets.sort_unstable();
-    offsets.truncate(MAX_MESSAGES);
+/// Leaves the first spans, as many as are looked at for a page.
+fn shorten(spans: &mut Vec<u64>) {
+    spans.sort_unstable();
+    spans.dedup();
+    spans.truncate(MAX_SPANS);
 }

@@ -176,6 +176,30 @@ async fn a_file_that_is_larger_than_memory_is_served_from_the_oldest_on() {
     instance.stop().await;
 }
 
+/// Topics whose messages are so far from each other that no page reaches from the first to the last.
+#[tokio::test]
+async fn rare_messages_among_many_are_all_found() {
+    let directory = TempDir::new().unwrap();
+    let instance = Instance::open(directory.path()).await;
+    let mut model = Model { epoch: instance.hub.head().epoch, published: BTreeMap::new() };
+    for count in 0..150 {
+        for cursor in instance.publish_all("a", &["x"; 100][..fastrand::usize(60..100)]).await {
+            model.published.insert(cursor.offset, ("a", true));
+        }
+        let rare = ["b", "c"][count % 2];
+        model.published.insert(instance.publish(rare, "rare").await.offset, (rare, true));
+    }
+    let last = instance.hub.head().offset;
+    instance.stop().await;
+    let instance = Instance::open_with(directory.path(), Settings::little_memory()).await;
+    for topics in [&["b"][..], &["b", "c"], &["*"]] {
+        let mut subscriber = instance.follow(topics, Position::Earliest);
+        let read = read_to(&mut subscriber, last, super::ALL).await;
+        assert_eq!(read, (None, model.held(topics, 0)), "{topics:?}");
+    }
+    instance.stop().await;
+}
+
 #[tokio::test]
 async fn the_earliest_is_read_without_a_gap_while_messages_are_evicted() {
     let directory = TempDir::new().unwrap();
