@@ -187,12 +187,9 @@ impl Database {
         file: FileIdentity,
         write: impl FnOnce(Transaction<'_>) -> Result<R, Trouble>,
     ) -> Result<R, Trouble> {
-        if self.present()? != file {
-            return Err(Trouble::Replaced);
-        }
         self.with_writer(file, |connection| {
             let transaction = self.begin(connection)?;
-            // It may have been removed while this waited.
+            // Only now, since it may have been removed while this waited.
             if self.present()? != file {
                 return Err(Trouble::Replaced);
             }
