@@ -109,7 +109,9 @@ impl<'a> Append<'a> {
             let (id, topic) = (Cursor { epoch, offset }, topic.clone());
             self.messages.push((Message { id, topic, text: draft.text, event: draft.event, at: self.at }, self.age));
         }
-        self.last_topic = id;
+        if answer.count > 0 {
+            self.last_topic = id;
+        }
         if let Some((key, digest)) = &keyed {
             self.keys.remember(&mut self.row, key, digest, answer)?;
         }

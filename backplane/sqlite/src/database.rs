@@ -215,6 +215,10 @@ impl Database {
 
     /// Opens a file that has a history.
     fn open(&self, file: FileIdentity) -> Result<Handle, Trouble> {
+        // Another one is not even opened: closing it could write what is in the log into it.
+        if self.present()? != file {
+            return Err(Trouble::Replaced);
+        }
         let accepted = *self.accepted.lock();
         let log = FileIdentity::at(&self.directory.wal());
         if file != accepted.file && log.is_some() && log == accepted.log {

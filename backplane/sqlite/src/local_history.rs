@@ -86,8 +86,10 @@ impl Filled {
 
     /// Makes a batch visible. The caller wakes the subscribers.
     pub(crate) fn take(&mut self, batch: Batch) -> Vec<Wake> {
-        let mut wakes: Vec<Wake> =
-            batch.lost.iter().map(|(topic, through)| self.appender.lost_in(topic, *through)).collect();
+        let mut wakes = Vec::new();
+        if !batch.lost.is_empty() {
+            wakes.push(self.appender.lost_in_each(batch.lost.iter().map(|(topic, through)| (topic, *through))));
+        }
         wakes.extend(batch.lost_in_all.map(|through| self.appender.lost_in_all(through)));
         if !batch.messages.is_empty() {
             let now = self.appender.now();

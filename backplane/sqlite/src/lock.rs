@@ -11,6 +11,10 @@ use crate::open_error::OpenError;
 /// The content of the lock file while a process has the directory for itself.
 const EXCLUSIVE: &str = "exclusive\n";
 
+/// The content of the lock file once a process that was alone has found the directory in order. It is gone with the next one that
+/// is alone.
+const CHECKED: &str = "checked\n";
+
 /// The time for which a process waits for another one that checks the directory, before it believes that the other one keeps it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -54,11 +58,17 @@ impl DirectoryLock {
             }
             sleep(PAUSE);
         }
-        self.file.rewind().and_then(|()| self.file.write_all(EXCLUSIVE.as_bytes())).map_err(|error| self.failed(error))
+        self.write(EXCLUSIVE)
     }
 
-    /// Takes the lock together with others, after those who check the directory have finished.
-    pub(crate) fn share(&mut self) -> Result<(), OpenError> {
+    /// Gives up the lock of a process that was alone, and has found the directory in order.
+    pub(crate) fn release_checked(&mut self) -> Result<(), OpenError> {
+        self.write(CHECKED)?;
+        self.release()
+    }
+
+    /// Takes the lock together with others, after those who check the directory have finished. Returns whether it was found in order.
+    pub(crate) fn share(&mut self) -> Result<bool, OpenError> {
         let began = Instant::now();
         while !taken(self.file.try_lock_shared()).map_err(|error| self.failed(error))? {
             if began.elapsed() > PATIENCE && self.is_exclusive()? {
@@ -66,7 +76,7 @@ impl DirectoryLock {
             }
             sleep(PAUSE);
         }
-        Ok(())
+        Ok(self.content()? == CHECKED)
     }
 
     /// Gives the lock up.
@@ -75,10 +85,18 @@ impl DirectoryLock {
     }
 
     fn is_exclusive(&mut self) -> Result<bool, OpenError> {
+        Ok(self.content()? == EXCLUSIVE)
+    }
+
+    fn content(&mut self) -> Result<String, OpenError> {
         let mut content = String::new();
         let read = self.file.rewind().and_then(|()| self.file.read_to_string(&mut content));
         read.map_err(|error| self.failed(error))?;
-        Ok(content == EXCLUSIVE)
+        Ok(content)
+    }
+
+    fn write(&mut self, content: &str) -> Result<(), OpenError> {
+        self.file.rewind().and_then(|()| self.file.write_all(content.as_bytes())).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, reason: std::io::Error) -> OpenError {

@@ -56,17 +56,17 @@ pub enum OpenError {
         /// The write-ahead log.
         wal: PathBuf,
     },
-    /// A file of a later version of this program.
+    /// A file of a version of this program with another format.
     #[error(
-        "{} was written by a newer version (its format is {version}, this version knows up to {known}); start that version",
-        path.display()
+        "{} was written by another version (its format is {version}, this version knows {known}); start the version that wrote it, \
+         or name another directory with --data", path.display()
     )]
-    Newer {
+    OtherVersion {
         /// The file.
         path: PathBuf,
         /// The version of its format.
         version: i64,
-        /// The newest version that is known.
+        /// The version that is known.
         known: i64,
     },
     /// A file of another program.

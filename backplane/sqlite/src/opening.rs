@@ -19,10 +19,10 @@ use shared::cursor::Epoch;
 /// A database up to this size is read as a whole before it is used.
 const CHECKED: u64 = 64 << 20;
 
-/// The attempts to find the file that another process is about to create.
+/// The attempts to find the file that another process is about to check or create.
 const ATTEMPTS: u32 = 100;
 
-/// The pause between two of them.
+/// The pause between two of them, on average.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Opens the history in the directory that the flags name, and begins one if there is none.
@@ -56,15 +56,16 @@ impl Opening {
             if lock.try_alone()? {
                 // All connections are closed before others may come: one of them could be the next to be alone, for a moment.
                 drop(self.check_alone()?);
-                lock.release()?;
+                lock.release_checked()?;
             }
-            lock.share()?;
-            if let Some(handle) = self.open_checked()? {
+            if lock.share()?
+                && let Some(handle) = self.open_checked()?
+            {
                 return Ok(Database::new(self.directory, false, stop, handle, lock));
             }
-            // Whoever was to begin the history has died. The next one that is alone begins it.
+            // Whoever was alone has died, or has found something wrong. The next one that is alone checks it again.
             lock.release()?;
-            sleep(PAUSE);
+            sleep(PAUSE.mul_f64(0.5 + fastrand::f64()));
         }
         Err(OpenError::Removed(self.directory.database()))
     }

@@ -9,7 +9,7 @@ use crate::open_error::OpenError;
 use shared::cursor::Epoch;
 
 /// The version of the tables, in `user_version`. A change that an older version cannot read or write has a new one.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// The number by which the file is recognised as a history, in `application_id`: "Push".
 const APPLICATION: i64 = 0x5075_7368;
@@ -94,9 +94,7 @@ pub(crate) fn inspect(connection: &Connection, path: &Path) -> Result<Content, O
     let (application, version, tables): (i64, i64, i64) = head().map_err(|error| unreadable(path, error))?;
     match (application, version) {
         (APPLICATION, VERSION) => Ok(Content::History),
-        (APPLICATION, version) if version > VERSION => {
-            Err(OpenError::Newer { path: path.to_owned(), version, known: VERSION })
-        }
+        (APPLICATION, version) => Err(OpenError::OtherVersion { path: path.to_owned(), version, known: VERSION }),
         (0, 0) if tables == 0 => Ok(Content::Empty),
         _ => Err(OpenError::Foreign(path.to_owned())),
     }

@@ -76,9 +76,8 @@ impl Threads {
         let thread = Builder::new().name(name.to_owned()).spawn(move || {
             // Waking many subscribers is a task of its own.
             let _runtime = runtime.enter();
+            let _alive = Alive(alive);
             run();
-            // Nobody reads it once the threads are to end.
-            let _ = alive.try_send(());
         })?;
         self.threads.push(thread);
         Ok(())
@@ -88,6 +87,16 @@ impl Threads {
     pub(crate) async fn ended(&mut self) -> Fatal {
         self.ended.recv().await;
         Fatal::new("a thread of the SQLite backplane has ended")
+    }
+}
+
+/// Reports the end of a thread, also one that panics.
+struct Alive(mpsc::Sender<()>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        // Nobody reads it once the threads are to end.
+        let _ = self.0.try_send(());
     }
 }
 

@@ -22,8 +22,8 @@ pub(crate) enum Trouble {
     #[error("the disk has failed to store the history; nothing is published until this process is restarted")]
     Unsynced,
     /// The commit has failed half-way: a crash could still bring the messages back.
-    #[error("the file of the history cannot be written: {0}")]
-    Uncommitted(rusqlite::Error),
+    #[error(transparent)]
+    Uncommitted(Box<Self>),
     #[error("the file of the history is damaged: {0}")]
     Damaged(Cow<'static, str>),
     #[error("the file of the history was removed; put it back")]
@@ -49,11 +49,12 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    /// The trouble with a commit.
+    /// The trouble with a commit. Where there was no room for the log, the commit is not in it. All else can happen after it is.
     pub(crate) fn at_commit(error: rusqlite::Error) -> Self {
+        let nothing_stored = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
         match Self::from(error) {
-            Self::Io(error) => Self::Uncommitted(error),
-            trouble => trouble,
+            trouble if nothing_stored || trouble.is_final() => trouble,
+            trouble => Self::Uncommitted(Box::new(trouble)),
         }
     }
 

@@ -140,11 +140,18 @@ impl Appender {
 
     /// Notes that everything of one topic up to an offset may be gone. The history need not have come so far.
     pub fn lost_in(&mut self, topic: &Topic, offset: u64) -> Wake {
+        self.lost_in_each([(topic, offset)])
+    }
+
+    /// As [`Appender::lost_in`], of several topics.
+    pub fn lost_in_each<'a>(&mut self, losses: impl IntoIterator<Item = (&'a Topic, u64)>) -> Wake {
         let eviction = self.history.evictions() + 1;
         let mut registry = self.history.registry.write();
         let mut ring = self.history.ring.write();
-        registry.lose_in(topic, Loss { through: offset, eviction });
-        ring.lose(Loss { through: offset, eviction });
+        for (topic, through) in losses {
+            registry.lose_in(topic, Loss { through, eviction });
+            ring.lose(Loss { through, eviction });
+        }
         drop(ring);
         self.history.set_evictions(eviction);
         Wake::all(&registry)

@@ -39,11 +39,14 @@ async fn a_directory_is_made_with_its_parents_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_version_is_refused() {
+async fn a_file_of_another_version_is_refused() {
     let directory = with_messages(1).await;
-    file(directory.path()).pragma_update(None, "user_version", 2).unwrap();
-    let refusal = refusal(directory.path(), Settings::default()).await;
-    assert!(refusal.contains("push.db was written by a newer version"), "{refusal}");
+    for version in [1, 3] {
+        file(directory.path()).pragma_update(None, "user_version", version).unwrap();
+        let refusal = refusal(directory.path(), Settings::default()).await;
+        assert!(refusal.contains("push.db was written by another version"), "{refusal}");
+        assert!(refusal.contains(&format!("its format is {version}, this version knows 2")), "{refusal}");
+    }
 }
 
 #[tokio::test]
@@ -123,6 +126,24 @@ fn damage(path: &Path, at: u64) {
     let mut file = OpenOptions::new().write(true).open(path).unwrap();
     file.seek(SeekFrom::Start(at)).unwrap();
     file.write_all(&[0x5a; 16]).unwrap();
+}
+
+/// Those that wait for one that checks the directory do not trust it where that one has found damage, or was killed.
+#[tokio::test]
+async fn a_damaged_log_is_refused_by_all_that_start_at_once() {
+    let directory = killed(20).await;
+    let wal = directory.path().join("push.db-wal");
+    let length = fs::metadata(&wal).unwrap().len();
+    damage(&wal, length / 2);
+    let lock = fs::File::create(directory.path().join("push.lock")).unwrap();
+    lock.lock().unwrap();
+    let instances = [(); 4].map(|()| Instance::start(directory.path(), Settings::default()));
+    lock.unlock().unwrap();
+    for instance in instances {
+        let refusal = instance.until_ended().await;
+        assert!(refusal.contains("push.db-wal is damaged"), "{refusal}");
+    }
+    assert_eq!(fs::metadata(&wal).unwrap().len(), length, "nothing was changed");
 }
 
 #[tokio::test]

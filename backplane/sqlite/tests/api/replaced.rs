@@ -9,7 +9,7 @@ use shared::gap::GapReason;
 use tempfile::TempDir;
 use testkit::soon;
 
-use super::instance::Instance;
+use super::instance::{Instance, Settings};
 use super::{ALL, JSON, file, next, texts, until};
 
 const FILES: [&str; 3] = ["push.db", "push.db-wal", "push.db-shm"];
@@ -92,6 +92,31 @@ async fn a_file_that_was_put_beside_the_log_of_another_one_is_not_read() {
     let instance = Instance::open(directory.path()).await;
     assert_eq!(instance.publish("a", "2").await.offset, seen.offset + 1);
     instance.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_beside_the_log_of_another_one_is_left_as_it_is_by_an_instance_alone() {
+    let (directory, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let instance = Instance::open(directory.path()).await;
+    instance.publish("a", "1").await;
+    let backup = elsewhere.path().join("backup");
+    back_up(directory.path(), &backup);
+    instance.stop().await;
+    let instance = Instance::open_with(directory.path(), Settings::exclusive()).await;
+    instance.publish("a", "2").await;
+    let content = fs::read(&backup).unwrap();
+    let log = fs::read(directory.path().join("push.db-wal")).unwrap();
+    fs::rename(&backup, directory.path().join("push.db")).unwrap();
+    let reason = instance.until_not_ready().await;
+    assert!(reason.contains("belong to the one before"), "{reason}");
+    // The writer tries as well.
+    for _ in 0..20 {
+        assert!(instance.try_publish("a", &["3"], None).await.is_err());
+    }
+    assert!(fs::read(directory.path().join("push.db")).unwrap() == content);
+    assert!(fs::read(directory.path().join("push.db-wal")).unwrap() == log);
+    instance.stop().await;
+    assert!(fs::read(directory.path().join("push.db")).unwrap() == content);
 }
 
 #[tokio::test]
