@@ -87,11 +87,12 @@ impl Queues {
     /// As [`Queues::take`], without waiting.
     fn try_take(self: &Arc<Self>, topic: &Topic) -> Result<Attempt, Refusal> {
         let mut by_topic = self.by_topic.lock();
+        let taken = by_topic.get(topic).map_or(Position::Earliest, |queue| queue.taken);
+        let mut subscriber = self.app.subscribe_in_memory(&[topic.clone().into()], taken)?;
         if !by_topic.contains_key(topic) {
             self.make_room(&mut by_topic);
         }
         let queue = by_topic.entry(topic.clone()).or_default();
-        let mut subscriber = self.app.subscribe_in_memory(&[topic.clone().into()], queue.taken)?;
         if let Some((message, cursor)) = next(&mut subscriber) {
             if queue.has_waiters() {
                 return Ok(Attempt::ForOthers(Arc::clone(&queue.changed).notified_owned()));
@@ -218,7 +219,7 @@ mod tests {
 
     async fn publish(queues: &Queues, text: &str) {
         let drafts = vec![Draft::text(text)];
-        queues.app.publish(Publication { topic: Topic::default(), drafts, key: None }).await.unwrap();
+        queues.app.publish(Publication { topic: Topic::default(), drafts, key: None }, None).await.unwrap();
     }
 
     fn turn(taken: Result<Taken, Refusal>) -> Turn {

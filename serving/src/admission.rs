@@ -1,5 +1,6 @@
 //! Admission: the one place that asks whether there is room, and whether the service is shutting down.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::warn;
 
+use crate::address_limit::{AddressLimit, Entrance};
 use crate::body_budget::{BodyBudget, BodyReservation};
+use crate::client_address::{ClientAddress, TrustedProxies};
 use crate::config::{CommonConfig, ConnectionConfig};
 use crate::cors::{self, OpenTo, Origins};
 use crate::drain::Drain;
@@ -59,6 +62,7 @@ pub(crate) struct Admission {
     limit: usize,
     places: Arc<Semaphore>,
     overflow: Arc<Overflow>,
+    addresses: Arc<AddressLimit>,
     bodies: Arc<BodyBudget>,
 }
 
@@ -95,7 +99,9 @@ pub(crate) enum Stay {
 impl Admission {
     /// Holds that many connections at a time.
     pub(crate) fn new(drain: Drain, places: Places, config: &CommonConfig) -> Self {
-        let input = &config.input;
+        let (input, connections) = (&config.input, &config.connections);
+        let proxies = TrustedProxies::new(&connections.trusted_proxies);
+        let addresses = AddressLimit::new(connections.max_connections_per_address, proxies);
         let overflow = Overflow::new(places.overflow, places.publishers);
         let bodies = usize::try_from(input.body_budget.as_u64()).unwrap_or(usize::MAX);
         Self {
@@ -104,6 +110,7 @@ impl Admission {
             limit: places.regular,
             places: Arc::new(Semaphore::new(places.regular)),
             overflow: Arc::new(overflow),
+            addresses: Arc::new(addresses),
             bodies: Arc::new(BodyBudget::new(bodies)),
         }
     }
@@ -120,24 +127,52 @@ impl Admission {
         &self.origins
     }
 
+    /// Decides whether the address of a new connection has room for it.
+    pub(crate) fn enter_address(&self, peer: IpAddr) -> Entrance {
+        let entrance = self.addresses.enter(peer);
+        if matches!(entrance, Entrance::Closed) {
+            self.overflow.refused_by_address().add();
+        }
+        entrance
+    }
+
+    /// The address of the client that sent a request over a connection from `peer`.
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
+        self.addresses.client(peer, headers)
+    }
+
     /// Gives a new connection its place.
     pub(crate) fn enter(&self) -> Place {
         match Arc::clone(&self.places).try_acquire_owned() {
             Ok(permit) => Place::Regular { _permit: permit },
-            Err(_) => Place::Overflow(self.overflow.enter()),
+            Err(_) => Place::Overflow(self.overflow.enter(false)),
         }
+    }
+
+    /// Gives a new connection a place to be told that its address has enough.
+    pub(crate) fn enter_beyond_address(&self) -> Place {
+        Place::Overflow(self.overflow.enter(true))
     }
 
     /// Reports in the log that the service is full, at most once per minute. Runs for as long as it is polled.
     pub(crate) async fn report_full(&self) {
         loop {
-            let refused = self.overflow.refused().await;
+            let refused = self.overflow.refused().take().await;
             warn!(refused, max_connections = self.limit, "full: connections were refused; raise --max-connections");
             sleep(REPORT_PERIOD).await;
         }
     }
 
-    /// Decides on a request before any route sees it. `answers_when_full` is true where the request's route has its own answer
+    /// As [`Admission::report_full`], of addresses that have enough connections.
+    pub(crate) async fn report_full_addresses(&self) {
+        loop {
+            let refused = self.overflow.refused_by_address().take().await;
+            warn!(refused, "connections were refused, of addresses that have --max-connections-per-address already");
+            sleep(REPORT_PERIOD).await;
+        }
+    }
+
+    /// Decides on a request before any route sees it. `has_room` is false where the client's address has enough connections, and `answers_when_full` is true where the request's route has its own answer
     /// for when there is no room.
     pub(crate) fn admit(
         &self,
@@ -145,9 +180,10 @@ impl Admission {
         path: &str,
         headers: &HeaderMap,
         overflow: Option<&OverflowPlace>,
+        has_room: bool,
         answers_when_full: bool,
     ) -> Admitted {
-        let stay = match (overflow.is_some(), self.drain.is_draining()) {
+        let stay = match (overflow.is_some() || !has_room, self.drain.is_draining()) {
             (_, true) => Stay::Draining,
             (true, false) => Stay::Full,
             (false, false) => Stay::Welcome,
@@ -158,7 +194,7 @@ impl Admission {
         };
         // A WebSocket client is answered by a close frame after the handshake, since a page cannot read the status of one
         // that failed.
-        let served = overflow.is_none_or(|place| is_served(place, method, path))
+        let served = overflow.map_or(has_room || is_probe(path), |place| is_served(place, method, path))
             || is_websocket_upgrade(headers)
             || answers_when_full;
         let refusal = cors::preflight(method, headers).or_else(|| (!served).then(|| ApiError::Full.reply()));
@@ -194,14 +230,15 @@ impl Place {
 /// Returns whether a request is answered by its route though all places are taken: a probe asks about the process, which is
 /// well when it is full, and those who follow are not to keep out those who publish.
 fn is_served(place: &OverflowPlace, method: &Method, path: &str) -> bool {
-    match path {
-        "/livez" | "/readyz" => {
-            place.serve_probe();
-            true
-        }
-        "/messages" if method == Method::POST => place.serve_publisher(),
-        _ => false,
+    if is_probe(path) {
+        place.serve_probe();
+        return true;
     }
+    path == "/messages" && method == Method::POST && place.serve_publisher()
+}
+
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz")
 }
 
 #[cfg(test)]

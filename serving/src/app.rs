@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use http::HeaderMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -11,15 +12,17 @@ use tracing::info;
 
 use crate::admission::{Admission, Places};
 pub use crate::body_budget::{BodyReservation, BudgetSpent};
+use crate::client_address::ClientAddress;
 use crate::config::CommonConfig;
-use crate::connection::Timers;
+use crate::connection::{Peer, Timers};
 use crate::drain::Drain;
+use crate::publish_rate::{PublishRates, TooFast};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use shared::backplane::{Backplane, NotReady, Publication, Receipt};
 use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
-use shared::topic::TopicFilter;
+use shared::topic::{Topic, TopicFilter};
 
 /// A body of so many bytes waits for its turn.
 const LARGE_BODY: usize = 16 << 10;
@@ -36,6 +39,8 @@ pub struct App {
     pub(crate) timers: Timers,
     hub: Hub,
     backplane: Arc<dyn Backplane>,
+    /// Absent without `--publish-rate`.
+    publish_rates: Option<PublishRates>,
     /// The one large body that is parsed and appended at a time.
     large_body: Semaphore,
 }
@@ -95,7 +100,9 @@ impl App {
             info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
         }
         let admission = Admission::new(drain, places, &config);
-        Ok(Arc::new(Self { config, admission, timers: Timers::new(), hub, backplane, large_body: Semaphore::new(1) }))
+        let publish_rates = config.input.publish_rate.map(PublishRates::new);
+        let (timers, large_body) = (Timers::new(), Semaphore::new(1));
+        Ok(Arc::new(Self { config, admission, timers, hub, backplane, publish_rates, large_body }))
     }
 
     /// Begins to shut down: every connection is woken, and released over `--drain`.
@@ -131,19 +138,48 @@ impl App {
         turn
     }
 
-    /// Publishes, unless a message is too large or the service is shutting down.
+    /// The address by which the publications of a request are counted; `None` if they are not.
+    pub(crate) fn counted_publisher(&self, peer: Peer, headers: &HeaderMap) -> Option<ClientAddress> {
+        match peer {
+            Peer::Address(address) if self.publish_rates.is_some() => {
+                Some(self.admission.client(address.ip(), headers))
+            }
+            _ => None,
+        }
+    }
+
+    /// Fails while a client may not publish: `--publish-rate`.
+    pub(crate) fn check_publish_rate(&self, client: Option<ClientAddress>) -> Result<(), Refusal> {
+        let (Some(rates), Some(client)) = (&self.publish_rates, client) else { return Ok(()) };
+        rates.check(client).map_err(|TooFast { per_second, wait }| Refusal::TooFast { per_second, wait })
+    }
+
+    /// Publishes for a client, unless it publishes too fast, a message is too large, there are too many topics, or the service is
+    /// shutting down.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub async fn publish(&self, publication: Publication) -> Result<Receipt, Refusal> {
+    pub async fn publish(&self, publication: Publication, client: Option<ClientAddress>) -> Result<Receipt, Refusal> {
         if !self.admission.is_open() {
             return Err(Refusal::Draining);
         }
+        self.check_publish_rate(client)?;
         let limit = self.max_message_bytes();
         if publication.drafts.iter().any(|draft| draft.bytes() > limit) {
             return Err(Refusal::MessageTooLarge { limit });
         }
+        self.check_topics([&publication.topic])?;
+        if let (Some(rates), Some(client)) = (&self.publish_rates, client) {
+            rates.count(client, publication.drafts.len());
+        }
         Ok(self.backplane.publish(publication).await?)
+    }
+
+    /// Fails if there would be too many topics with these. Requests at the same time can exceed the limit by what the threads of the
+    /// runtime decide at once.
+    fn check_topics<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> Result<(), Refusal> {
+        let limit = self.config.history.max_topics;
+        if self.hub.topics_with(topics) > limit { Err(Refusal::TooManyTopics { limit }) } else { Ok(()) }
     }
 
     /// Follows topics from a position on.
@@ -158,6 +194,7 @@ impl App {
         if has_pattern && self.hub.patterns_with(filters) > limit {
             return Err(Refusal::TooManyPatterns { limit });
         }
+        self.check_topics(topics_of(filters))?;
         if let Position::At(cursor) = from
             && cursor != Cursor::UNREADABLE
             && !self.hub.knows(cursor)
@@ -171,9 +208,10 @@ impl App {
     /// As [`Hub::subscribe_in_memory`].
     ///
     /// # Errors
-    /// [`Refusal::NotReady`] when the history is not known.
+    /// [`Refusal::NotReady`] when the history is not known, and [`Refusal::TooManyTopics`].
     pub fn subscribe_in_memory(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
         self.backplane.known().map_err(Refusal::NotReady)?;
+        self.check_topics(topics_of(filters))?;
         Ok(self.hub.subscribe_in_memory(filters, from))
     }
 
@@ -223,4 +261,12 @@ impl App {
     pub fn max_message_bytes(&self) -> usize {
         self.config.input.max_message_bytes.as_u64() as usize
     }
+}
+
+/// The topics among filters.
+fn topics_of(filters: &[TopicFilter]) -> impl Iterator<Item = &Topic> {
+    filters.iter().filter_map(|filter| match filter {
+        TopicFilter::Exact(topic) => Some(topic),
+        TopicFilter::Pattern(_) => None,
+    })
 }

@@ -6,6 +6,8 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
 
+use crate::client_address::TrustedProxy;
+use crate::publish_rate::PublishRate;
 use shared::duration::{duration, period};
 use shared::hub::HistoryLimits;
 
@@ -56,6 +58,10 @@ pub struct HistoryConfig {
     /// again later. Each counts 2 KiB in --history-bytes
     #[arg(long, env = "PUSH_MAX_PATTERNS", value_name = "N", default_value = "10000", value_parser = at_least_one)]
     pub max_patterns: usize,
+    /// Topics that have messages in memory or are followed, at a time; whoever publishes to a further one, or follows it, is asked
+    /// to try again later
+    #[arg(long, env = "PUSH_MAX_TOPICS", value_name = "N", default_value = "100000", value_parser = at_least_one)]
+    pub max_topics: usize,
     /// Idempotency keys of the last 2 minutes that are remembered; with more, publishing under a key is refused. With --nats
     /// the stream remembers them, without this limit
     #[arg(long, env = "PUSH_IDEMPOTENCY_KEYS", value_name = "N", default_value = "100000", value_parser = at_least_one)]
@@ -86,6 +92,14 @@ pub struct ConnectionConfig {
         value_parser = at_least_one
     )]
     pub max_connections: usize,
+    /// Connections of one address that are served at a time; 0 for any number. Further ones are asked to try again later, and closed at
+    /// once if they are many. An IPv6 client counts by its /64 network
+    #[arg(long, env = "PUSH_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N", default_value = "0")]
+    pub max_connections_per_address: usize,
+    /// Addresses or networks of the proxies in front, such as 10.0.0.0/8; may be given several times. What they report of
+    /// their clients' addresses, in X-Forwarded-For or Forwarded, is believed, and nobody else
+    #[arg(long, env = "PUSH_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Connections beyond --max-connections that are held until they are answered: /livez and /readyz as always, everybody
     /// else with a refusal. When there are more, the oldest is closed
     #[arg(
@@ -148,6 +162,9 @@ pub struct InputConfig {
     /// The most messages in an array that is published in one request
     #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_array: usize,
+    /// Messages per second that clients of one address may publish, or with the most at once, as in 50:200 [default: any number]
+    #[arg(long, env = "PUSH_PUBLISH_RATE", value_name = "N[:BURST]")]
+    pub publish_rate: Option<PublishRate>,
     /// Memory for all request bodies, and WebSocket messages that come in parts, that are under way. Beside others, each may take a quarter
     /// of what they leave; a client for whom that is too little is asked to try again later
     #[arg(long, env = "PUSH_BODY_BUDGET", value_name = "BYTES", default_value = "64 MiB")]

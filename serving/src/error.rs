@@ -1,7 +1,9 @@
 //! The errors that clients are answered with.
 
-use http::StatusCode;
+use std::time::Duration;
+
 use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::body_budget::BudgetSpent;
@@ -119,8 +121,8 @@ pub enum ApiError {
     /// The page that asks is of an origin that is not allowed.
     #[error("pages of this origin may not use the service; name the origin with --allow-origin")]
     OriginNotAllowed,
-    /// `--max-connections` are open.
-    #[error("all connections are taken; try again later")]
+    /// `--max-connections` are open, or `--max-connections-per-address` from this address.
+    #[error("all connections, or all that one address may have, are taken; try again later")]
     Full,
     /// As many distinct patterns are followed as `--max-patterns` allows.
     #[error(
@@ -130,6 +132,23 @@ pub enum ApiError {
     TooManyPatterns {
         /// The limit.
         limit: usize,
+    },
+    /// As many topics have messages or are followed as `--max-topics` allows.
+    #[error("{limit} topics are in use, the most at a time; use one of them, try again later, or raise --max-topics")]
+    TooManyTopics {
+        /// The limit.
+        limit: usize,
+    },
+    /// The address publishes more than `--publish-rate` allows.
+    #[error(
+        "this address publishes more than {per_second} messages per second; try again in {} s, or raise --publish-rate",
+        seconds(*wait)
+    )]
+    TooFast {
+        /// The messages per second that it may publish.
+        per_second: u32,
+        /// The time after which it may publish again.
+        wait: Duration,
     },
     /// `--body-budget` is spent.
     #[error("the memory for request bodies is in use; try again later")]
@@ -143,6 +162,11 @@ pub enum ApiError {
     /// The backplane cannot be used.
     #[error("not ready: {0}")]
     NotReady(NotReady),
+}
+
+/// A time in whole seconds, as `Retry-After` has it: at least one, and not too few.
+fn seconds(time: Duration) -> u64 {
+    (time.as_secs_f64().ceil() as u64).max(1)
 }
 
 impl From<BudgetSpent> for ApiError {
@@ -159,6 +183,8 @@ impl From<Refusal> for ApiError {
                 Self::TooLarge { what: "message", limit, flag: "--max-message-bytes" }
             }
             Refusal::TooManyPatterns { limit } => Self::TooManyPatterns { limit },
+            Refusal::TooManyTopics { limit } => Self::TooManyTopics { limit },
+            Refusal::TooFast { per_second, wait } => Self::TooFast { per_second, wait },
             Refusal::Backplane(error) => Self::Publish(error),
             Refusal::NotReady(reason) => Self::NotReady(reason),
         }
@@ -191,7 +217,9 @@ impl ApiError {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Publish(PublishError::TooManyKeys { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Publish(PublishError::TooManyKeys { .. }) | Self::TooManyTopics { .. } | Self::TooFast { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Publish(PublishError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Publish(PublishError::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
@@ -231,6 +259,8 @@ impl ApiError {
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::Full => "full",
             Self::TooManyPatterns { .. } => "too_many_patterns",
+            Self::TooManyTopics { .. } => "too_many_topics",
+            Self::TooFast { .. } => "too_fast",
             Self::TooManyBodies => "too_many_bodies",
             Self::Draining => "draining",
             Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
@@ -251,6 +281,7 @@ impl ApiError {
             Self::UpgradeRequired => {
                 reply.with(UPGRADE, "websocket").with(CONNECTION, "upgrade").with(SEC_WEBSOCKET_VERSION, "13")
             }
+            Self::TooFast { wait, .. } => reply.with_value(RETRY_AFTER, HeaderValue::from(seconds(*wait))),
             _ if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
                 reply.with(RETRY_AFTER, RETRY_AFTER_SECONDS)
             }

@@ -5,15 +5,18 @@
 //!   [`signals`]: the process
 //! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down; `reuse_port`: handing over
 //!   the address
-//! - [`app`]: a running service; `admission`, `overflow`, `body_budget`, `cors`: the decision on a request; [`refusal`]:
-//!   the reasons for not publishing or subscribing
+//! - [`app`]: a running service; `admission`, `overflow`, `address_limit`, `body_budget`, `cors`: the decision on a connection
+//!   and on a request; [`client_address`]: whom they count, and [`publish_rate`]: how fast each may publish; [`refusal`]: the
+//!   reasons for not publishing or subscribing
 //! - [`connection`]: everything that speaks HTTP
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`reply`], [`error`], [`page`]:
 //!   answers
 
+mod address_limit;
 mod admission;
 pub mod app;
 mod body_budget;
+pub mod client_address;
 pub mod command_line;
 pub mod config;
 pub mod connection;
@@ -28,6 +31,7 @@ pub mod log_writer;
 pub mod logging;
 mod overflow;
 pub mod page;
+pub mod publish_rate;
 pub mod query;
 mod readiness;
 pub mod refusal;

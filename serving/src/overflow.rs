@@ -17,8 +17,17 @@ pub(crate) struct Overflow {
     limit: usize,
     guests: Mutex<Guests>,
     publishers: Arc<Semaphore>,
-    refused: AtomicU64,
-    has_refused: Notify,
+    /// Those for whom there was no room.
+    refused: Refused,
+    /// Those whose addresses had enough.
+    refused_by_address: Refused,
+}
+
+/// Connections that were refused.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    count: AtomicU64,
+    more: Notify,
 }
 
 /// The connections that may have to give way, by their order of arrival.
@@ -33,6 +42,8 @@ struct Guests {
 pub(crate) struct OverflowPlace {
     overflow: Arc<Overflow>,
     arrival: u64,
+    /// The reason is not that there is no room, but that the client's address has enough connections.
+    by_address: bool,
     /// The connection was a probe or a publisher.
     is_served: AtomicBool,
     publisher: Mutex<Option<OwnedSemaphorePermit>>,
@@ -44,13 +55,14 @@ impl Overflow {
             limit,
             guests: Mutex::default(),
             publishers: Arc::new(Semaphore::new(publishers.min(Semaphore::MAX_PERMITS))),
-            refused: AtomicU64::new(0),
-            has_refused: Notify::new(),
+            refused: Refused::default(),
+            refused_by_address: Refused::default(),
         }
     }
 
-    /// Gives a connection a place. Where there is none, the oldest connection is ended.
-    pub(crate) fn enter(self: &Arc<Self>) -> Arc<OverflowPlace> {
+    /// Gives a connection a place, beyond `--max-connections` or `by_address` beyond those of its address. Where there is none, the
+    /// oldest connection is ended.
+    pub(crate) fn enter(self: &Arc<Self>, by_address: bool) -> Arc<OverflowPlace> {
         let mut guests = self.guests.lock();
         let oldest = if guests.tasks.len() >= self.limit { guests.tasks.pop_first() } else { None };
         let arrival = guests.arrivals;
@@ -63,15 +75,34 @@ impl Overflow {
         Arc::new(OverflowPlace {
             overflow: Arc::clone(self),
             arrival,
+            by_address,
             is_served: AtomicBool::new(false),
             publisher: Mutex::default(),
         })
     }
 
-    /// Waits until connections were refused, and returns their number since the last call.
-    pub(crate) async fn refused(&self) -> u64 {
-        self.has_refused.notified().await;
-        self.refused.swap(0, Ordering::Relaxed)
+    /// The connections for which there was no room.
+    pub(crate) fn refused(&self) -> &Refused {
+        &self.refused
+    }
+
+    /// The connections whose addresses had enough.
+    pub(crate) fn refused_by_address(&self) -> &Refused {
+        &self.refused_by_address
+    }
+}
+
+impl Refused {
+    /// Counts a connection.
+    pub(crate) fn add(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.more.notify_one();
+    }
+
+    /// Waits until there are some, and returns their number since the last call.
+    pub(crate) async fn take(&self) -> u64 {
+        self.more.notified().await;
+        self.count.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -88,8 +119,12 @@ impl OverflowPlace {
         self.is_served.store(true, Ordering::Relaxed);
     }
 
-    /// Has the connection served as a publisher, which need not give way. Returns whether there was a place for one.
+    /// Has the connection served as a publisher, which need not give way. Returns whether there was a place for one; there is none for
+    /// an address that has enough connections.
     pub(crate) fn serve_publisher(&self) -> bool {
+        if self.by_address {
+            return false;
+        }
         let Ok(permit) = Arc::clone(&self.overflow.publishers).try_acquire_owned() else { return false };
         *self.publisher.lock() = Some(permit);
         self.overflow.guests.lock().tasks.remove(&self.arrival);
@@ -102,8 +137,9 @@ impl Drop for OverflowPlace {
     fn drop(&mut self) {
         self.overflow.guests.lock().tasks.remove(&self.arrival);
         if !self.is_served.load(Ordering::Relaxed) {
-            self.overflow.refused.fetch_add(1, Ordering::Relaxed);
-            self.overflow.has_refused.notify_one();
+            let overflow = &self.overflow;
+            let refused = if self.by_address { &overflow.refused_by_address } else { &overflow.refused };
+            refused.add();
         }
     }
 }
@@ -115,13 +151,17 @@ mod tests {
     #[tokio::test]
     async fn those_who_were_not_served_count_as_refused() {
         let overflow = Arc::new(Overflow::new(2, 1));
-        let places = [overflow.enter(), overflow.enter(), overflow.enter(), overflow.enter()];
+        let places = [(); 4].map(|()| overflow.enter(false));
         places[0].serve_probe();
         assert!(places[1].serve_publisher());
         assert!(!places[2].serve_publisher(), "there is one place for publishers");
         drop(places);
-        assert_eq!(overflow.refused().await, 2);
-        drop(overflow.enter());
-        assert_eq!(overflow.refused().await, 1, "since the last call");
+        assert_eq!(overflow.refused().take().await, 2);
+        drop(overflow.enter(false));
+        assert_eq!(overflow.refused().take().await, 1, "since the last call");
+        let place = overflow.enter(true);
+        assert!(!place.serve_publisher(), "though there is a place");
+        drop(place);
+        assert_eq!(overflow.refused_by_address().take().await, 1);
     }
 }

@@ -1,5 +1,7 @@
 //! The reasons why the application refuses to publish or to subscribe.
 
+use std::time::Duration;
+
 use shared::backplane::{NotReady, PublishError};
 
 /// The reason why a publication or a subscription was refused.
@@ -19,6 +21,20 @@ pub enum Refusal {
     TooManyPatterns {
         /// The limit.
         limit: usize,
+    },
+    /// As many topics are kept as `--max-topics` allows.
+    #[error("{limit} topics are kept already")]
+    TooManyTopics {
+        /// The limit.
+        limit: usize,
+    },
+    /// The address has published more than `--publish-rate` allows.
+    #[error("the address publishes more than {per_second} messages per second")]
+    TooFast {
+        /// The messages per second that it may publish.
+        per_second: u32,
+        /// The time after which it may publish again.
+        wait: Duration,
     },
     /// The history cannot be followed or read now.
     #[error("not ready: {0}")]

@@ -4,6 +4,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, Version};
 
 use crate::admission::Stay;
+use crate::client_address::ClientAddress;
 use crate::connection::{Answer, Framing, Session};
 use crate::cors::OpenTo;
 use crate::error::ApiError;
@@ -28,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) version: Version,
     pub(crate) open_to: OpenTo,
     pub(crate) stay: Stay,
+    /// The client's address, if something depends on it.
+    pub(crate) client: Option<ClientAddress>,
 }
 
 impl Request {
@@ -38,6 +41,11 @@ impl Request {
     /// HTTP/1.1 or HTTP/1.0.
     pub fn version(&self) -> Version {
         self.context.version
+    }
+
+    /// The address of the client, by which its publications are counted. `None` if they are not.
+    pub fn client(&self) -> Option<ClientAddress> {
+        self.context.client
     }
 
     /// Returns a header's value, if the header is there and its value is text.

@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use crate::address_limit::Entrance;
 use crate::app::{App, ConfigError};
 use crate::config::ConnectionConfig;
 use crate::connection::{Client, Connection, Peer, Transport};
@@ -137,6 +138,8 @@ pub async fn serve(
     background.spawn(async move { timed.timers.run().await });
     let reported = Arc::clone(&app);
     background.spawn(async move { reported.admission.report_full().await });
+    let reported = Arc::clone(&app);
+    background.spawn(async move { reported.admission.report_full_addresses().await });
 
     let connections = TaskTracker::new();
     let mut accepting: Pin<Box<dyn Future<Output = ()> + Send>> =
@@ -190,12 +193,17 @@ async fn accept(listener: Arc<TcpListener>, app: Arc<App>, routes: Routes, conne
                 continue;
             }
         };
-        let place = app.admission.enter();
-        prepare(&stream, &app);
         // An IPv4 client of an IPv6 listener has an address that is mapped into IPv6.
-        let peer = Peer::Address(SocketAddr::new(address.ip().to_canonical(), address.port()));
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let (place, seat) = match app.admission.enter_address(address.ip()) {
+            Entrance::Served(seat) => (app.admission.enter(), seat),
+            Entrance::Told(seat) => (app.admission.enter_beyond_address(), Some(seat)),
+            Entrance::Closed => continue,
+        };
+        prepare(&stream, &app);
         let overflow = place.overflow().cloned();
-        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), overflow.clone());
+        let peer = Peer::Address(address);
+        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), overflow.clone(), seat);
         let task = connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
         if let Some(place) = overflow {
             place.set_task(task.abort_handle());

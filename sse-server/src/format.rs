@@ -141,7 +141,7 @@ fn heartbeat_event(period: Duration) -> String {
 /// Turns a client away without ending its attempts: an `EventSource` that is answered by a status other than 200 gives up.
 pub(crate) fn turned_away(error: &ApiError) -> String {
     let reason = error.to_string().replace(['\n', '\r'], " ");
-    let is_full = matches!(error, ApiError::Full | ApiError::TooManyPatterns { .. });
+    let is_full = matches!(error, ApiError::Full | ApiError::TooManyPatterns { .. } | ApiError::TooManyTopics { .. });
     let retry = retry_within(if is_full { RETRY_WHEN_FULL_MILLIS } else { RETRY_MILLIS });
     format!(": {}: {reason}\n{retry}\n", error.code())
 }

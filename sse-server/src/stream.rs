@@ -46,7 +46,11 @@ pub(crate) async fn answer(app: Arc<App>, request: Request) -> Result<Answer, Ap
     let accepts_events = accepts_events(&request.headers);
     let turned_away = match events(app, request).await {
         Err(
-            error @ (ApiError::Full | ApiError::TooManyPatterns { .. } | ApiError::Draining | ApiError::NotReady(_)),
+            error @ (ApiError::Full
+            | ApiError::TooManyPatterns { .. }
+            | ApiError::TooManyTopics { .. }
+            | ApiError::Draining
+            | ApiError::NotReady(_)),
         ) if accepts_events => error,
         answer => return answer,
     };

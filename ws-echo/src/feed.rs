@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serving::app::App;
+use serving::client_address::ClientAddress;
 use serving::connection::{Answer, Client, Event};
 use serving::error::ApiError;
 use serving::query::Parameters;
@@ -39,7 +40,7 @@ pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Answer, ApiE
     let shows_heartbeats = request.query.is_on("heartbeat")?;
     let subscriber = app.subscribe(&topics, since).await?;
     let limit = app.max_message_bytes() * ESCAPED + ENVELOPE;
-    session::open(&request, limit, Feed::new(app, subscriber, shows_heartbeats))
+    session::open(&request, limit, Feed::new(app, subscriber, shows_heartbeats, request.client()))
 }
 
 pub(crate) struct Feed {
@@ -49,6 +50,8 @@ pub(crate) struct Feed {
     reported: Cursor,
     /// Heartbeats are frames too, which scripts can see.
     shows_heartbeats: bool,
+    /// The client's address, if its publications are counted. Boxed, since mostly they are not.
+    counted: Option<Box<ClientAddress>>,
     /// The client's publication that is not confirmed yet. Boxed, since most clients never publish.
     publishing: Option<Box<Publishing>>,
     /// The service is shutting down and it is this client's turn to go, once it has everything.
@@ -62,9 +65,10 @@ enum Publishing {
 }
 
 impl Feed {
-    fn new(app: Arc<App>, subscriber: Subscriber, shows_heartbeats: bool) -> Self {
+    fn new(app: Arc<App>, subscriber: Subscriber, shows_heartbeats: bool, counted: Option<ClientAddress>) -> Self {
         let reported = subscriber.cursor();
-        Self { app, subscriber, reported, shows_heartbeats, publishing: None, is_released: false }
+        let counted = counted.map(Box::new);
+        Self { app, subscriber, reported, shows_heartbeats, counted, publishing: None, is_released: false }
     }
 
     /// Writes one batch of what waits. Returns whether more can be read now.
@@ -98,7 +102,8 @@ impl Conversation for Feed {
     }
 
     fn on_message(&mut self, message: Message, answers: &mut Vec<u8>) {
-        let mut answer = answer(Arc::clone(&self.app), message).boxed();
+        let client = self.counted.as_deref().copied();
+        let mut answer = answer(Arc::clone(&self.app), client, message).boxed();
         // If the history is in memory, the publication is confirmed at once.
         match answer.as_mut().now_or_never() {
             Some(mut frame) => answers.append(&mut frame),
@@ -155,14 +160,14 @@ impl Conversation for Feed {
 }
 
 /// Does what a client's message asks for, and returns the frame with the outcome.
-async fn answer(app: Arc<App>, message: Message) -> Vec<u8> {
+async fn answer(app: Arc<App>, client: Option<ClientAddress>, message: Message) -> Vec<u8> {
     let parsed = match &message {
         Message::Text(text) => ClientFrame::parse(text),
         Message::Binary(_) => Err((None, ApiError::BadFrame("the frame is binary".to_owned()))),
     };
     let (key, published) = match parsed {
         Ok(ClientFrame::Publish { topic, text, event, key }) => {
-            let published = publish(&app, topic.as_deref(), text, event, key.as_deref()).await;
+            let published = publish(&app, client, topic.as_deref(), text, event, key.as_deref()).await;
             (key, published)
         }
         Err((key, error)) => (key, Err(error)),
@@ -181,6 +186,7 @@ async fn answer(app: Arc<App>, message: Message) -> Vec<u8> {
 /// Publishes one message. Returns its id, and `true` if it was there already.
 async fn publish(
     app: &App,
+    client: Option<ClientAddress>,
     topic: Option<&str>,
     text: Option<Box<str>>,
     event: Option<EventName>,
@@ -189,7 +195,7 @@ async fn publish(
     let topic = frame::topic(topic)?;
     let key = key.map(str::parse).transpose()?;
     let draft = Draft { text: text.ok_or(ApiError::NoText)?, event };
-    let receipt = app.publish(Publication { topic, drafts: vec![draft], key }).await?;
+    let receipt = app.publish(Publication { topic, drafts: vec![draft], key }, client).await?;
     let placed = receipt.each().next().expect("one message was published, so it has a place");
     Ok((placed.id, placed.repeated))
 }

@@ -23,7 +23,7 @@ fn app() -> Arc<App> {
 
 fn publish(app: &App, text: &str) {
     let publication = Publication { topic: Topic::default(), drafts: vec![Draft::text(text)], key: None };
-    app.publish(publication).now_or_never().expect("memory confirms at once").unwrap();
+    app.publish(publication, None).now_or_never().expect("memory confirms at once").unwrap();
 }
 
 fn held_page(app: &Arc<App>) -> (HeldPage, Client, FarEnd) {

@@ -7,6 +7,7 @@ use testkit::{RawClient, Service, Signal, signal};
 use crate::helpers::LongPolling;
 
 testkit::lifecycle_behaviours!(LongPolling);
+testkit::limit_behaviours!(LongPolling);
 
 /// Sends a poll, and returns once the service has begun to read it.
 async fn poll(address: SocketAddr) -> RawClient {

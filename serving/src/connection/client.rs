@@ -19,6 +19,7 @@ use super::peer::Peer;
 use super::pipe::{self, FarEnd};
 use super::response_head::Framing;
 use super::transport::Transport;
+use crate::address_limit::Seat;
 use crate::app::App;
 use crate::overflow::OverflowPlace;
 use crate::reply::Reply;
@@ -46,6 +47,8 @@ pub struct Client {
     framing: Framing,
     /// All regular places are taken: this connection ends with its first answer.
     overflow: Option<Arc<OverflowPlace>>,
+    /// Absent if connections are not counted by address.
+    seat: Option<Arc<Seat>>,
     /// The connection broke, or the client closed its side or takes nothing.
     is_gone: bool,
 }
@@ -60,7 +63,13 @@ enum Release {
 }
 
 impl Client {
-    pub(crate) fn new(transport: Transport, peer: Peer, app: Arc<App>, overflow: Option<Arc<OverflowPlace>>) -> Self {
+    pub(crate) fn new(
+        transport: Transport,
+        peer: Peer,
+        app: Arc<App>,
+        overflow: Option<Arc<OverflowPlace>>,
+        seat: Option<Arc<Seat>>,
+    ) -> Self {
         Self {
             transport,
             peer,
@@ -72,6 +81,7 @@ impl Client {
             release: Release::Unknown,
             framing: Framing::default(),
             overflow,
+            seat,
             is_gone: false,
         }
     }
@@ -79,7 +89,7 @@ impl Client {
     /// Makes a client in memory that takes `room` bytes at first, and its far end: for tests of sessions.
     pub fn in_memory(app: &Arc<App>, room: usize) -> (Self, FarEnd) {
         let (near, far) = pipe::pipe(room);
-        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), None), far)
+        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), None, None), far)
     }
 
     /// The address of the client.
@@ -206,6 +216,10 @@ impl Client {
 
     pub(crate) fn has_input(&self) -> bool {
         !self.input.is_empty()
+    }
+
+    pub(crate) fn seat(&self) -> Option<&Arc<Seat>> {
+        self.seat.as_ref()
     }
 
     pub(crate) fn overflow(&self) -> Option<&Arc<OverflowPlace>> {

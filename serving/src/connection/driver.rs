@@ -172,6 +172,9 @@ impl Connection {
 
     /// Begins to wait for another request on a connection that was kept open.
     fn await_further_request(&mut self) -> Phase {
+        if let Some(seat) = self.client.as_ref().and_then(Client::seat) {
+            seat.rest();
+        }
         self.await_request(self.app.config.connections.idle_timeout)
     }
 
@@ -213,8 +216,10 @@ impl Connection {
         }
         let (method, answers) = (purpose.method(), purpose.is_taken_when_full(&headers));
         let overflow = client.overflow().map(AsRef::as_ref);
-        let admitted = self.app.admission.admit(&method, target.path(), &headers, overflow, answers);
-        let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay };
+        let has_room = client.seat().is_none_or(|seat| seat.change_to(&headers));
+        let admitted = self.app.admission.admit(&method, target.path(), &headers, overflow, has_room, answers);
+        let sender = self.app.counted_publisher(client.peer(), &headers);
+        let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay, client: sender };
         let query = Query::new(target.query().unwrap_or_default().to_owned());
         let request = Request::new(method, headers, query, context);
         client.set_framing(request.framing());

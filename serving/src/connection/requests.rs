@@ -23,7 +23,9 @@ use super::client::Client;
 use super::handover::{Handover, Held};
 use super::hyper_io::{Io, TrackedAnswer, TrackedBody, WriteProgress};
 use super::pace::Pace;
+use super::peer::Peer;
 use super::rules;
+use crate::address_limit::Seat;
 use crate::app::App;
 use crate::cors::OpenTo;
 use crate::error::ApiError;
@@ -45,11 +47,21 @@ pub(super) enum Left {
     Gone,
 }
 
+/// The sender of the requests of a connection.
+#[derive(Clone)]
+struct Sender {
+    peer: Peer,
+    overflow: Option<Arc<OverflowPlace>>,
+    seat: Option<Arc<Seat>>,
+}
+
 /// Lets hyper serve requests, until one is held or there are no more for now. hyper keeps its buffers, and has one time-out
 /// for the pause before a request and for the request itself, so an idle connection leaves it.
 pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes) -> (Client, Left) {
     let overflow = client.overflow().cloned();
+    let (peer, seat) = (client.peer(), client.seat().cloned());
     let is_overflow = overflow.is_some();
+    let sender = Sender { peer, overflow, seat };
     let handover = Handover::default();
     let progress = Arc::new(WriteProgress::default());
     let io = TokioIo::new(Io::new(client, Arc::clone(&progress)));
@@ -58,7 +70,7 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
         let answer = WriteProgress::begin_answer(&progress);
         let request = request.map(|body| TrackedBody::new(body, Arc::clone(&progress)));
         let response =
-            respond(request, Arc::clone(&app), routes.clone(), handover.clone(), overflow.clone(), pace.clone());
+            respond(request, Arc::clone(&app), routes.clone(), handover.clone(), sender.clone(), pace.clone());
         response.map(|outcome| outcome.map(|response| response.map(|body| TrackedAnswer::new(body, answer))))
     });
     let mut keeps_alive = app.admission.keeps_alive(is_overflow);
@@ -122,7 +134,7 @@ fn respond(
     app: Arc<App>,
     routes: Routes,
     handover: Handover,
-    overflow: Option<Arc<OverflowPlace>>,
+    sender: Sender,
     pace: Pace,
 ) -> BoxFuture<'static, Result<Response, Infallible>> {
     async move {
@@ -134,7 +146,9 @@ fn respond(
         let (method, path) = (&head.method, head.uri.path());
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let answers = reads && routes.takes_when_full(path, &head.headers);
-        let admitted = app.admission.admit(method, path, &head.headers, overflow.as_deref(), answers);
+        let Sender { peer, overflow, seat } = sender;
+        let has_room = seat.is_none_or(|seat| seat.change_to(&head.headers));
+        let admitted = app.admission.admit(method, path, &head.headers, overflow.as_deref(), has_room, answers);
         let response = match admitted.refusal {
             Some(reply) => reply.into(),
             // A request to CONNECT; warp assumes that there is a path.
@@ -144,6 +158,7 @@ fn respond(
                     version: head.version,
                     open_to: admitted.open_to,
                     stay: admitted.stay,
+                    client: app.counted_publisher(peer, &head.headers),
                 });
                 head.extensions.insert(handover);
                 let request = http::Request::from_parts(head, body);

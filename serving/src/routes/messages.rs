@@ -68,12 +68,14 @@ async fn publish<B: Buf>(
         None => None,
     };
     let form = Form::of(request)?;
+    // Before the body is read, though nothing is counted yet.
+    app.check_publish_rate(request.client())?;
     // The reservation is for the messages too, until they are in the history.
     let Body { bytes, reservation: _reservation } = read(app, request, body).await?;
     let turn = app.turn_of_body(bytes.len()).await;
     let (drafts, many) = form.parse(bytes, app.config.input.max_array)?;
 
-    let mut publishing = pin!(app.publish(Publication { topic, drafts, key }));
+    let mut publishing = pin!(app.publish(Publication { topic, drafts, key }, request.client()));
     let published = publishing.as_mut().now_or_never();
     // A backplane that takes time takes none of this process's.
     drop(turn);

@@ -13,7 +13,7 @@ use super::limits::HistoryLimits;
 use super::subscriber::Subscriber;
 use super::wake::Wake;
 use crate::cursor::{Cursor, Epoch, Position};
-use crate::topic::TopicFilter;
+use crate::topic::{Topic, TopicFilter};
 
 /// A handle to the shared history. Cloning it makes another handle to the same one.
 #[derive(Clone)]
@@ -73,6 +73,11 @@ impl Hub {
     /// topics, not patterns, it never has to wait for what it reads.
     pub fn subscribe_in_memory(&self, filters: &[TopicFilter], from: Position) -> Subscriber {
         Subscriber::new(self.history(), filters, from, false)
+    }
+
+    /// The number of topics that are kept, with messages or followed, if these are kept too.
+    pub fn topics_with<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> usize {
+        self.history().registry.read().topics_with(topics)
     }
 
     /// The number of distinct patterns that are followed if these filters are followed too.

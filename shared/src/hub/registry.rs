@@ -35,6 +35,11 @@ impl Registry {
         self.followed + filters.iter().filter(is_new).count()
     }
 
+    /// The number of topics if these are kept too.
+    pub(crate) fn topics_with<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> usize {
+        self.topics.len() + topics.into_iter().filter(|topic| !self.topics.contains_key(*topic)).count()
+    }
+
     /// The number of topics.
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()

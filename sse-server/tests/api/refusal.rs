@@ -87,13 +87,17 @@ async fn an_event_source_that_finds_the_service_full_is_asked_to_come_back() {
 }
 
 #[tokio::test]
-async fn an_event_source_with_one_pattern_too_many_is_asked_to_come_back() {
-    let server = spawn_app(&["--max-patterns", "1"]).await;
-    let _held = Events::open(&server, "/events?topic=a.*").await;
-    let request = Client::new().get(server.url("/events?topic=b.*"));
-    let body = turned_away(&server, request.header("Origin", "http://page.example")).await;
-    let (reason, seconds) = reason(&body);
-    assert!(reason == "too_many_patterns" && (5..15).contains(&seconds), "{body}");
+async fn an_event_source_with_one_pattern_or_topic_too_many_is_asked_to_come_back() {
+    for (flag, first, second, named) in
+        [("--max-patterns", "a.*", "b.*", "too_many_patterns"), ("--max-topics", "a", "b", "too_many_topics")]
+    {
+        let server = spawn_app(&[flag, "1"]).await;
+        let _held = Events::open(&server, &format!("/events?topic={first}")).await;
+        let request = Client::new().get(server.url(&format!("/events?topic={second}")));
+        let body = turned_away(&server, request.header("Origin", "http://page.example")).await;
+        let (reason, seconds) = reason(&body);
+        assert!(reason == named && (5..15).contains(&seconds), "{body}");
+    }
 }
 
 #[tokio::test]

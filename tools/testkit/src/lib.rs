@@ -4,7 +4,7 @@
 //!   ([`NatsProcess`]).
 //! - Clients: [`RawClient`] sends any bytes, [`publish()`] and its like publish.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
-//!   [`connection`], [`drain`], [`refusal`]. [`behaviours`] makes tests of them. They panic where a service fails.
+//!   [`connection`], [`drain`], [`refusal`], [`limits`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //!
 //! Nothing here depends on the services; a test hands in its service.
 
@@ -14,6 +14,7 @@ pub mod drain;
 pub mod gap;
 mod huge;
 pub mod lifecycle;
+pub mod limits;
 mod nats_process;
 mod process;
 mod publish;

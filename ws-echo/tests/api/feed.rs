@@ -178,6 +178,18 @@ async fn every_text_that_may_be_published_fits_into_a_frame() {
     assert_eq!((&error["error"], &error["key"]), (&json!("too_large"), &json!("l")));
 }
 
+/// What an address publishes counts, whichever way it takes.
+#[tokio::test]
+async fn a_client_that_publishes_too_fast_is_told_and_the_feed_goes_on() {
+    let server = spawn_app(&["--publish-rate", "1"]).await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed?topic=other").await;
+    publish_array(&server, "main", &["x"; 1000]).await;
+    let error = feed.ask(json!({ "type": "publish", "text": "x", "key": "k" })).await;
+    assert_eq!((&error["error"], &error["key"]), (&json!("too_fast"), &json!("k")));
+    let (mut other, _) = Ws::feed(server.address(), "/feed?topic=other").await;
+    assert_eq!(other.ask(json!({ "type": "publish", "text": "x" })).await["error"], "too_fast");
+}
+
 #[tokio::test]
 async fn an_error_names_the_key_of_the_frame_whatever_is_wrong_with_it() {
     let server = spawn_app(&[]).await;

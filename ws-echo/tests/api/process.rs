@@ -5,6 +5,7 @@ use testkit::Service;
 use crate::helpers::{Feed, Ws};
 
 testkit::lifecycle_behaviours!(Feed);
+testkit::limit_behaviours!(Feed);
 testkit::behaviours!(Feed: lifecycle::a_signal_lets_clients_have_what_was_accepted);
 
 #[tokio::test]

@@ -155,7 +155,7 @@ async fn a_client_that_never_stops_sending_keeps_its_session_neither_from_news_n
     let sender = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = listener.accept().await.unwrap().0;
     let peer = Peer::Address(sender.local_addr().unwrap());
-    let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), None);
+    let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), None, None);
     let mut connection = Connection::new(client, Arc::clone(&app), routes(&app, session), app.admission.enter());
     let flood = || while sender.writable().now_or_never().is_some() && sender.try_write(&[b'x'; 64 * 1024]).is_ok() {};
     sender.writable().await.unwrap();

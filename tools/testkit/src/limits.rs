@@ -1,0 +1,167 @@
+//! Tests of the limits that one address has, and of the proxies that report it.
+
+use std::net::SocketAddr;
+
+use reqwest::{Client, Response, StatusCode};
+
+use crate::process::Process;
+use crate::raw::RawClient;
+use crate::service::Service;
+use crate::soon::soon;
+
+/// A request by which a connection is counted, over a proxy that reports an address.
+fn probe(forwarded_for: &str) -> String {
+    format!("GET /livez HTTP/1.1\r\nhost: test\r\nx-forwarded-for: {forwarded_for}\r\n\r\n")
+}
+
+/// Returns the head of the answer to a request for the history, which no connection beyond a limit is given.
+async fn ask(client: &mut RawClient, forwarded_for: &str) -> String {
+    client.send(format!("GET /messages HTTP/1.1\r\nhost: test\r\nx-forwarded-for: {forwarded_for}\r\n\r\n")).await;
+    client.read_until("}").await
+}
+
+async fn publish(address: SocketAddr, topic: &str, forwarded_for: &str, form: &str, body: &str) -> Response {
+    let request = Client::new().post(format!("http://{address}/messages?topic={topic}"));
+    let request = request.header("x-forwarded-for", forwarded_for).header("content-type", form);
+    soon(request.body(body.to_owned()).send()).await.expect("an answer")
+}
+
+async fn publish_text(address: SocketAddr, topic: &str, forwarded_for: &str) -> Response {
+    publish(address, topic, forwarded_for, "text/plain", "x").await
+}
+
+async fn start<S: Service>(flags: &[&str]) -> (Process, SocketAddr) {
+    S::PROGRAM.start(&[&["--drain", "0"], flags].concat()).await
+}
+
+/// An address has so many connections; some more are told so, and the others are closed at once.
+pub async fn an_address_has_so_many_connections<S: Service>() {
+    let (mut process, address) = start::<S>(&["--max-connections-per-address", "2"]).await;
+    let mut served = Vec::new();
+    for _ in 0..2 {
+        let mut client = RawClient::connect(address).await;
+        client.send(probe("192.0.2.1")).await;
+        client.read_until("}").await;
+        served.push(client);
+    }
+    let mut told = RawClient::connect(address).await;
+    let answer = ask(&mut told, "192.0.2.2").await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("one address may have"), "{answer}");
+    assert!(answer.contains("retry-after: "), "{answer}");
+    process.line_with("of addresses that have --max-connections-per-address already").await;
+
+    let mut beyond = Vec::new();
+    for _ in 0..20 {
+        beyond.push(RawClient::connect(address).await);
+    }
+    beyond.last_mut().expect("there are some").cut_off().await;
+    drop(beyond);
+    // The others are served all the while, and make room when they go.
+    for client in &mut served {
+        assert!(ask(client, "192.0.2.1").await.starts_with("HTTP/1.1 200 "));
+    }
+    drop(served);
+    soon(async {
+        loop {
+            let mut client = RawClient::connect(address).await;
+            if client.try_send(probe("")).await && client.read_until("\r\n").await.starts_with("HTTP/1.1 200 ") {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+/// The connections of a trusted proxy count for the clients that it reports, for as long as each has a request under way.
+pub async fn a_proxy_has_connections_for_its_clients<S: Service>() {
+    let flags = &["--max-connections-per-address", "1", "--trusted-proxies", "127.0.0.0/8"];
+    let (_process, address) = start::<S>(flags).await;
+    let held = |forwarded_for: &'static str| async move {
+        let request = S::request(address, "topic=main").header("x-forwarded-for", forwarded_for).build();
+        let request = request.expect("it is well-formed");
+        let mut client = RawClient::connect(address).await;
+        let query = request.url().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut head = format!("GET {}{query} HTTP/1.1\r\nhost: test\r\n", request.url().path());
+        for (name, value) in request.headers() {
+            head.push_str(&format!("{name}: {}\r\n", value.to_str().expect("it is text")));
+        }
+        client.send(head + "\r\n").await;
+        client
+    };
+    let mut idle = RawClient::connect(address).await;
+    assert!(ask(&mut idle, "192.0.2.1").await.starts_with("HTTP/1.1 200 "));
+    // The request that is to be held may come while the other one is answered.
+    let mut clients = Vec::new();
+    soon(async {
+        loop {
+            clients.push(held("192.0.2.1").await);
+            if ask(&mut idle, "192.0.2.1").await.starts_with("HTTP/1.1 503 ") {
+                break;
+            }
+        }
+    })
+    .await;
+    assert!(ask(&mut idle, "192.0.2.2").await.starts_with("HTTP/1.1 200 "), "another client of the proxy");
+}
+
+/// A client that publishes too fast is told when to go on; others are not kept from it. What clients say about their address counts
+/// from trusted proxies alone.
+pub async fn an_address_publishes_so_fast<S: Service>() {
+    let (_process, address) = start::<S>(&["--publish-rate", "1:3", "--trusted-proxies", "127.0.0.0/8"]).await;
+    // Taken as a whole, and made up for by a long wait.
+    let array = format!("[{}]", [r#"{"text":"x"}"#; 1000].join(","));
+    let publish_array = |forwarded_for| publish(address, "main", forwarded_for, "application/json", &array);
+    assert_eq!(publish_array("192.0.2.1").await.status(), StatusCode::CREATED);
+    let refused = publish_text(address, "main", "192.0.2.1").await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = refused.headers()["retry-after"].to_str().expect("a number").parse().expect("a number");
+    assert!((900..=998).contains(&wait), "{wait}");
+    let body = soon(refused.text()).await.expect("a body");
+    assert!(body.contains("too_fast") && body.contains(&format!("in {wait} s")), "{body}");
+    assert_eq!(publish_text(address, "main", "192.0.2.2").await.status(), StatusCode::CREATED);
+
+    let (_process, address) = start::<S>(&["--publish-rate", "1:3"]).await;
+    let published = publish(address, "main", "192.0.2.1", "application/json", &array).await;
+    assert_eq!(published.status(), StatusCode::CREATED);
+    assert_eq!(publish_text(address, "main", "192.0.2.2").await.status(), StatusCode::TOO_MANY_REQUESTS);
+}
+
+/// At the limit of topics a new one is refused, to publishers and to followers; those that are there go on.
+pub async fn so_many_topics_are_kept<S: Service>() {
+    let (_process, address) = start::<S>(&["--max-topics", "2"]).await;
+    for topic in ["a", "b", "a"] {
+        assert_eq!(publish_text(address, topic, "").await.status(), StatusCode::CREATED);
+    }
+    let refused = publish_text(address, "c", "").await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key("retry-after"));
+    let body = soon(refused.text()).await.expect("a body");
+    assert!(body.contains("too_many_topics") && body.contains("--max-topics"), "{body}");
+    assert_eq!(soon(S::request(address, "topic=c").send()).await.expect("an answer").status(), 429);
+}
+
+/// Values of the flags that make no sense are refused, with what to write.
+pub async fn limits_that_make_no_sense_are_refused<S: Service>() {
+    for (flags, advice) in [
+        (["--max-topics", "0"], "write a number, at least 1"),
+        (["--publish-rate", "5/s"], "write messages per second, such as 50"),
+        (["--trusted-proxies", "proxy.example"], "write an address such as 10.0.0.7, or a network"),
+    ] {
+        let exit = Process::run(S::PROGRAM.path, &flags).await;
+        assert!(exit.code == Some(2) && exit.stderr.contains(advice), "{exit:?}");
+    }
+}
+
+/// Makes the tests of limits that are the same for every service: `limit_behaviours!(Sse)`.
+#[macro_export]
+macro_rules! limit_behaviours {
+    ($service:ty) => {
+        $crate::behaviours!($service:
+            limits::an_address_has_so_many_connections,
+            limits::a_proxy_has_connections_for_its_clients,
+            limits::an_address_publishes_so_fast,
+            limits::so_many_topics_are_kept,
+            limits::limits_that_make_no_sense_are_refused,
+        );
+    };
+}
