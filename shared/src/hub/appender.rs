@@ -1,7 +1,7 @@
 //! The one way into a hub's history.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, ptr};
 
 use super::archive::Archive;
 use super::entry::Entry;
@@ -17,6 +17,9 @@ use crate::topic::{Topic, TopicFilter};
 /// The bytes that a topic with messages costs besides the messages: its share of the maps, lists and locks.
 const TOPIC_COST: usize = 512;
 
+/// A topic whose messages take more than this part of the limit of bytes loses messages before others do.
+const SHARES: usize = 16;
+
 /// The number of messages that are evicted by age at once.
 const AGED_AT_ONCE: usize = 1000;
 
@@ -25,11 +28,13 @@ const AGED_AT_ONCE: usize = 1000;
 /// A history has one appender, which cannot be cloned: its owner decides the order.
 pub struct Appender {
     history: Arc<History>,
+    /// The topics whose messages take more than their share of the memory. They are fewer than [`SHARES`].
+    over_share: Vec<Arc<TopicHistory>>,
 }
 
 impl Appender {
     pub(crate) fn new(history: Arc<History>) -> Self {
-        Self { history }
+        Self { history, over_share: Vec::new() }
     }
 
     /// The appender of an empty history of another epoch, which nobody can follow until [`super::Hub::replace`] puts it in the
@@ -160,6 +165,7 @@ impl Appender {
     fn push(&mut self, message: Message, since: Moment) -> Arc<TopicHistory> {
         let name = message.topic.clone();
         let entry = Arc::new(Entry::held(message, since, &self.history.usage));
+        let bytes = entry.bytes();
 
         // While the guard is held, the topic stays in the registry, and no pattern can be opened that would miss the
         // message.
@@ -170,16 +176,35 @@ impl Appender {
         self.history.ring.write().push(entry);
         drop(registry);
 
+        let share = self.share();
+        if (share + 1..=share + bytes).contains(&topic.bytes()) {
+            self.over_share.push(Arc::clone(&topic));
+        }
         if topic.len() == 1 {
             self.history.usage.add(TOPIC_COST);
         }
         topic
     }
 
+    /// Makes room: evicts the oldest messages, of topics that take more than their share as long as there are any.
     fn evict_over_bytes(&mut self) {
         while self.history.usage.exceeds_limit() && self.history.ring.read().len() > 1 {
-            self.evict_oldest();
+            match self.topic_over_share() {
+                Some(topic) => self.evict_from(&topic),
+                None => self.evict_oldest(),
+            }
         }
+    }
+
+    /// The topic with the oldest message of those that take more than their share. The only message of a topic is no more than that.
+    fn topic_over_share(&self) -> Option<Arc<TopicHistory>> {
+        let topics = self.over_share.iter().filter(|topic| topic.len() > 1);
+        topics.min_by_key(|topic| topic.oldest_after(0)).cloned()
+    }
+
+    /// The memory that the messages of a topic may take before they go first, in bytes without encodings.
+    fn share(&self) -> usize {
+        self.history.limits.bytes / SHARES
     }
 
     /// Evicts the oldest message of all, which is the oldest of its topic.
@@ -205,6 +230,9 @@ impl Appender {
         drop(registry);
         self.history.set_evictions(eviction);
         entry.release();
+        if topic.bytes() <= self.share() {
+            self.over_share.retain(|other| !ptr::eq(Arc::as_ptr(other), topic));
+        }
         if topic.len() == 0 {
             self.history.usage.subtract(TOPIC_COST);
             if topic.is_unused() {

@@ -46,11 +46,19 @@ impl Entry {
 
     /// An entry of a history since a moment, which counts in its usage until it is released.
     pub(super) fn held(message: Message, since: Moment, usage: &Arc<Usage>) -> Self {
+        let account = Account::open(Arc::clone(usage), Self::bytes_of(&message));
+        Self { message, encoding: OnceLock::new(), held: Some(Held { account, since }) }
+    }
+
+    /// The memory that the message takes, without its encodings.
+    pub(super) fn bytes(&self) -> usize {
+        Self::bytes_of(&self.message)
+    }
+
+    fn bytes_of(message: &Message) -> usize {
         // Beside the two texts: the entry, its two counts, its places in the topic's history and in the ring.
         const FIXED: usize = size_of::<Entry>() + 5 * size_of::<usize>();
-        let event = message.event.as_ref().map_or(0, |event| event.as_str().len());
-        let account = Account::open(Arc::clone(usage), FIXED + message.text.len() + event);
-        Self { message, encoding: OnceLock::new(), held: Some(Held { account, since }) }
+        FIXED + message.text.len() + message.event.as_ref().map_or(0, |event| event.as_str().len())
     }
 
     /// The message in a format. Made at first need, then shared by all readers.

@@ -1,6 +1,7 @@
 //! The messages of one topic.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::entry::Entry;
 use super::loss::{Loss, Losses};
@@ -14,15 +15,22 @@ pub(crate) struct TopicHistory {
     pub(crate) slots: Arc<Slots>,
     /// All that is held.
     pub(crate) window: SharedWindow,
+    /// The memory of the messages without their encodings. Only the appender changes and reads it.
+    bytes: AtomicUsize,
 }
 
 impl TopicHistory {
     pub(crate) fn new(topic: Topic, losses: Losses) -> Self {
-        Self { topic, slots: Arc::default(), window: SharedWindow::new(0, 0, losses) }
+        Self { topic, slots: Arc::default(), window: SharedWindow::new(0, 0, losses), bytes: AtomicUsize::new(0) }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.window.ask(|window| window.len())
+    }
+
+    /// The memory of the messages without their encodings, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Returns whether the topic neither holds a message nor has a subscriber.
@@ -40,14 +48,17 @@ impl TopicHistory {
     }
 
     pub(crate) fn push(&self, entry: Arc<Entry>) {
+        self.bytes.fetch_add(entry.bytes(), Ordering::Relaxed);
         self.window.push(entry, usize::MAX);
     }
 
     /// Takes out the oldest message, which is lost by this eviction.
     pub(crate) fn evict_oldest(&self, eviction: u64) -> Option<Arc<Entry>> {
-        self.window.change(|window| {
+        let evicted = self.window.change(|window| {
             let through = window.oldest()?.offset();
             window.evict(Loss { through, eviction })
-        })
+        })?;
+        self.bytes.fetch_sub(evicted.bytes(), Ordering::Relaxed);
+        Some(evicted)
     }
 }

@@ -110,6 +110,44 @@ fn all_topics_together_hold_so_many_bytes_and_the_oldest_go_first() {
 }
 
 #[test]
+fn a_topic_that_is_flooded_loses_its_own_messages() {
+    let limit = 100_000;
+    let mut fed = Fed::new(HistoryLimits { bytes: limit, ..ROOMY });
+    let quiet: Vec<String> = (0..20).map(|number| format!("quiet.{number}")).collect();
+    for topic in &quiet {
+        fed.append(topic, "1", 0).wake();
+    }
+    let mut subscribers: Vec<_> =
+        quiet.iter().map(|topic| fed.hub.subscribe(&filters(&[topic]), Position::Earliest)).collect();
+    for number in 0..2000 {
+        fed.append(["flood", "other-flood"][number % 2], &format!("{number} {}", "x".repeat(1000)), 0).wake();
+        assert!(fed.appender.bytes() <= limit, "{} bytes", fed.appender.bytes());
+        if number == 1000 {
+            quiet.iter().for_each(|topic| fed.append(topic, "2", 0).wake());
+        }
+    }
+    for subscriber in &mut subscribers {
+        assert_eq!(read_whole(subscriber), ["1", "2"], "and no gap");
+    }
+    let floods = read_whole(&mut fed.hub.subscribe(&filters(&["flood", "other-flood"]), Position::Earliest));
+    let numbers: Vec<usize> = floods.iter().map(|text| text.split(' ').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(numbers, (2000 - numbers.len()..2000).collect::<Vec<_>>(), "the newest of both, in their order");
+    assert!(numbers.len() > 30, "the room is used: {}", numbers.len());
+}
+
+#[test]
+fn the_newest_message_is_held_though_it_takes_more_than_a_share() {
+    let mut fed = Fed::new(HistoryLimits { bytes: 100_000, ..ROOMY });
+    let mut subscriber = fed.hub.subscribe(&filters(&["large"]), Position::Now);
+    for number in 0..1000 {
+        fed.append(&format!("small.{number}"), &"x".repeat(100), 0).wake();
+    }
+    let large = "x".repeat(20_000);
+    fed.append("large", &large, 0).wake();
+    assert_eq!(read_whole(&mut subscriber), [large]);
+}
+
+#[test]
 fn patterns_that_are_followed_count() {
     let mut fed = Fed::new(ROOMY);
     fed.append("a", "m", 0).wake();
