@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::age_clock::BootTime;
 use crate::batch::{Batch, Checkpoint, Place};
-use crate::history_row::HistoryRow;
+use crate::history_row::{HistoryRow, number};
 use crate::keys::{Answer, Keys};
 use crate::spans;
 use crate::stored_message;
@@ -43,14 +43,24 @@ pub(crate) struct Appended {
     pub(crate) before: Place,
     /// What was added after it.
     pub(crate) batch: Batch,
-    /// The topics that have more messages than is allowed now, by their ids.
-    pub(crate) over: Vec<i64>,
+    /// The topics that have more than is allowed now.
+    pub(crate) over: OverLimit,
+}
+
+/// Topics that have more than is allowed, by their ids.
+#[derive(Debug, Default)]
+pub(crate) struct OverLimit {
+    /// More messages than a topic may have.
+    pub(crate) messages: Vec<i64>,
+    /// More bytes than their share.
+    pub(crate) bytes: Vec<i64>,
 }
 
 /// The messages of one topic that the transaction adds.
 struct NewOfTopic {
     id: i64,
     count: usize,
+    bytes: u64,
     /// The last span that is noted.
     span: Option<u64>,
 }
@@ -94,14 +104,14 @@ impl<'a> Append<'a> {
         }
         let answer = Answer { first: self.row.last + 1, count: drafts.len(), at: self.at };
         let id = self.topic(&topic, drafts.len())?;
-        self.note_spans(&topic, drafts.len())?;
+        let bytes = drafts.iter().map(|draft| stored_message::cost(draft.bytes())).sum();
+        self.note_in_topic(&topic, drafts.len(), bytes)?;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO messages (offset, topic, at, held_since, event, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         for draft in drafts {
             self.row.last += 1;
             self.row.messages += 1;
-            self.row.bytes += stored_message::cost(draft.bytes());
             let offset = self.row.last;
             let event = draft.event.as_ref().map(|event| event.as_str());
             let at = self.at.as_millis() as i64;
@@ -118,16 +128,21 @@ impl<'a> Append<'a> {
         Ok(Ok(receipt(answer, false)))
     }
 
-    /// Writes what depends on all publications together. A topic may have `most` messages.
-    pub(crate) fn finish(self, most: usize) -> Result<Appended, rusqlite::Error> {
-        let mut over = Vec::new();
-        let mut add = self
-            .connection
-            .prepare_cached("UPDATE topics SET messages = messages + ?2 WHERE id = ?1 RETURNING messages")?;
-        for NewOfTopic { id, count, .. } in self.topics.into_values() {
-            let messages: i64 = add.query_row((id, count as i64), |row| row.get(0))?;
+    /// Writes what depends on all publications together. A topic may have `most` messages, and `share` is what it may have in bytes
+    /// before its messages go first.
+    pub(crate) fn finish(self, most: usize, share: u64) -> Result<Appended, rusqlite::Error> {
+        let mut over = OverLimit::default();
+        let mut add = self.connection.prepare_cached(
+            "UPDATE topics SET messages = messages + ?2, bytes = bytes + ?3 WHERE id = ?1 RETURNING messages, bytes",
+        )?;
+        for NewOfTopic { id, count, bytes, .. } in self.topics.into_values() {
+            let added = (id, count as i64, bytes as i64);
+            let (messages, bytes) = add.query_row(added, |row| Ok((number(row, 0)?, number(row, 1)?)))?;
             if messages as usize > most {
-                over.push(id);
+                over.messages.push(id);
+            }
+            if bytes > share {
+                over.bytes.push(id);
             }
         }
         self.row.write(self.connection)?;
@@ -141,9 +156,11 @@ impl<'a> Append<'a> {
         Ok(Appended { before: self.before, batch, over })
     }
 
-    /// Notes the spans of the next messages, all of one topic.
-    fn note_spans(&mut self, topic: &Topic, count: usize) -> Result<(), rusqlite::Error> {
+    /// Notes the bytes and the spans of the next messages, all of one topic.
+    fn note_in_topic(&mut self, topic: &Topic, count: usize, bytes: u64) -> Result<(), rusqlite::Error> {
         let Some(new) = self.topics.get_mut(topic) else { return Ok(()) };
+        new.bytes += bytes;
+        self.row.bytes += bytes;
         let (first, last) = (self.row.last + 1, self.row.last + count as u64);
         for span in spans::of(first)..=spans::of(last) {
             if new.span < Some(span) {
@@ -170,7 +187,7 @@ impl<'a> Append<'a> {
                         insert.insert([topic.as_str()])?
                     }
                 };
-                Ok(entry.insert(NewOfTopic { id, count, span: None }).id)
+                Ok(entry.insert(NewOfTopic { id, count, bytes: 0, span: None }).id)
             }
         }
     }

@@ -18,7 +18,7 @@ const APPLICATION: i64 = 0x5075_7368;
 /// `messages` and `keys`, the losses of topics that are no longer in `topics`, the farthest loss of any topic, and the age
 /// clock (see `age_clock`).
 ///
-/// `messages` are ordered by their offset, which the history gives once and never again. `topics` counts the messages of each topic,
+/// `messages` are ordered by their offset, which the history gives once and never again. `topics` counts the messages of each topic and their bytes,
 /// and has its last loss: everything up to an offset, by the eviction with a number. The oldest message of a topic is always
 /// evicted first, so this covers all losses before. Identifiers of topics are not used again. `spans` has the spans of offsets in
 /// which a topic has messages (see `spans`).
@@ -57,6 +57,7 @@ CREATE TABLE topics (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
     messages INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
     lost_through INTEGER NOT NULL DEFAULT 0,
     lost_eviction INTEGER NOT NULL DEFAULT 0
 ) STRICT;

@@ -17,6 +17,7 @@ use crate::history_row::HistoryRow;
 use crate::opening;
 use crate::queue::Queue;
 use crate::replica::Replica;
+use crate::retention;
 use crate::stop::Stop;
 use crate::threads::{Parts, Threads};
 use crate::writer::WriterLimits;
@@ -85,7 +86,7 @@ impl Sqlite {
             // A history knows its successor, so whoever kept the hub's first one would keep all that came after it.
             initial: appender.renew(Epoch::new(0)),
             limits,
-            writer_limits: WriterLimits { messages: limits.messages, keys },
+            writer_limits: WriterLimits { messages: limits.messages, share: retention::share(&limits), keys },
             memory: memory.as_u64(),
             gather,
             wall_clock: Arc::new(SystemClock),

@@ -42,6 +42,8 @@ pub(crate) struct Writer {
 pub(crate) struct WriterLimits {
     /// Messages of each topic.
     pub(crate) messages: usize,
+    /// Bytes that a topic may have before its messages go first.
+    pub(crate) share: u64,
     /// Idempotency keys.
     pub(crate) keys: usize,
 }
@@ -125,7 +127,7 @@ impl Writer {
             let mut append = Append::new(&transaction, row, limits.keys, wall_clock.now())?;
             let answers = publications.into_iter().map(|publication| append.add(publication));
             let answers = answers.collect::<Result<Vec<_>, _>>()?;
-            let mut appended = append.finish(limits.messages)?;
+            let mut appended = append.finish(limits.messages, limits.share)?;
             transaction.commit().map_err(Trouble::at_commit)?;
             retention.note(std::mem::take(&mut appended.over));
             Ok((appended, answers))

@@ -85,13 +85,52 @@ async fn the_oldest_of_all_go_when_there_are_too_many_bytes() {
     }
     until(|| number(directory.path(), COUNT) == 10).await;
     assert_eq!(number(directory.path(), "SELECT bytes FROM history"), 10_000);
-    assert_eq!(number(directory.path(), "SELECT min(offset) FROM messages"), 11);
+    let held = "SELECT min(offset) * 100 + max(offset) - count(*) FROM messages WHERE offset <> 10";
+    assert_eq!(
+        number(directory.path(), held),
+        12 * 100 + 20 - 9,
+        "the only message of the first topic, and the newest of all"
+    );
     let larger = "x".repeat(20_000);
     let drafts = vec![Draft::text(larger)];
     let publication = Publication { topic: "c".parse().unwrap(), drafts, key: None };
     soon(instance.sqlite.publish(publication)).await.unwrap();
     until(|| number(directory.path(), COUNT) == 1).await;
     assert_eq!(number(directory.path(), "SELECT min(offset) FROM messages"), 21, "the newest always stays");
+    instance.stop().await;
+}
+
+#[tokio::test]
+async fn a_topic_that_is_flooded_loses_its_own_messages() {
+    const BYTES: &str = "SELECT bytes FROM history";
+    let directory = TempDir::new().unwrap();
+    let limit = 100_000;
+    let limits = HistoryLimits { bytes: limit, ..ROOMY };
+    let instance = Instance::open_with(directory.path(), Settings::little_memory().limits(limits)).await;
+    let quiet: Vec<String> = (0..20).map(|number| format!("quiet.{number}")).collect();
+    let before = instance.hub.head();
+    for topic in &quiet {
+        instance.publish(topic, "1").await;
+    }
+    let text = "x".repeat(500);
+    let mut numbers = 0..;
+    for flood in ["flood", "other"].repeat(5) {
+        let texts: Vec<_> = numbers.by_ref().take(50).map(|number: usize| format!("{number} {text}")).collect();
+        instance.publish_all(flood, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+    // A large message that is the only one of its topic goes with the oldest of all.
+    instance.publish("large", &"x".repeat(limit / 8)).await;
+    until(|| number(directory.path(), BYTES) <= limit as i64).await;
+    assert_eq!(number(directory.path(), "SELECT sum(bytes) FROM topics"), number(directory.path(), BYTES));
+    for topic in &quiet {
+        assert_eq!(read(&mut instance.follow_at(&[topic], before).await, 1).await, ["1"], "and no gap");
+    }
+    assert_eq!(read(&mut instance.follow_at(&["large"], before).await, 1).await.len(), 1);
+    let held = "SELECT count(*) FROM messages JOIN topics ON topics.id = topic WHERE name IN ('flood', 'other')";
+    let held = number(directory.path(), held) as usize;
+    assert!(held > 100, "the room is used: {held} messages");
+    let floods = read(&mut instance.follow(&["flood", "other"], Position::Earliest), held).await;
+    assert!(floods[0].starts_with(&format!("{} ", 500 - held)), "the newest of both are there");
     instance.stop().await;
 }
 
