@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //! - [`command_line`], [`config`], [`listen`], [`logging`] (with [`log_writer`], [`log_budget`]), [`healthcheck`],
-//!   [`signals`]: the process
+//!   [`signals`], [`runtime`]: the process
 //! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down; `reuse_port`: handing over
 //!   the address
 //! - [`app`]: a running service; `admission`, `overflow`, `address_limit`, `body_budget`, `cors`: the decision on a connection
@@ -39,5 +39,6 @@ pub mod reply;
 pub mod request;
 mod reuse_port;
 pub mod routes;
+pub mod runtime;
 pub mod server;
 pub mod signals;

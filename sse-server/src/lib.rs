@@ -63,6 +63,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// The threads beside those of the runtime that may take a core each: the writer of a file.
+    pub fn busy_threads(&self) -> usize {
+        #[cfg(feature = "sqlite")]
+        if self.sqlite.is_asked_for() {
+            return 1;
+        }
+        0
+    }
+
     /// Gives the history that the flags name a new epoch.
     ///
     /// # Errors

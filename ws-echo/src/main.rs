@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serving::config::Command;
-use serving::{command_line, healthcheck, log_writer, logging, server, signals};
+use serving::{command_line, healthcheck, log_writer, logging, runtime, server, signals};
 use tikv_jemallocator::Jemalloc;
 use ws_echo::Config;
 
@@ -11,13 +11,11 @@ use ws_echo::Config;
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let config = command_line::parse::<Config>();
-    let result = match config.flags.command {
-        Some(Command::Healthcheck) => healthcheck::ask(config.flags.listen).await.map_err(Into::into),
-        Some(Command::NewEpoch) => config.begin_epoch().map_err(Into::into),
-        None => run(config).await,
+    let result = match runtime::runtime(config.busy_threads()) {
+        Ok(runtime) => runtime.block_on(obey(config)),
+        Err(error) => Err(error.into()),
     };
     log_writer::flush();
     match result {
@@ -26,6 +24,14 @@ async fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn obey(config: Config) -> anyhow::Result<()> {
+    match config.flags.command {
+        Some(Command::Healthcheck) => healthcheck::ask(config.flags.listen).await.map_err(Into::into),
+        Some(Command::NewEpoch) => config.begin_epoch().map_err(Into::into),
+        None => run(config).await,
     }
 }
 
