@@ -179,7 +179,7 @@ impl App {
     /// runtime decide at once.
     fn check_topics<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> Result<(), Refusal> {
         let limit = self.config.history.max_topics;
-        if self.hub.topics_with(topics) > limit { Err(Refusal::TooManyTopics { limit }) } else { Ok(()) }
+        if self.hub.has_room_for(topics, limit) { Ok(()) } else { Err(Refusal::TooManyTopics { limit }) }
     }
 
     /// Follows topics from a position on.

@@ -75,9 +75,10 @@ impl Hub {
         Subscriber::new(self.history(), filters, from, false)
     }
 
-    /// The number of topics that are kept, with messages or followed, if these are kept too.
-    pub fn topics_with<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> usize {
-        self.history().registry.read().topics_with(topics)
+    /// Returns whether these topics can be kept too, with messages or followed, where there may be `most`. Those that are kept already
+    /// always can.
+    pub fn has_room_for<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>, most: usize) -> bool {
+        self.history().registry.read().has_room_for(topics, most)
     }
 
     /// The number of distinct patterns that are followed if these filters are followed too.

@@ -35,9 +35,10 @@ impl Registry {
         self.followed + filters.iter().filter(is_new).count()
     }
 
-    /// The number of topics if these are kept too.
-    pub(crate) fn topics_with<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> usize {
-        self.topics.len() + topics.into_iter().filter(|topic| !self.topics.contains_key(*topic)).count()
+    /// Returns whether these topics can be kept too, where there may be `most`. Those that are kept already always can.
+    pub(crate) fn has_room_for<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>, most: usize) -> bool {
+        let new = topics.into_iter().filter(|topic| !self.topics.contains_key(*topic)).count();
+        new == 0 || self.topics.len() + new <= most
     }
 
     /// The number of topics.

@@ -148,6 +148,19 @@ fn the_newest_message_is_held_though_it_takes_more_than_a_share() {
 }
 
 #[test]
+fn there_is_room_for_topics_up_to_a_number_and_always_for_those_that_are_kept() {
+    let mut fed = Fed::new(ROOMY);
+    fed.append("a", "m", 0).wake();
+    let _followed = fed.hub.subscribe(&filters(&["b"]), Position::Now);
+    let has_room = |topics: &[&str], most| {
+        let topics: Vec<Topic> = topics.iter().map(|topic| topic.parse().unwrap()).collect();
+        fed.hub.has_room_for(&topics, most)
+    };
+    assert!(has_room(&["c"], 3) && !has_room(&["c"], 2) && !has_room(&["a", "c", "d"], 3));
+    assert!(has_room(&["a", "b"], 1), "though there are more, which other processes may have brought");
+}
+
+#[test]
 fn patterns_that_are_followed_count() {
     let mut fed = Fed::new(ROOMY);
     fed.append("a", "m", 0).wake();
