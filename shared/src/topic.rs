@@ -148,6 +148,34 @@ impl TopicFilter {
             Self::Pattern(pattern) => pattern.matches(topic),
         }
     }
+
+    /// Returns whether this filter matches every topic that `other` matches.
+    pub fn covers(&self, other: &Self) -> bool {
+        let (mut tokens, mut others) = (self.as_str().split('.'), other.as_str().split('.'));
+        loop {
+            match (tokens.next(), others.next()) {
+                (None, None) | (Some(">"), Some(_)) => return true,
+                // One token is not the whole of one or more.
+                (Some("*"), Some(other)) if other != ">" => {}
+                (Some(token), Some(other)) if token == other => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// The filter as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Exact(topic) => topic.as_str(),
+            Self::Pattern(pattern) => pattern.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for TopicFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl From<Topic> for TopicFilter {
@@ -197,6 +225,29 @@ mod tests {
             ("main", "main", true),
         ] {
             assert_eq!(matches(filter, topic), expected, "{filter} on {topic}");
+        }
+    }
+
+    /// Every text of up to `most` of these tokens that is a topic or filter.
+    fn all<T: FromStr>(tokens: &[&str], most: usize) -> Vec<T> {
+        let mut texts: Vec<String> = tokens.iter().map(|token| (*token).to_owned()).collect();
+        let mut longest = texts.clone();
+        for _ in 1..most {
+            longest =
+                longest.iter().flat_map(|text| tokens.iter().map(move |token| format!("{text}.{token}"))).collect();
+            texts.extend_from_slice(&longest);
+        }
+        texts.iter().filter_map(|text| text.parse().ok()).collect()
+    }
+
+    #[test]
+    fn a_filter_covers_another_when_it_matches_all_of_its_topics() {
+        let filters: Vec<TopicFilter> = all(&["a", "b", "*", ">"], 3);
+        // With a token that no filter names, and longer than every filter.
+        let topics: Vec<Topic> = all(&["a", "b", "c"], 4);
+        for (filter, other) in filters.iter().flat_map(|filter| filters.iter().map(move |other| (filter, other))) {
+            let matches_all = topics.iter().filter(|topic| other.matches(topic)).all(|topic| filter.matches(topic));
+            assert_eq!(filter.covers(other), matches_all, "{filter} and {other}");
         }
     }
 
