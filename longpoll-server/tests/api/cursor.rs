@@ -99,7 +99,7 @@ async fn a_burst_comes_in_one_answer() {
 async fn a_message_with_an_event_name_has_it_in_the_page() {
     let server = spawn_app(&[]).await;
     let body = json!({ "text": "a \"b\"\n你好", "event": "news" });
-    let request = reqwest::Client::new().post(server.url("/messages")).json(&body);
+    let request = testkit::client().post(server.url("/messages")).json(&body);
     assert_eq!(request.send().await.unwrap().status(), 201);
     let page = poll(&server, "since=earliest").await;
     assert_eq!(page["messages"][0]["text"], body["text"]);

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use longpoll_server::Config;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
-use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, get, soon};
+use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, client, get, soon};
 
 /// The service, for the tests that are the same for every service.
 pub(crate) struct LongPolling;
@@ -27,7 +27,7 @@ impl Service for LongPolling {
     }
 
     fn request(address: SocketAddr, query: &str) -> RequestBuilder {
-        Client::new().get(format!("http://{address}/poll?{query}"))
+        client().get(format!("http://{address}/poll?{query}"))
     }
 
     async fn follow(address: SocketAddr, query: &str) -> Poller {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::Value;
-use testkit::{publish, publish_array, publish_each, soon};
+use testkit::{client, publish, publish_array, publish_each, soon};
 
 use crate::helpers::{Answer, ask, assert_nothing_queued, hold, poll, settle, spawn_app};
 
@@ -159,9 +159,9 @@ async fn every_message_reaches_somebody_however_callers_come_and_go() {
     const MESSAGES: usize = 400;
     let server = spawn_app(&["--hold", "1ms"]).await;
     let done = AtomicBool::new(false);
-    let callers = join_all((0..8).map(|_| take_all(Client::new(), server.url("/poll"), &done)));
+    let callers = join_all((0..8).map(|_| take_all(client(), server.url("/poll"), &done)));
     let publishing = async {
-        let client = Client::new();
+        let client = client();
         for n in 0..MESSAGES {
             let request = client.post(server.url("/messages")).body(n.to_string());
             assert_eq!(soon(request.send()).await.unwrap().status(), 201);

@@ -1,7 +1,6 @@
 //! Polls that make no sense: each is refused with its reason, in JSON.
 
-use reqwest::Client;
-use testkit::{assert_refused, publish, soon};
+use testkit::{assert_refused, client, publish, soon};
 
 use crate::helpers::{Answer, LongPolling, ask, hold, spawn_app};
 
@@ -52,7 +51,7 @@ async fn a_parameter_that_makes_no_sense_is_refused() {
 #[tokio::test]
 async fn a_poll_is_a_get() {
     let server = spawn_app(&[]).await;
-    let response = soon(Client::new().post(server.url("/poll")).send()).await.unwrap();
+    let response = soon(client().post(server.url("/poll")).send()).await.unwrap();
     assert_eq!(response.headers()["allow"], "GET, HEAD");
     assert_refused(response, 405, "method_not_allowed").await;
 }
@@ -62,9 +61,9 @@ async fn a_poll_takes_no_body_and_no_upgrade() {
     let server = spawn_app(&[]).await;
     for query in ["", "since=now"] {
         let url = server.url(&format!("/poll?{query}"));
-        let response = soon(Client::new().get(&url).body("why?").send()).await.unwrap();
+        let response = soon(client().get(&url).body("why?").send()).await.unwrap();
         assert_refused(response, 400, "unexpected_body").await;
-        let upgrade = Client::new().get(&url).header("Connection", "Upgrade").header("Upgrade", "websocket");
+        let upgrade = client().get(&url).header("Connection", "Upgrade").header("Upgrade", "websocket");
         assert_refused(soon(upgrade.send()).await.unwrap(), 400, "unexpected_upgrade").await;
     }
 }

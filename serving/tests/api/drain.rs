@@ -97,7 +97,7 @@ async fn a_window_of_zero_ends_at_once() {
 /// Publishes until the server is gone or says that it goes. Returns what was taken and what was refused; of a request
 /// that was cut off, a client knows neither.
 async fn publish_on(url: String, publisher: usize, published: Arc<Semaphore>) -> (Vec<String>, Vec<String>) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = testkit::client();
     let mut taken = Vec::new();
     for n in 0.. {
         let text = format!("{publisher}.{n}");

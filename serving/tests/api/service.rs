@@ -53,7 +53,7 @@ impl Service {
         let app = app(flags).unwrap();
         let (served, routes) = (Arc::clone(&app), Routes::new(&app, of_method, &[]));
         let server = Server::start(|listener, stop| serve(listener, served, routes, String::new(), stop)).await;
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = testkit::client();
         Self { server, app, client }
     }
 

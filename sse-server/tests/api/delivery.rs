@@ -1,7 +1,6 @@
 //! Every message once, in order, whatever the client follows and wherever it resumes.
 
-use reqwest::Client;
-use testkit::{Follower, delivery, publish, publish_each, soon};
+use testkit::{Follower, client, delivery, publish, publish_each, soon};
 
 use crate::helpers::{Events, Sse, spawn_app};
 
@@ -50,7 +49,7 @@ async fn the_last_event_id_of_a_browser_wins_over_the_since_of_its_first_request
 async fn a_cursor_of_any_answer_is_one_that_a_stream_resumes_from() {
     let server = spawn_app(&[]).await;
     publish_each(&server, "main", &["1", "2"]).await;
-    let page = soon(Client::new().get(server.url("/messages?limit=1")).send()).await.unwrap();
+    let page = soon(client().get(server.url("/messages?limit=1")).send()).await.unwrap();
     let page: serde_json::Value = page.json().await.unwrap();
     let path = format!("/events?since={}", page["cursor"].as_str().unwrap());
     assert_eq!(Events::open(&server, &path).await.event().await.data, "2");

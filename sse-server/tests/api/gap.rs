@@ -1,7 +1,6 @@
 //! A loss is reported, once, and delivery goes on after it.
 
-use reqwest::Client;
-use testkit::{Follower, Received, publish};
+use testkit::{Follower, Received, client, publish};
 
 use crate::helpers::{Events, Sse, spawn_app};
 
@@ -21,7 +20,7 @@ async fn a_last_event_id_that_is_no_cursor_is_answered_by_a_gap() {
     for foreign in
         [&b"42"[..], b"yesterday", "\u{e9}".as_bytes(), b"\xff\xfe", b"urn:uuid:00000000-0000-4000-8000-000000000042"]
     {
-        let request = Client::new().get(server.url("/events?since=now")).header("Last-Event-ID", foreign);
+        let request = client().get(server.url("/events?since=now")).header("Last-Event-ID", foreign);
         let mut events = Events::follow(request).await;
         let Received::Gap { reason, since, .. } = events.next().await else { panic!("no gap for {foreign:?}") };
         assert_eq!((&*reason, &*since), ("epoch", "0-0"), "{foreign:?}");

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use clap::Parser;
 use eventsource_stream::{Event, Eventsource};
 use futures_util::{Stream, StreamExt};
-use reqwest::{Client, RequestBuilder};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use sse_server::Config;
-use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, Streaming, soon};
+use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, Streaming, client, soon};
 
 /// The service, for the tests that are the same for every service.
 pub(crate) struct Sse;
@@ -29,7 +29,7 @@ impl Service for Sse {
     }
 
     fn request(address: SocketAddr, query: &str) -> RequestBuilder {
-        Client::new().get(format!("http://{address}/events?{query}"))
+        client().get(format!("http://{address}/events?{query}"))
     }
 
     async fn follow(address: SocketAddr, query: &str) -> Events {
@@ -64,12 +64,12 @@ pub(crate) struct Events(Pin<Box<dyn Stream<Item = Event> + Send>>);
 impl Events {
     /// Opens a stream. The client is subscribed once this returns.
     pub(crate) async fn open(server: &Server, path: &str) -> Self {
-        Self::follow(Client::new().get(server.url(path))).await
+        Self::follow(client().get(server.url(path))).await
     }
 
     /// Opens a stream as a browser does that comes back.
     pub(crate) async fn resume(server: &Server, path: &str, last_event_id: &str) -> Self {
-        Self::follow(Client::new().get(server.url(path)).header("Last-Event-ID", last_event_id)).await
+        Self::follow(client().get(server.url(path)).header("Last-Event-ID", last_event_id)).await
     }
 
     pub(crate) async fn follow(request: RequestBuilder) -> Self {

@@ -1,7 +1,7 @@
 //! Requests for a stream that cannot be had: each is refused with its reason, in JSON.
 
-use reqwest::{Client, RequestBuilder};
-use testkit::{RawClient, Server, Service, assert_refused, begin_stop, soon};
+use reqwest::RequestBuilder;
+use testkit::{RawClient, Server, Service, assert_refused, begin_stop, client, soon};
 
 use crate::helpers::{Events, Sse, spawn_app};
 
@@ -23,7 +23,7 @@ async fn a_parameter_that_is_unknown_or_given_twice_is_refused() {
         // An error even where the header counts: it is the page's own.
         ("since=yesterday&lastEventId=1", "bad_cursor"),
     ] {
-        let response = soon(Client::new().get(server.url(&format!("/events?{query}"))).send()).await.unwrap();
+        let response = soon(client().get(server.url(&format!("/events?{query}"))).send()).await.unwrap();
         assert_refused(response, 400, error).await;
     }
 }
@@ -32,7 +32,7 @@ async fn a_parameter_that_is_unknown_or_given_twice_is_refused() {
 async fn what_a_stream_can_be_asked_for_is_limited() {
     let server = spawn_app(&[]).await;
     for query in ["data=", "data=xml", "heartbeat=", "heartbeat=yes"] {
-        let request = Client::new().get(server.url(&format!("/events?{query}")));
+        let request = client().get(server.url(&format!("/events?{query}")));
         assert_refused(soon(request.send()).await.unwrap(), 400, "bad_parameter").await;
     }
 }
@@ -61,10 +61,9 @@ async fn an_event_source_that_finds_the_service_full_is_asked_to_come_back() {
     let server = spawn_app(&["--max-connections", "1"]).await;
     let held = Sse::hold(&server).await;
     // A header that only hyper reads, and an origin.
-    for request in [
-        Client::new().get(server.url("/events")),
-        Client::new().get(server.url("/events")).header("Content-Length", "0"),
-    ] {
+    for request in
+        [client().get(server.url("/events")), client().get(server.url("/events")).header("Content-Length", "0")]
+    {
         let body = turned_away(&server, request.header("Origin", "http://page.example")).await;
         let (reason, seconds) = reason(&body);
         assert!(reason == "full" && (5..15).contains(&seconds), "{body}");
@@ -77,10 +76,10 @@ async fn an_event_source_that_finds_the_service_full_is_asked_to_come_back() {
         ("/messages", "text/event-stream"),
         ("/nowhere", "text/event-stream"),
     ] {
-        let request = Client::new().get(server.url(path)).header("Accept", accept);
+        let request = client().get(server.url(path)).header("Accept", accept);
         assert_refused(soon(request.send()).await.unwrap(), 503, "full").await;
     }
-    let head = Client::new().head(server.url("/events")).header("Accept", "text/event-stream;q=0.5");
+    let head = client().head(server.url("/events")).header("Accept", "text/event-stream;q=0.5");
     let head = soon(head.send()).await.unwrap();
     assert_eq!((head.status().as_u16(), &head.headers()["content-type"]), (200, &"text/event-stream".parse().unwrap()));
     drop(held);
@@ -93,7 +92,7 @@ async fn an_event_source_with_one_pattern_or_topic_too_many_is_asked_to_come_bac
     {
         let server = spawn_app(&[flag, "1"]).await;
         let _held = Events::open(&server, &format!("/events?topic={first}")).await;
-        let request = Client::new().get(server.url(&format!("/events?topic={second}")));
+        let request = client().get(server.url(&format!("/events?topic={second}")));
         let body = turned_away(&server, request.header("Origin", "http://page.example")).await;
         let (reason, seconds) = reason(&body);
         assert!(reason == named && (5..15).contains(&seconds), "{body}");
@@ -105,7 +104,7 @@ async fn an_event_source_that_comes_during_the_drain_is_asked_to_come_back() {
     let mut server = spawn_app(&["--drain", "1h"]).await;
     let _held = Sse::hold(&server).await;
     begin_stop(&mut server).await;
-    let request = Client::new().get(server.url("/events")).header("Origin", "http://page.example");
+    let request = client().get(server.url("/events")).header("Origin", "http://page.example");
     let body = turned_away(&server, request).await;
     let (reason, seconds) = reason(&body);
     assert!(reason == "draining" && (1..3).contains(&seconds), "{body}");
@@ -115,7 +114,7 @@ async fn an_event_source_that_comes_during_the_drain_is_asked_to_come_back() {
 async fn an_origin_that_is_not_allowed_is_refused_however_full_the_service_is() {
     let server = spawn_app(&["--max-connections", "1", "--allow-origin", "http://a.example"]).await;
     let _held = Sse::hold(&server).await;
-    let request = Client::new().get(server.url("/events")).header("Accept", "text/event-stream");
+    let request = client().get(server.url("/events")).header("Accept", "text/event-stream");
     let response = soon(request.header("Origin", "http://b.example").send()).await.unwrap();
     assert_refused(response, 403, "origin_not_allowed").await;
 }
@@ -123,7 +122,7 @@ async fn an_origin_that_is_not_allowed_is_refused_however_full_the_service_is() 
 #[tokio::test]
 async fn a_stream_cannot_be_posted_to() {
     let server = spawn_app(&[]).await;
-    let response = soon(Client::new().post(server.url("/events")).send()).await.unwrap();
+    let response = soon(client().post(server.url("/events")).send()).await.unwrap();
     assert_eq!(response.headers()["allow"], "GET, HEAD");
     assert_refused(response, 405, "method_not_allowed").await;
 }
@@ -131,7 +130,7 @@ async fn a_stream_cannot_be_posted_to() {
 #[tokio::test]
 async fn a_stream_takes_no_body() {
     let server = spawn_app(&[]).await;
-    let request = Client::new().get(server.url("/events")).body("why?");
+    let request = client().get(server.url("/events")).body("why?");
     assert_refused(soon(request.send()).await.unwrap(), 400, "unexpected_body").await;
 
     let mut client = RawClient::connect(server.address()).await;
@@ -147,7 +146,7 @@ async fn a_stream_takes_no_body() {
 #[tokio::test]
 async fn a_websocket_is_not_to_be_had_here() {
     let server = spawn_app(&[]).await;
-    let request = Client::new()
+    let request = client()
         .get(server.url("/events"))
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
@@ -155,5 +154,5 @@ async fn a_websocket_is_not_to_be_had_here() {
         .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
     assert_refused(soon(request.send()).await.unwrap(), 400, "unexpected_upgrade").await;
     // Any other upgrade may be ignored, and is.
-    Events::follow(Client::new().get(server.url("/events")).header("Upgrade", "h2c")).await;
+    Events::follow(client().get(server.url("/events")).header("Upgrade", "h2c")).await;
 }

@@ -1,15 +1,14 @@
 //! The stream itself: its head, its blocks, its heartbeats.
 
-use reqwest::Client;
 use serde_json::{Value, json};
-use testkit::{Follower, RawClient, publish, publish_json, soon};
+use testkit::{Follower, RawClient, client, publish, publish_json, soon};
 
 use crate::helpers::{Events, field, open_raw, spawn_app};
 
 #[tokio::test]
 async fn its_headers_keep_proxies_from_storing_or_buffering_it() {
     let server = spawn_app(&[]).await;
-    let request = Client::new().get(server.url("/events")).header("Origin", "http://page.example");
+    let request = client().get(server.url("/events")).header("Origin", "http://page.example");
     let response = soon(request.send()).await.unwrap();
     assert_eq!(response.status(), 200);
     let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());

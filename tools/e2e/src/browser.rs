@@ -76,7 +76,7 @@ impl Browser {
             .with_context(|| format!("starting {}", chrome.display()))?;
         let session = client.session_id().await?.context("the driver gives the session no id")?;
         let session = format!("{}/session/{session}", driver.url());
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let http = testkit::client_builder().timeout(PATIENCE).build()?;
         Ok(Self { client, session, http, _driver: driver, _profile: profile, _place: place })
     }
 

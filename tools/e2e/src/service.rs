@@ -185,7 +185,7 @@ impl Service {
     /// # Errors
     /// Fails when it is not accepted.
     pub async fn publish(&self, text: &str) -> anyhow::Result<Value> {
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let http = testkit::client_builder().timeout(PATIENCE).build()?;
         let answer = http.post(self.url("/messages")).body(text.to_owned()).send().await?;
         Ok(answer.error_for_status()?.json().await?)
     }

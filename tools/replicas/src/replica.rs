@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use reqwest::{Client, RequestBuilder};
+use reqwest::RequestBuilder;
 use serde_json::Value;
-use testkit::{Server, soon};
+use testkit::{Server, client, soon};
 
 /// The method by which a service serves its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,12 +139,12 @@ impl Replica {
 
     /// Sends a `GET` request.
     pub async fn get(&self, path: &str) -> Answer {
-        self.send(Client::new().get(self.server.url(path))).await
+        self.send(client().get(self.server.url(path))).await
     }
 
     /// Tries to publish a text.
     pub async fn try_publish(&self, topic: &str, text: &str, key: Option<&str>) -> Answer {
-        let request = Client::new().post(self.server.url(&format!("/messages?topic={topic}"))).body(text.to_owned());
+        let request = client().post(self.server.url(&format!("/messages?topic={topic}"))).body(text.to_owned());
         self.send(match key {
             Some(key) => request.header("Idempotency-Key", key),
             None => request,
@@ -171,7 +171,7 @@ impl Replica {
     /// Publishes texts as an array.
     pub async fn publish_array(&self, topic: &str, texts: &[String], key: Option<&str>) -> Answer {
         let body: Value = texts.iter().map(|text| serde_json::json!({ "text": text })).collect();
-        let request = Client::new().post(self.server.url(&format!("/messages?topic={topic}"))).json(&body);
+        let request = client().post(self.server.url(&format!("/messages?topic={topic}"))).json(&body);
         self.send(match key {
             Some(key) => request.header("Idempotency-Key", key),
             None => request,

@@ -1,8 +1,8 @@
 //! Tests of the end: everything accepted is delivered, every client is released.
 
 use futures_util::future::join_all;
-use reqwest::Client;
 
+use crate::client::client;
 use crate::publish::{publish, publish_array};
 use crate::raw::get;
 use crate::refusal::assert_refused;
@@ -36,7 +36,7 @@ pub async fn a_service_that_is_draining_takes_nothing_new<S: Streaming>() {
     let mut follower = S::follow(server.address(), "").await;
     publish(&server, "main", "accepted").await;
     begin_stop(&mut server).await;
-    for request in [S::request(server.address(), ""), Client::new().post(server.url("/messages")).body("x")] {
+    for request in [S::request(server.address(), ""), client().post(server.url("/messages")).body("x")] {
         let response = soon(request.send()).await.expect("an answer");
         assert!(response.headers().contains_key("retry-after"));
         assert_refused(response, 503, "draining").await;

@@ -2,12 +2,13 @@
 //!
 //! - A service in this process ([`Server`]) or as one of its own ([`Process`], [`ServiceProgram`]), and a NATS server
 //!   ([`NatsProcess`]).
-//! - Clients: [`RawClient`] sends any bytes, [`publish()`] and its like publish.
+//! - Clients: [`client()`] speaks HTTP, [`RawClient`] sends any bytes, [`publish()`] and its like publish.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
 //!   [`connection`], [`drain`], [`refusal`], [`limits`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //!
 //! Nothing here depends on the services; a test hands in its service.
 
+mod client;
 pub mod connection;
 pub mod delivery;
 pub mod drain;
@@ -25,6 +26,7 @@ mod service;
 mod service_program;
 mod soon;
 
+pub use client::{client, client_builder};
 pub use drain::begin_stop;
 pub use huge::{HUGE, HUGE_ALLOWED, huge};
 pub use nats_process::NatsProcess;

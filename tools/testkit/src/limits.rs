@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 
+use crate::client::client;
 use crate::process::Process;
 use crate::raw::RawClient;
 use crate::service::Service;
@@ -21,7 +22,7 @@ async fn ask(client: &mut RawClient, forwarded_for: &str) -> String {
 }
 
 async fn publish(address: SocketAddr, topic: &str, forwarded_for: &str, form: &str, body: &str) -> Response {
-    let request = Client::new().post(format!("http://{address}/messages?topic={topic}"));
+    let request = client().post(format!("http://{address}/messages?topic={topic}"));
     let request = request.header("x-forwarded-for", forwarded_for).header("content-type", form);
     soon(request.body(body.to_owned()).send()).await.expect("an answer")
 }

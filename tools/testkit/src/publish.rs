@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use reqwest::Client;
 use serde_json::{Value, json};
 
+use crate::client::client;
 use crate::server::Server;
 use crate::soon::soon;
 
@@ -18,7 +18,7 @@ pub async fn publish(server: &Server, topic: &str, text: impl Into<String>) -> S
 
 /// Publishes a text to the service at an address and returns the text's id.
 pub async fn publish_at(address: SocketAddr, topic: &str, text: impl Into<String>) -> String {
-    let request = Client::new().post(format!("http://{address}/messages?topic={topic}")).body(text.into());
+    let request = client().post(format!("http://{address}/messages?topic={topic}")).body(text.into());
     let answer = soon(async { request.send().await?.error_for_status()?.json().await }).await;
     id(&answer.expect("the text is taken"))
 }
@@ -40,7 +40,7 @@ pub async fn publish_array(server: &Server, topic: &str, texts: &[impl AsRef<str
 
 /// Publishes an array of messages, appended together, and returns their ids.
 pub async fn publish_json(server: &Server, topic: &str, messages: &Value) -> Vec<String> {
-    let request = Client::new().post(server.url(&format!("/messages?topic={topic}"))).json(messages);
+    let request = client().post(server.url(&format!("/messages?topic={topic}"))).json(messages);
     let answer = soon(async { request.send().await?.error_for_status()?.json().await }).await;
     let answer: Vec<Value> = answer.expect("the messages are taken");
     answer.iter().map(id).collect()

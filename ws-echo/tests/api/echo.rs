@@ -1,7 +1,6 @@
 //! `GET /`, upgraded: every message comes back.
 
-use reqwest::Client;
-use testkit::{RawClient, soon};
+use testkit::{RawClient, client, soon};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::helpers::{Ws, spawn_app};
@@ -54,7 +53,7 @@ async fn every_client_gets_the_echo_of_its_own_messages() {
 #[tokio::test]
 async fn a_browser_that_does_not_upgrade_gets_the_page() {
     let server = spawn_app(&[]).await;
-    let response = soon(Client::new().get(server.url("/")).send()).await.unwrap();
+    let response = soon(client().get(server.url("/")).send()).await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
     assert!(soon(response.text()).await.unwrap().contains("<html"));

@@ -66,7 +66,7 @@ async fn a_key_publishes_once_however_often_and_wherever_it_is_sent() {
     assert_eq!(other.ask(publication).await, again);
     let refused = other.ask(json!({ "type": "publish", "text": "something else", "key": "k" })).await;
     assert_eq!((&refused["error"], &refused["key"]), (&json!("key_reused"), &json!("k")));
-    let by_http = reqwest::Client::new().post(server.url("/messages")).header("Idempotency-Key", "k").body("once");
+    let by_http = testkit::client().post(server.url("/messages")).header("Idempotency-Key", "k").body("once");
     let by_http = by_http.send().await.unwrap();
     assert_eq!(by_http.status(), 200);
     assert_eq!(by_http.json::<Value>().await.unwrap()["id"], first["id"]);

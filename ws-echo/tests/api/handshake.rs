@@ -1,7 +1,6 @@
 //! Requests for a WebSocket that cannot be had: each is refused with its reason, in JSON.
 
-use reqwest::Client;
-use testkit::{RawClient, assert_refused, soon};
+use testkit::{RawClient, assert_refused, client, soon};
 
 use crate::helpers::{Feed, spawn_app};
 use crate::raw::handshake;
@@ -14,7 +13,7 @@ testkit::behaviours!(Feed:
 #[tokio::test]
 async fn the_feed_without_an_upgrade_names_the_one_it_needs() {
     let server = spawn_app(&[]).await;
-    let response = soon(Client::new().get(server.url("/feed")).send()).await.unwrap();
+    let response = soon(client().get(server.url("/feed")).send()).await.unwrap();
     let header = |name: &str| response.headers()[name].to_str().unwrap().to_ascii_lowercase();
     assert_eq!((header("upgrade"), header("connection")), ("websocket".into(), "upgrade".into()));
     assert_eq!(header("sec-websocket-version"), "13");

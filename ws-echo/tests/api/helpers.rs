@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use reqwest::{Client, RequestBuilder};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
-use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, Streaming, soon};
+use testkit::{Follower, RawClient, Received, Server, Service, ServiceProgram, Streaming, client, soon};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -33,7 +33,7 @@ impl Service for Feed {
     }
 
     fn request(address: SocketAddr, query: &str) -> RequestBuilder {
-        Client::new()
+        client()
             .get(format!("http://{address}/feed?{query}"))
             .header("Connection", "Upgrade")
             .header("Upgrade", "websocket")

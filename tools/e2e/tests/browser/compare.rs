@@ -173,7 +173,7 @@ async fn a_message_with_an_event_name_is_in_each_column() -> anyhow::Result<()> 
         browser.until_state(&part(method, ".state"), "open").await?;
     }
     for service in &services {
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = testkit::client();
         let message = serde_json::json!({ "text": "two\nlines", "event": "订单 1" });
         let answer = http.post(service.url("/messages?topic=orders.new")).json(&message).send().await?;
         answer.error_for_status()?;

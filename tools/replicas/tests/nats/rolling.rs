@@ -15,7 +15,7 @@ fn any(endpoints: &Endpoints, turn: usize) -> Endpoint {
 
 /// Publishes numbers in order, each under its own key until a replica confirms it.
 async fn publish(endpoints: Endpoints, count: usize) {
-    let client = reqwest::Client::new();
+    let client = testkit::client();
     let mut turn = 0;
     for number in 0..count {
         loop {
