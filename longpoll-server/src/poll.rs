@@ -9,7 +9,7 @@ use serving::app::App;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
 use serving::page;
-use serving::query::Parameters;
+use serving::query::{Parameters, TICKET};
 use serving::reply::{Body, Reply};
 use serving::request::Request;
 use shared::cursor::Position;
@@ -27,7 +27,7 @@ const MAX_WAIT: Duration = Duration::from_secs(55);
 pub(crate) const GATHER: Duration = Duration::from_millis(2);
 
 /// The parameters of the route.
-const PARAMETERS: Parameters = Parameters { repeated: &["topic"], single: &["since", "limit", "wait"] };
+const PARAMETERS: Parameters = Parameters { repeated: &["topic"], single: &["since", "limit", "wait", TICKET] };
 
 /// Answers polls.
 pub(crate) struct Poll {
@@ -60,12 +60,13 @@ impl Poll {
             self.hold.mul_f64(1.0 - 0.2 * fastrand::f64())
         });
         let limit = BatchLimit { messages, bytes: page::MAX_BYTES };
-        let mut subscriber = self.app.subscribe(&topics, since).await?;
+        let access = request.access(&self.app).await?;
+        let mut subscriber = self.app.subscribe(&topics, since, &access).await?;
         let batch = self.app.read(&mut subscriber, &page::JSON, limit).await?;
         if !batch.is_empty() || wait.is_zero() || request.is_head() {
             return Ok(page_of(&batch, &subscriber).into());
         }
-        request.hold(HeldPage { subscriber, limit, wait })
+        request.hold(&access, HeldPage { subscriber, limit, wait })
     }
 
     /// Answers with the next message of the topic's queue.
@@ -76,14 +77,16 @@ impl Poll {
             return Err(ApiError::BadParameter { parameter: "limit", reason });
         }
         let wait = request.query.seconds("wait", MAX_WAIT)?.unwrap_or(self.hold);
+        let access = request.access(&self.app).await?;
         if request.is_head() {
+            self.app.check_subscribe(&[topic.into()], &access)?;
             // The length is left out: no message is taken to learn it.
             return Ok(json(Body::new()).into());
         }
-        match self.queues.take(&topic).await? {
+        match self.queues.take(&topic, &access).await? {
             Taken::Message(message) => Ok(json(Body::from_iter([message])).into()),
             Taken::Turn(_) if wait.is_zero() => Ok(nothing().into()),
-            Taken::Turn(turn) => request.hold(HeldTurn { turn: Some(turn), message: None, wait }),
+            Taken::Turn(turn) => request.hold(&access, HeldTurn { turn: Some(turn), message: None, wait }),
         }
     }
 }
@@ -102,12 +105,12 @@ impl Session for HeldPage {
 
     fn on(&mut self, event: Event, client: &mut Client) -> Flow {
         match event {
-            Event::News | Event::Due | Event::Released => {}
+            Event::News | Event::Due | Event::Released | Event::Expired => {}
             Event::Readable => {
                 client.keep_input();
                 return Flow::Continue;
             }
-            Event::Draining | Event::Done => return Flow::Continue,
+            Event::Draining | Event::Done | Event::Expiring => return Flow::Continue,
         }
         let batch = self.subscriber.read(&page::JSON, self.limit);
         // The news may be that older messages are being fetched or searched.
@@ -138,7 +141,7 @@ impl Session for HeldTurn {
 
     fn on(&mut self, event: Event, client: &mut Client) -> Flow {
         match event {
-            Event::News | Event::Due | Event::Released => {
+            Event::News | Event::Due | Event::Released | Event::Expired => {
                 let message = self.message.take().or_else(|| self.turn.take()?.give_up());
                 client.answer(message.map_or_else(nothing, |message| json(Body::from_iter([message]))));
                 Flow::Finish
@@ -147,7 +150,7 @@ impl Session for HeldTurn {
                 client.keep_input();
                 Flow::Continue
             }
-            Event::Draining | Event::Done => Flow::Continue,
+            Event::Draining | Event::Done | Event::Expiring => Flow::Continue,
         }
     }
 

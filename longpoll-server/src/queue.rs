@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use serving::access::Access;
 use serving::app::App;
 use serving::page;
 use serving::refusal::Refusal;
@@ -74,10 +75,10 @@ impl Queues {
     /// their tasks are awake and will show that, so this call waits.
     ///
     /// # Errors
-    /// [`Refusal::NotReady`] when the history is not known yet.
-    pub(crate) async fn take(self: &Arc<Self>, topic: &Topic) -> Result<Taken, Refusal> {
+    /// [`Refusal::Denied`] when the caller may not, and [`Refusal::NotReady`] when the history is not known yet.
+    pub(crate) async fn take(self: &Arc<Self>, topic: &Topic, access: &Access) -> Result<Taken, Refusal> {
         loop {
-            match self.try_take(topic)? {
+            match self.try_take(topic, access)? {
                 Attempt::Taken(taken) => return Ok(taken),
                 Attempt::ForOthers(changed) => changed.await,
             }
@@ -85,10 +86,10 @@ impl Queues {
     }
 
     /// As [`Queues::take`], without waiting.
-    fn try_take(self: &Arc<Self>, topic: &Topic) -> Result<Attempt, Refusal> {
+    fn try_take(self: &Arc<Self>, topic: &Topic, access: &Access) -> Result<Attempt, Refusal> {
         let mut by_topic = self.by_topic.lock();
         let taken = by_topic.get(topic).map_or(Position::Earliest, |queue| queue.taken);
-        let mut subscriber = self.app.subscribe_in_memory(&[topic.clone().into()], taken)?;
+        let mut subscriber = self.app.subscribe_in_memory(&[topic.clone().into()], taken, access)?;
         if !by_topic.contains_key(topic) {
             self.make_room(&mut by_topic);
         }
@@ -111,7 +112,8 @@ impl Queues {
     fn make_room(&self, by_topic: &mut HashMap<Topic, Queue>) {
         if by_topic.len() == by_topic.capacity() {
             by_topic.retain(|topic, queue| {
-                let history = self.app.subscribe_in_memory(&[topic.clone().into()], Position::Earliest);
+                let filter = [topic.clone().into()];
+                let history = self.app.subscribe_in_memory(&filter, Position::Earliest, &Access::EVERYTHING);
                 queue.has_waiters() || history.is_ok_and(|mut history| next(&mut history).is_some())
             });
             by_topic.shrink_to(by_topic.len() * 2);
@@ -219,7 +221,11 @@ mod tests {
 
     async fn publish(queues: &Queues, text: &str) {
         let drafts = vec![Draft::text(text)];
-        queues.app.publish(Publication { topic: Topic::default(), drafts, key: None }, None).await.unwrap();
+        queues
+            .app
+            .publish(Publication { topic: Topic::default(), drafts, key: None }, &Access::EVERYTHING, None)
+            .await
+            .unwrap();
     }
 
     fn turn(taken: Result<Taken, Refusal>) -> Turn {
@@ -232,9 +238,12 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_came_for_waiters_who_have_all_gone_is_queued() {
         let (queues, topic) = (queues(), Topic::default());
-        let (one, two) = (turn(queues.take(&topic).await), turn(queues.take(&topic).await));
+        let (one, two) = (
+            turn(queues.take(&topic, &Access::EVERYTHING).await),
+            turn(queues.take(&topic, &Access::EVERYTHING).await),
+        );
         publish(&queues, "m").await;
-        let newcomer = queues.take(&topic);
+        let newcomer = queues.take(&topic, &Access::EVERYTHING);
         tokio::pin!(newcomer);
         assert!(newcomer.as_mut().now_or_never().is_none(), "it is for those who wait");
         drop(one);
@@ -247,10 +256,10 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_came_for_waiters_is_not_queued_once_one_has_it() {
         let (queues, topic) = (queues(), Topic::default());
-        let mut one = turn(queues.take(&topic).await);
-        let two = turn(queues.take(&topic).await);
+        let mut one = turn(queues.take(&topic, &Access::EVERYTHING).await);
+        let two = turn(queues.take(&topic, &Access::EVERYTHING).await);
         publish(&queues, "m").await;
-        let newcomer = queues.take(&topic);
+        let newcomer = queues.take(&topic, &Access::EVERYTHING);
         tokio::pin!(newcomer);
         assert!(newcomer.as_mut().now_or_never().is_none());
         assert_eq!(text(&poll_fn(|cx| one.poll_message(cx)).await), "m");

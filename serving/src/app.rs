@@ -10,6 +10,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
+use crate::access::{Access, Denied, Gate, GateError, denial};
 use crate::admission::{Admission, Places};
 pub use crate::body_budget::{BodyReservation, BudgetSpent};
 use crate::client_address::ClientAddress;
@@ -39,6 +40,8 @@ pub struct App {
     pub(crate) timers: Timers,
     hub: Hub,
     backplane: Arc<dyn Backplane>,
+    /// Absent where the service is open.
+    gate: Option<Gate>,
     /// Absent without `--publish-rate`.
     publish_rates: Option<PublishRates>,
     /// The one large body that is parsed and appended at a time.
@@ -67,6 +70,9 @@ pub enum ConfigError {
         /// `--max-body-bytes`.
         body: ByteSize,
     },
+    /// See [`GateError`].
+    #[error(transparent)]
+    Gate(#[from] GateError),
     /// The system does not say how many files the process may open.
     #[error("cannot read the descriptor limit")]
     DescriptorLimit(#[source] std::io::Error),
@@ -91,6 +97,7 @@ impl App {
         if budget < body {
             return Err(ConfigError::BodyBudgetTooSmall { budget, body });
         }
+        let gate = Gate::new(&config.access)?;
         let drain = Drain::new(config.connections.drain);
         let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(ConfigError::DescriptorLimit)?;
         let places =
@@ -102,7 +109,7 @@ impl App {
         let admission = Admission::new(drain, places, &config);
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
         let (timers, large_body) = (Timers::new(), Semaphore::new(1));
-        Ok(Arc::new(Self { config, admission, timers, hub, backplane, publish_rates, large_body }))
+        Ok(Arc::new(Self { config, admission, timers, hub, backplane, gate, publish_rates, large_body }))
     }
 
     /// Begins to shut down: every connection is woken, and released over `--drain`.
@@ -138,32 +145,64 @@ impl App {
         turn
     }
 
-    /// The address by which the publications of a request are counted; `None` if they are not.
-    pub(crate) fn counted_publisher(&self, peer: Peer, headers: &HeaderMap) -> Option<ClientAddress> {
+    /// The gate of a closed service; `None` where the service is open.
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
+    }
+
+    /// Finds out what a client may do that brings another token on its connection. The token has to be of the same subject, and to
+    /// allow all that the client follows.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn renew(&self, token: &str, followed: &[TopicFilter], access: &Access) -> Result<Access, Refusal> {
+        let Some(gate) = &self.gate else { return Ok(Access::EVERYTHING) };
+        let client = access.client();
+        let renewed = gate.renew(token, client).await.inspect_err(|shut| denial::log(shut, client))?;
+        if access.has_token() && renewed.subject() != access.subject() {
+            return Err(denied(Denied::OtherSubject, client));
+        }
+        renewed.check_subscribe(followed).map_err(|reason| denied(reason, client))?;
+        Ok(renewed)
+    }
+
+    /// The address of the client that sends a request, where something depends on it or the log may name it.
+    pub(crate) fn client_address(&self, peer: Peer, headers: &HeaderMap) -> Option<ClientAddress> {
         match peer {
-            Peer::Address(address) if self.publish_rates.is_some() => {
+            Peer::Address(address) if self.publish_rates.is_some() || self.gate.is_some() => {
                 Some(self.admission.client(address.ip(), headers))
             }
             _ => None,
         }
     }
 
-    /// Fails while a client may not publish: `--publish-rate`.
-    pub(crate) fn check_publish_rate(&self, client: Option<ClientAddress>) -> Result<(), Refusal> {
+    /// Fails if a client may not publish on a topic, or not now: `--publish-rate`.
+    pub(crate) fn check_publish(
+        &self,
+        topic: &Topic,
+        access: &Access,
+        client: Option<ClientAddress>,
+    ) -> Result<(), Refusal> {
+        access.check_publish(topic).map_err(|reason| denied(reason, client))?;
         let (Some(rates), Some(client)) = (&self.publish_rates, client) else { return Ok(()) };
         rates.check(client).map_err(|TooFast { per_second, wait }| Refusal::TooFast { per_second, wait })
     }
 
-    /// Publishes for a client, unless it publishes too fast, a message is too large, there are too many topics, or the service is
+    /// Publishes for a client, unless it may not, it publishes too fast, a message is too large, there are too many topics, or the service is
     /// shutting down.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub async fn publish(&self, publication: Publication, client: Option<ClientAddress>) -> Result<Receipt, Refusal> {
+    pub async fn publish(
+        &self,
+        publication: Publication,
+        access: &Access,
+        client: Option<ClientAddress>,
+    ) -> Result<Receipt, Refusal> {
         if !self.admission.is_open() {
             return Err(Refusal::Draining);
         }
-        self.check_publish_rate(client)?;
+        self.check_publish(&publication.topic, access, client)?;
         let limit = self.max_message_bytes();
         if publication.drafts.iter().any(|draft| draft.bytes() > limit) {
             return Err(Refusal::MessageTooLarge { limit });
@@ -182,11 +221,33 @@ impl App {
         if self.hub.has_room_for(topics, limit) { Ok(()) } else { Err(Refusal::TooManyTopics { limit }) }
     }
 
+    /// Fails if a client may not follow and read all of these.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`].
+    pub fn check_subscribe(&self, filters: &[TopicFilter], access: &Access) -> Result<(), Refusal> {
+        access.check_subscribe(filters).map_err(|reason| denied(reason, access.client()))
+    }
+
+    /// Fails if a client of a closed service has no token: for what is neither publishing nor following.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`].
+    pub fn check_token(&self, access: &Access) -> Result<(), Refusal> {
+        access.check_token().map_err(|reason| denied(reason, access.client()))
+    }
+
     /// Follows topics from a position on.
     ///
     /// # Errors
-    /// [`Refusal::NotReady`] when the history is not known, or it cannot be found out whether the position is in it.
-    pub async fn subscribe(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
+    /// [`Refusal::Denied`] when the client may not, and [`Refusal::NotReady`] when the history is not known, or it cannot be found out whether the position is in it.
+    pub async fn subscribe(
+        &self,
+        filters: &[TopicFilter],
+        from: Position,
+        access: &Access,
+    ) -> Result<Subscriber, Refusal> {
+        self.check_subscribe(filters, access)?;
         self.backplane.known().map_err(Refusal::NotReady)?;
         // Requests at the same time can exceed it by what the threads of the runtime decide at once.
         let limit = self.config.history.max_patterns;
@@ -208,8 +269,15 @@ impl App {
     /// As [`Hub::subscribe_in_memory`].
     ///
     /// # Errors
-    /// [`Refusal::NotReady`] when the history is not known, and [`Refusal::TooManyTopics`].
-    pub fn subscribe_in_memory(&self, filters: &[TopicFilter], from: Position) -> Result<Subscriber, Refusal> {
+    /// [`Refusal::Denied`] when the client may not, [`Refusal::NotReady`] when the history is not known, and
+    /// [`Refusal::TooManyTopics`].
+    pub fn subscribe_in_memory(
+        &self,
+        filters: &[TopicFilter],
+        from: Position,
+        access: &Access,
+    ) -> Result<Subscriber, Refusal> {
+        self.check_subscribe(filters, access)?;
         self.backplane.known().map_err(Refusal::NotReady)?;
         self.check_topics(topics_of(filters))?;
         Ok(self.hub.subscribe_in_memory(filters, from))
@@ -251,6 +319,9 @@ impl App {
             return Err("shutting down".into());
         }
         self.backplane.known()?;
+        if self.gate.as_ref().is_some_and(|gate| !gate.has_keys()) {
+            return Err("the keys of tokens have not been read yet".into());
+        }
         Ok(match self.backplane.ready() {
             Ok(()) => Readiness::Ready,
             Err(NotReady(message)) => Readiness::Degraded { publishing: self.backplane.publishable().is_ok(), message },
@@ -261,6 +332,12 @@ impl App {
     pub fn max_message_bytes(&self) -> usize {
         self.config.input.max_message_bytes.as_u64() as usize
     }
+}
+
+/// Refuses what a client may not do, and says so in the log.
+fn denied(reason: Denied, client: Option<ClientAddress>) -> Refusal {
+    denial::log(&reason, client);
+    reason.into()
 }
 
 /// The topics among filters.

@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
 
+use crate::access::AccessConfig;
 use crate::client_address::TrustedProxy;
 use crate::publish_rate::PublishRate;
 use shared::duration::{duration, period};
@@ -26,6 +27,9 @@ pub struct CommonConfig {
     #[command(flatten, next_help_heading = "Input")]
     #[allow(missing_docs)]
     pub input: InputConfig,
+    #[command(flatten, next_help_heading = "Access")]
+    #[allow(missing_docs)]
+    pub access: AccessConfig,
     #[command(flatten, next_help_heading = "Pages")]
     #[allow(missing_docs)]
     pub pages: PageConfig,

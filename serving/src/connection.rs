@@ -7,7 +7,8 @@
 //!
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
-//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end
+//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, and `expiry`: the end
+//!   of its rights
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
 //! - `response_head`: the head of an answer
@@ -20,6 +21,7 @@ mod bell;
 mod client;
 mod driver;
 mod event;
+mod expiry;
 mod handover;
 mod head;
 mod hyper_io;
@@ -45,8 +47,8 @@ mod sync {
 pub use client::Client;
 pub(crate) use driver::Connection;
 pub use event::Event;
-pub use handover::Answer;
 pub(crate) use handover::Handover;
+pub use handover::{Answer, Held};
 pub use peer::Peer;
 pub use pipe::FarEnd;
 pub(crate) use response_head::Framing;

@@ -1,8 +1,8 @@
 //! The origins whose pages may use the service (WHATWG Fetch, section 3.3: CORS).
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -12,6 +12,8 @@ use crate::reply::Reply;
 
 /// The headers that a page of another origin may send, whether it asks for them or not.
 const ALLOWED_HEADERS: [&str; 4] = ["authorization", "content-type", "idempotency-key", "last-event-id"];
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The origins that `--allow-origin` names.
 #[derive(Debug)]
@@ -39,26 +41,40 @@ impl Origins {
     pub(crate) fn new(origins: &[String]) -> Self {
         Self {
             any: origins.iter().any(|origin| origin == "*"),
-            listed: origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect(),
+            listed: origins
+                .iter()
+                .filter(|origin| *origin != "*")
+                .filter_map(|origin| HeaderValue::from_str(origin).ok())
+                .collect(),
         }
     }
 
     /// Returns the origin that the answer is open to, or `None` if the request comes from one that is not allowed.
     pub(crate) fn admit(&self, headers: &HeaderMap) -> Option<OpenTo> {
         let Some(origin) = headers.get(ORIGIN) else { return Some(OpenTo::Nobody) };
-        if self.any {
-            return Some(OpenTo::Anyone);
-        }
         if let Some(index) = self.listed.iter().position(|listed| listed == origin) {
             return u16::try_from(index).ok().map(OpenTo::Listed);
         }
+        if self.any {
+            return Some(OpenTo::Anyone);
+        }
         is_own(origin, headers).then_some(OpenTo::Nobody)
+    }
+
+    /// Returns whether a cookie of the request counts: it was sent for a page of the service itself, or of an origin that
+    /// `--allow-origin` names, or for no page. `*` names none, since any page could act for its user then.
+    pub(crate) fn trusts_cookie(&self, headers: &HeaderMap) -> bool {
+        match headers.get(ORIGIN) {
+            Some(origin) => is_own(origin, headers) || self.listed.contains(origin),
+            // Images and links of other pages come without an origin, and browsers say so in another way (W3C Fetch Metadata).
+            None => headers.get(SEC_FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none"),
+        }
     }
 
     /// Gives `put` each of the headers that every answer carries.
     pub(crate) fn each_header(&self, open_to: OpenTo, mut put: impl FnMut(HeaderName, HeaderValue)) {
         put(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if !self.any && open_to != OpenTo::NoRequest {
+        if !(self.any && self.listed.is_empty()) && open_to != OpenTo::NoRequest {
             // Also where the request has no origin, so that no cache gives this answer to another one.
             put(VARY, HeaderValue::from_static("origin"));
         }
@@ -68,8 +84,19 @@ impl Origins {
             OpenTo::Listed(index) => self.listed[usize::from(index)].clone(),
         };
         put(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        put(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+        if open_to == OpenTo::Anyone {
+            put(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+        } else {
+            // With cookies. `*` is no wildcard then.
+            put(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            put(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after, www-authenticate"));
+        }
     }
+}
+
+/// Returns whether a request comes from a page of the service itself.
+pub(crate) fn is_of_own_page(headers: &HeaderMap) -> bool {
+    headers.get(ORIGIN).is_some_and(|origin| is_own(origin, headers))
 }
 
 /// Returns whether an origin is the service's own: its host and port are those that the request was sent to. The scheme is not

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use crate::access::Denied;
 use crate::body_budget::BudgetSpent;
 use crate::refusal::Refusal;
 use crate::reply::{Body, Reply};
@@ -121,6 +122,23 @@ pub enum ApiError {
     /// The page that asks is of an origin that is not allowed.
     #[error("pages of this origin may not use the service; name the origin with --allow-origin")]
     OriginNotAllowed,
+    /// There is no good token. The reason is in the log alone.
+    #[error("a good token is needed; send one as `Authorization: Bearer`")]
+    Unauthorized,
+    /// The token is good, but not for this.
+    #[error("the token's claim `{claim}` does not cover {topic:?}; ask for less, or for a token that does")]
+    Forbidden {
+        /// `publish` or `subscribe`.
+        claim: &'static str,
+        /// The topic or pattern that was asked for.
+        topic: String,
+    },
+    /// A token that was sent on a connection is of another subject than the one before.
+    #[error("the token is of another subject (sub) than the one before; connect again with it")]
+    OtherSubject,
+    /// The service is open, so that no ticket is needed.
+    #[error("this service is open to everybody; connect without a ticket")]
+    NoTickets,
     /// `--max-connections` are open, or `--max-connections-per-address` from this address.
     #[error("all connections, or all that one address may have, are taken; try again later")]
     Full,
@@ -139,9 +157,9 @@ pub enum ApiError {
         /// The limit.
         limit: usize,
     },
-    /// The address publishes more than `--publish-rate` allows.
+    /// The client publishes more than `--publish-rate` allows.
     #[error(
-        "this address publishes more than {per_second} messages per second; try again in {} s, or raise --publish-rate",
+        "this client publishes more than {per_second} messages per second; try again in {} s, or raise --publish-rate",
         seconds(*wait)
     )]
     TooFast {
@@ -175,9 +193,20 @@ impl From<BudgetSpent> for ApiError {
     }
 }
 
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthorized => Self::Unauthorized,
+            Denied::Forbidden { claim, topic } => Self::Forbidden { claim, topic },
+            Denied::OtherSubject => Self::OtherSubject,
+        }
+    }
+}
+
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
+            Refusal::Denied(denied) => denied.into(),
             Refusal::Draining => Self::Draining,
             Refusal::MessageTooLarge { limit } => {
                 Self::TooLarge { what: "message", limit, flag: "--max-message-bytes" }
@@ -209,8 +238,9 @@ impl ApiError {
             | Self::BadHandshake(_)
             | Self::UnexpectedUpgrade => StatusCode::BAD_REQUEST,
             Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
-            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::OriginNotAllowed | Self::Forbidden { .. } | Self::OtherSubject => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::NoTickets => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge { .. } | Self::TooManyMessages { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -257,6 +287,9 @@ impl ApiError {
             Self::BadHandshake(_) => "bad_handshake",
             Self::UnexpectedUpgrade => "unexpected_upgrade",
             Self::OriginNotAllowed => "origin_not_allowed",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden { .. } | Self::OtherSubject => "forbidden",
+            Self::NoTickets => "no_tickets",
             Self::Full => "full",
             Self::TooManyPatterns { .. } => "too_many_patterns",
             Self::TooManyTopics { .. } => "too_many_topics",
@@ -277,6 +310,8 @@ impl ApiError {
         let reply = Reply::json(self.status(), Body::from_iter([body.to_string().into()]));
         match self {
             Self::MethodNotAllowed { allow } => reply.with(ALLOW, allow),
+            // RFC 6750, section 3.
+            Self::Unauthorized => reply.with(WWW_AUTHENTICATE, "Bearer"),
             // RFC 9110, section 15.5.22, and RFC 6455, section 4.4.
             Self::UpgradeRequired => {
                 reply.with(UPGRADE, "websocket").with(CONNECTION, "upgrade").with(SEC_WEBSOCKET_VERSION, "13")

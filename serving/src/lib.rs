@@ -5,6 +5,7 @@
 //!   [`signals`], [`runtime`]: the process
 //! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down; `reuse_port`: handing over
 //!   the address
+//! - [`access`]: who may publish and subscribe
 //! - [`app`]: a running service; `admission`, `overflow`, `address_limit`, `body_budget`, `cors`: the decision on a connection
 //!   and on a request; [`client_address`]: whom they count, and [`publish_rate`]: how fast each may publish; [`refusal`]: the
 //!   reasons for not publishing or subscribing
@@ -12,6 +13,7 @@
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`reply`], [`error`], [`page`]:
 //!   answers
 
+pub mod access;
 mod address_limit;
 mod admission;
 pub mod app;

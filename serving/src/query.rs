@@ -45,6 +45,9 @@ struct Pair {
     encoded: bool,
 }
 
+/// The parameter that has a ticket: see `POST /ticket`.
+pub const TICKET: &str = "ticket";
+
 impl Query {
     pub(crate) fn new(text: String) -> Self {
         let mut pairs = SmallVec::new();

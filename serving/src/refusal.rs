@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use crate::access::{Denied, Shut};
 use shared::backplane::{NotReady, PublishError};
 
 /// The reason why a publication or a subscription was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// See [`Denied`].
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The service is shutting down.
     #[error("shutting down")]
     Draining,
@@ -42,4 +46,13 @@ pub enum Refusal {
     /// The backplane did not take it.
     #[error(transparent)]
     Backplane(#[from] PublishError),
+}
+
+impl From<Shut> for Refusal {
+    fn from(shut: Shut) -> Self {
+        match shut {
+            Shut::BadToken(_) => Self::Denied(Denied::Unauthorized),
+            Shut::NoKeysYet => Self::NotReady(shut.to_string().into()),
+        }
+    }
 }

@@ -3,13 +3,16 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, Version};
 
+use crate::access::{Access, Asked, Shut, Ticket, denial};
 use crate::admission::Stay;
+use crate::app::App;
 use crate::client_address::ClientAddress;
-use crate::connection::{Answer, Framing, Session};
-use crate::cors::OpenTo;
+use crate::connection::{Answer, Framing, Held, Session};
+use crate::cors::{self, OpenTo};
 use crate::error::ApiError;
 use crate::headers::has_token;
-use crate::query::Query;
+use crate::query::{Query, TICKET};
+use crate::refusal::Refusal;
 
 /// A request without its body.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ pub(crate) struct Context {
     pub(crate) version: Version,
     pub(crate) open_to: OpenTo,
     pub(crate) stay: Stay,
-    /// The client's address, if something depends on it.
+    /// The client's address, if something depends on it or the log may name it.
     pub(crate) client: Option<ClientAddress>,
 }
 
@@ -43,9 +46,38 @@ impl Request {
         self.context.version
     }
 
-    /// The address of the client, by which its publications are counted. `None` if they are not.
+    /// The address of the client, by which its publications are counted. `None` if nothing depends on it.
     pub fn client(&self) -> Option<ClientAddress> {
         self.context.client
+    }
+
+    /// Finds out what the client may do.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`] when its token or ticket is not good, and [`ApiError::NotReady`] while that cannot be told.
+    pub async fn access(&self, app: &App) -> Result<Access, ApiError> {
+        let Some(gate) = app.gate() else { return Ok(Access::EVERYTHING) };
+        gate.admit(self.asked(app)).await.map_err(|shut| self.shut(shut))
+    }
+
+    /// Makes a ticket with the rights of the client's token.
+    pub(crate) async fn ticket(&self, app: &App) -> Result<Ticket, ApiError> {
+        let gate = app.gate().ok_or(ApiError::NoTickets)?;
+        let ticket = gate.ticket(self.asked(app)).await.map_err(|shut| self.shut(shut))?;
+        ticket.ok_or(ApiError::Unauthorized)
+    }
+
+    fn asked<'a>(&'a self, app: &App) -> Asked<'a> {
+        let headers = &self.headers;
+        let trusts_cookie = app.admission.origins().trusts_cookie(headers);
+        let (ticket, is_own) = (self.query.get(TICKET), cors::is_of_own_page(headers));
+        Asked { headers, ticket, trusts_cookie, is_own, client: self.client() }
+    }
+
+    /// Logs the reason why the client is not let in, which it is not told.
+    fn shut(&self, shut: Shut) -> ApiError {
+        denial::log(&shut, self.client());
+        Refusal::from(shut).into()
     }
 
     /// Returns a header's value, if the header is there and its value is text.
@@ -70,14 +102,17 @@ impl Request {
         self.context.stay == Stay::Full
     }
 
-    /// Hands the connection to a session, which answers the request by writing to the client.
+    /// Hands the connection to a session, which answers the request by writing to the client, and is told when the client's rights
+    /// end.
     ///
     /// # Errors
     /// When the service is shutting down.
-    pub fn hold(&self, session: impl Session + 'static) -> Result<Answer, ApiError> {
+    pub fn hold(&self, access: &Access, session: impl Session + 'static) -> Result<Answer, ApiError> {
         match self.context.stay {
             Stay::Draining => Err(ApiError::Draining),
-            Stay::Welcome | Stay::Full => Ok(Answer::Held(Box::new(session))),
+            Stay::Welcome | Stay::Full => {
+                Ok(Answer::Held(Held { session: Box::new(session), expires_at: access.expires_at() }))
+            }
         }
     }
 

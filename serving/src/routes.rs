@@ -2,7 +2,7 @@
 //!
 //! - `table`: all routes of a service
 //! - `method`: the routes of its own method; `route`: how a route is declared
-//! - `messages`, with `body`, `health`, `pages`, with `index`: the routes that all services have
+//! - `messages`, with `body`, `ticket`, `health`, `pages`, with `index`: the routes that all services have
 
 mod array;
 mod body;
@@ -14,6 +14,7 @@ mod method;
 mod pages;
 mod route;
 mod table;
+mod ticket;
 
 pub use index::IndexPage;
 pub(crate) use messages::{MESSAGES, publish_whole};

@@ -141,6 +141,19 @@ pub async fn serve(
     let reported = Arc::clone(&app);
     background.spawn(async move { reported.admission.report_full_addresses().await });
 
+    match app.gate() {
+        Some(_) => info!("closed: publishing and subscribing need a token"),
+        None => info!(
+            "open: whoever reaches this service may publish and subscribe; a key, such as --jwt-secret-file, closes it"
+        ),
+    }
+    let gated = Arc::clone(&app);
+    background.spawn(async move {
+        if let Some(gate) = gated.gate() {
+            gate.run().await;
+        }
+    });
+
     let connections = TaskTracker::new();
     let mut accepting: Pin<Box<dyn Future<Output = ()> + Send>> =
         Box::pin(accept(Arc::clone(&listener), Arc::clone(&app), routes, connections.clone()));
@@ -203,7 +216,7 @@ async fn accept(listener: Arc<TcpListener>, app: Arc<App>, routes: Routes, conne
         prepare(&stream, &app);
         let overflow = place.overflow().cloned();
         let peer = Peer::Address(address);
-        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), overflow.clone(), seat);
+        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), overflow.is_some(), seat);
         let task = connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
         if let Some(place) = overflow {
             place.set_task(task.abort_handle());

@@ -108,6 +108,11 @@ pub(crate) fn retry() -> String {
     retry_within(RETRY_MILLIS)
 }
 
+/// Tells the client that its token has expired, and to come back with another.
+pub(crate) fn expired() -> String {
+    format!("event: expired\ndata: {{\"reason\":\"token_expired\"}}\n{}\n", retry())
+}
+
 fn retry_within(millis: Range<u32>) -> String {
     format!("retry: {}\n", fastrand::u32(millis))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serving::app::App;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
-use serving::query::Parameters;
+use serving::query::{Parameters, TICKET};
 use serving::reply::{Body, Reply};
 use serving::request::Request;
 use shared::cursor::{Cursor, Position};
@@ -32,7 +32,7 @@ const HEADERS: [(HeaderName, &str); 3] = [
 /// The parameters of the route.
 const PARAMETERS: Parameters = Parameters {
     repeated: &["topic"],
-    single: &["since", "data", "heartbeat", LAST_EVENT_ID, LAST_EVENT_ID_OF_POLYFILLS],
+    single: &["since", "data", "heartbeat", LAST_EVENT_ID, LAST_EVENT_ID_OF_POLYFILLS, TICKET],
 };
 
 /// The header by which browsers say what they have received, and the parameter of libraries that cannot set headers.
@@ -85,11 +85,12 @@ async fn events(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     let since = request.query.since()?;
     // A browser that reconnects repeats the query of its first request, so what it has received since then counts.
     let from = last_event_id(&request).or(since).unwrap_or(Position::Now);
-    let subscriber = app.subscribe(&topics, from).await?;
+    let access = request.access(&app).await?;
+    let subscriber = app.subscribe(&topics, from, &access).await?;
     if request.is_head() {
-        request.hold(HeadOfStream)
+        request.hold(&access, HeadOfStream)
     } else {
-        request.hold(Stream::new(subscriber, format, shows_heartbeats))
+        request.hold(&access, Stream::new(subscriber, format, shows_heartbeats))
     }
 }
 
@@ -148,14 +149,23 @@ struct Stream {
     shows_heartbeats: bool,
     /// The subscriber's position at the last delivery or heartbeat.
     reported: Cursor,
-    /// The service is shutting down and it is this client's turn to go, once it has everything.
-    is_released: bool,
+    /// The reason why it is this client's turn to go, once it has everything.
+    parting: Option<Parting>,
+}
+
+/// The reason why a stream ends.
+#[derive(Debug, Clone, Copy)]
+enum Parting {
+    /// The service is shutting down.
+    Released,
+    /// The client's token has expired.
+    Expired,
 }
 
 impl Stream {
     fn new(subscriber: Subscriber, format: StreamFormat, shows_heartbeats: bool) -> Self {
         let reported = subscriber.cursor();
-        Self { subscriber, format, shows_heartbeats, reported, is_released: false }
+        Self { subscriber, format, shows_heartbeats, reported, parting: None }
     }
 
     /// The interval of heartbeats, where scripts are to see them.
@@ -189,7 +199,8 @@ impl Session for Stream {
     fn on(&mut self, event: Event, client: &mut Client) -> Flow {
         match event {
             Event::News => {}
-            Event::Released => self.is_released = true,
+            Event::Released => self.parting = Some(Parting::Released),
+            Event::Expired => self.parting = Some(Parting::Expired),
             Event::Due => {
                 client.set_due(Instant::now() + client.app().config.connections.heartbeat);
                 self.deliver(client);
@@ -204,11 +215,17 @@ impl Session for Stream {
                 client.discard_input();
                 return Flow::Continue;
             }
-            Event::Draining | Event::Done => return Flow::Continue,
+            Event::Draining | Event::Done | Event::Expiring => return Flow::Continue,
         }
         let more = self.deliver(client);
-        if self.is_released && !more && !self.subscriber.is_searching() {
-            let last = self.format.encode(format!("{}\n", format::retry()));
+        if let Some(parting) = self.parting
+            && !more
+            && !self.subscriber.is_searching()
+        {
+            let last = self.format.encode(match parting {
+                Parting::Released => format!("{}\n", format::retry()),
+                Parting::Expired => format::expired(),
+            });
             client.write_shared([last, self.format.end()]);
             return Flow::Finish;
         }
@@ -216,7 +233,7 @@ impl Session for Stream {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.is_released && !self.subscriber.is_searching() {
+        if self.parting.is_some() && !self.subscriber.is_searching() {
             return Poll::Ready(Event::News);
         }
         self.subscriber.poll_changed(cx).map(|()| Event::News)

@@ -3,6 +3,9 @@
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+/// The code of a client that has to authenticate itself (IANA registry).
+const UNAUTHORIZED: u16 = 3000;
+
 /// The reason why a WebSocket ends.
 #[derive(Debug)]
 pub(crate) enum Close {
@@ -20,6 +23,8 @@ pub(crate) enum Close {
     TooLarge(String),
     /// 1012: the service is shutting down; connect again, another one may have taken over.
     Restart,
+    /// 3000: the client's token has expired; connect again with another.
+    Expired,
     /// 1013: all connections are taken; try again later.
     Full,
     /// 1013: too many messages have begun that are not whole; try again later.
@@ -38,6 +43,7 @@ impl Close {
             Self::TooSlow => (CloseCode::Policy, "a message took too long to arrive, send it faster"),
             Self::TooLarge(reason) => (CloseCode::Size, reason.as_str()),
             Self::Restart => (CloseCode::Restart, "shutting down, connect again"),
+            Self::Expired => (CloseCode::from(UNAUTHORIZED), "the token has expired, connect again with another"),
             Self::Full => (CloseCode::Again, "all connections are taken, try again later"),
             Self::NoMemory => (CloseCode::Again, "too many messages are under way, try again later"),
         };
@@ -48,6 +54,6 @@ impl Close {
 
     /// Returns whether to wait for the client's close frame.
     pub(crate) fn is_answered(&self) -> bool {
-        matches!(self, Self::Silent | Self::Restart | Self::Full)
+        matches!(self, Self::Silent | Self::Restart | Self::Expired | Self::Full)
     }
 }

@@ -21,7 +21,9 @@ const LOGGED: usize = 200;
 
 /// Answers a request for the echo.
 pub(crate) async fn open(app: Arc<App>, request: Request, prefix: Arc<str>) -> Result<Answer, ApiError> {
-    session::open(&request, app.max_message_bytes(), Echo { prefix, is_open: false })
+    let access = request.access(&app).await?;
+    app.check_token(&access)?;
+    session::open(&request, &access, app.max_message_bytes(), Echo { prefix, is_open: false })
 }
 
 struct Echo {
@@ -35,7 +37,7 @@ impl Conversation for Echo {
         log(ClientLine::Connection, format_args!("客户端连接成功"));
     }
 
-    fn on_message(&mut self, message: Message, answers: &mut Vec<u8>) {
+    fn on_message(&mut self, message: Message, _: &mut Client, answers: &mut Vec<u8>) {
         match message {
             Message::Text(text) => {
                 log(ClientLine::Message, format_args!("接收到消息：{}", Loggable(&text)));
@@ -51,7 +53,11 @@ impl Conversation for Echo {
     fn heartbeat(&mut self, _: &mut Client) {}
 
     fn on(&mut self, event: Event, _: &mut Client) -> Option<Close> {
-        (event == Event::Released).then_some(Close::Restart)
+        match event {
+            Event::Released => Some(Close::Restart),
+            Event::Expired => Some(Close::Expired),
+            _ => None,
+        }
     }
 
     fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Event> {

@@ -28,6 +28,11 @@ pub(crate) enum ServerFrame<'a> {
     Heartbeat { period: Number },
     /// Messages are missing here.
     Gap(&'a Gap),
+    /// The client's token ends in so many seconds.
+    #[serde(rename = "token_expiring")]
+    TokenExpiring { r#in: u64 },
+    /// A token was taken, in place of the one before, until a time in seconds since the Unix epoch.
+    Token { exp: Option<Number> },
     /// A publication was taken, or an earlier one under the same key was.
     Ack {
         key: Option<&'a str>,
@@ -56,8 +61,13 @@ impl ServerFrame<'_> {
 
 /// Returns the seconds of a duration: a whole number where it is one.
 pub(crate) fn seconds(duration: Duration) -> Number {
-    let whole = (duration.subsec_nanos() == 0).then(|| Number::from(duration.as_secs()));
-    whole.or_else(|| Number::from_f64(duration.as_secs_f64())).unwrap_or_else(|| Number::from(duration.as_secs()))
+    number(duration.as_secs_f64())
+}
+
+/// Returns a number as JSON has it: a whole one without a fraction.
+pub(crate) fn number(number: f64) -> Number {
+    let fraction = Number::from_f64(number).filter(|_| number.fract() != 0.0);
+    fraction.unwrap_or_else(|| Number::from(number as i64))
 }
 
 /// Adds a frame to `into`, whose payload is in parts. A server's frames are not masked (RFC 6455, section 5.1), so that all
@@ -77,8 +87,28 @@ pub(crate) static MESSAGE: Format = Format::new(|message| ServerFrame::Message(m
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum ClientFrame {
-    /// `{"type":"publish","topic"?,"text","event"?,"key"?}`
-    Publish { topic: Option<String>, text: Option<Box<str>>, event: Option<EventName>, key: Option<String> },
+    /// `{"type":"token","token"}`
+    Token {
+        token: String,
+    },
+    Publish(PublishFrame),
+}
+
+/// `{"type":"publish","topic"?,"text","event"?,"key"?}`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishFrame {
+    topic: Option<String>,
+    pub(crate) text: Option<Box<str>>,
+    pub(crate) event: Option<EventName>,
+    pub(crate) key: Option<String>,
+}
+
+impl PublishFrame {
+    /// The topic that the frame names.
+    pub(crate) fn topic(&self) -> Result<Topic, ApiError> {
+        self.topic.as_deref().map_or_else(|| Ok(Topic::default()), |name| Ok(name.parse()?))
+    }
 }
 
 /// The key of an invalid frame, sent back so that the client knows which of its frames failed.
@@ -97,9 +127,4 @@ impl ClientFrame {
             (key, ApiError::BadFrame(error.to_string()))
         })
     }
-}
-
-/// Parses the topic that a publication names.
-pub(crate) fn topic(name: Option<&str>) -> Result<Topic, ApiError> {
-    name.map_or_else(|| Ok(Topic::default()), |name| Ok(name.parse()?))
 }

@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
+use serving::access::Access;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
 use serving::request::Request;
@@ -31,7 +32,7 @@ pub(crate) trait Conversation: Send + 'static {
     fn begin(&mut self, client: &mut Client);
 
     /// Takes a message of the client. Answers are added to `answers`, as frames.
-    fn on_message(&mut self, message: Message, answers: &mut Vec<u8>);
+    fn on_message(&mut self, message: Message, client: &mut Client, answers: &mut Vec<u8>);
 
     /// Returns whether the next message may come: the last one is dealt with.
     fn takes_messages(&self) -> bool {
@@ -41,8 +42,8 @@ pub(crate) trait Conversation: Send + 'static {
     /// Sends what belongs to a heartbeat, besides the ping.
     fn heartbeat(&mut self, client: &mut Client);
 
-    /// Does what an event asks for: [`Event::News`], [`Event::Done`] or [`Event::Released`]. Returns the reason to close,
-    /// if there is one.
+    /// Does what an event asks for: [`Event::News`], [`Event::Done`], [`Event::Released`], [`Event::Expiring`] or
+    /// [`Event::Expired`]. Returns the reason to close, if there is one.
     fn on(&mut self, event: Event, client: &mut Client) -> Option<Close>;
 
     /// Waits for the conversation's own events.
@@ -52,11 +53,12 @@ pub(crate) trait Conversation: Send + 'static {
 /// Answers the handshake and has the connection held for a conversation.
 pub(crate) fn open(
     request: &Request,
+    access: &Access,
     max_message_bytes: usize,
     conversation: impl Conversation,
 ) -> Result<Answer, ApiError> {
     let headers = Box::new(handshake(request)?);
-    request.hold(WebSocket::new(headers, request.finds_no_room(), max_message_bytes, conversation))
+    request.hold(access, WebSocket::new(headers, request.finds_no_room(), max_message_bytes, conversation))
 }
 
 /// One client's WebSocket.
@@ -71,8 +73,8 @@ struct WebSocket<C> {
     phase: Phase,
     /// The reader may have another whole message, which had to wait.
     has_more: bool,
-    /// It is this client's turn to go, once the messages that were read are dealt with.
-    is_released: bool,
+    /// The event by which it is this client's turn to go, once the messages that were read are dealt with.
+    parting: Option<Event>,
     conversation: C,
 }
 
@@ -99,7 +101,7 @@ impl<C> WebSocket<C> {
             began: None,
             phase: Phase::Handshake { headers, full },
             has_more: false,
-            is_released: false,
+            parting: None,
             conversation,
         }
     }
@@ -144,14 +146,16 @@ impl<C: Conversation> Session for WebSocket<C> {
                 let incoming = self.reader.next();
                 self.take_messages(incoming, client)
             }
-            (Phase::Open, Event::Released) if self.has_more => {
-                self.is_released = true;
+            (Phase::Open, Event::Released | Event::Expired) if self.has_more => {
+                self.parting = Some(event);
                 Flow::Continue
             }
-            (Phase::Open, Event::News | Event::Done | Event::Released) => match self.conversation.on(event, client) {
-                Some(close) => self.close(&close, Vec::new(), client),
-                None => Flow::Continue,
-            },
+            (Phase::Open, Event::News | Event::Done | Event::Released | Event::Expiring | Event::Expired) => {
+                match self.conversation.on(event, client) {
+                    Some(close) => self.close(&close, Vec::new(), client),
+                    None => Flow::Continue,
+                }
+            }
         }
     }
 
@@ -159,9 +163,8 @@ impl<C: Conversation> Session for WebSocket<C> {
         match self.phase {
             Phase::Handshake { .. } | Phase::Refused => Poll::Ready(Event::News),
             Phase::Open if self.may_take_messages() => Poll::Ready(Event::News),
-            Phase::Open if self.is_released && !self.has_more => {
-                self.is_released = false;
-                Poll::Ready(Event::Released)
+            Phase::Open if !self.has_more && self.parting.is_some() => {
+                self.parting.take().map_or(Poll::Pending, Poll::Ready)
             }
             Phase::Open => self.conversation.poll_event(cx),
             Phase::Closing => Poll::Pending,
@@ -170,7 +173,7 @@ impl<C: Conversation> Session for WebSocket<C> {
 
     fn takes_input(&self) -> bool {
         match self.phase {
-            Phase::Open => !self.has_more && !self.is_released && self.conversation.takes_messages(),
+            Phase::Open => !self.has_more && self.parting.is_none() && self.conversation.takes_messages(),
             Phase::Handshake { .. } | Phase::Refused | Phase::Closing => true,
         }
     }
@@ -191,8 +194,12 @@ impl<C: Conversation> WebSocket<C> {
                 self.began = None;
             }
             match incoming {
-                Ok(Some(Incoming::Text(text))) => self.conversation.on_message(Message::Text(text), &mut answers),
-                Ok(Some(Incoming::Binary(bytes))) => self.conversation.on_message(Message::Binary(bytes), &mut answers),
+                Ok(Some(Incoming::Text(text))) => {
+                    self.conversation.on_message(Message::Text(text), client, &mut answers);
+                }
+                Ok(Some(Incoming::Binary(bytes))) => {
+                    self.conversation.on_message(Message::Binary(bytes), client, &mut answers);
+                }
                 Ok(Some(Incoming::Ping(payload))) => {
                     frame::put(&mut answers, OpCode::Control(Control::Pong), &[&payload]);
                 }
@@ -281,6 +288,7 @@ impl<C: Conversation> WebSocket<C> {
         tracing::debug!(?close, "closing");
         frame::put(&mut answers, OpCode::Control(Control::Close), &[&close.payload()]);
         client.write(&answers);
+        client.end_in_order();
         if !close.is_answered() {
             return Flow::Finish;
         }

@@ -5,6 +5,7 @@ use std::task::Waker;
 use clap::Parser;
 use futures_util::FutureExt;
 use serde_json::Value;
+use serving::access::Access;
 use serving::connection::FarEnd;
 use shared::backplane::Publication;
 use shared::message::Draft;
@@ -23,11 +24,12 @@ fn app() -> Arc<App> {
 
 fn publish(app: &App, text: &str) {
     let publication = Publication { topic: Topic::default(), drafts: vec![Draft::text(text)], key: None };
-    app.publish(publication, None).now_or_never().expect("memory confirms at once").unwrap();
+    app.publish(publication, &Access::EVERYTHING, None).now_or_never().expect("memory confirms at once").unwrap();
 }
 
 fn held_page(app: &Arc<App>) -> (HeldPage, Client, FarEnd) {
-    let subscriber = app.subscribe(&[Topic::default().into()], Position::Now).now_or_never().unwrap().unwrap();
+    let subscriber =
+        app.subscribe(&[Topic::default().into()], Position::Now, &Access::EVERYTHING).now_or_never().unwrap().unwrap();
     let limit = BatchLimit { messages: page::DEFAULT_LIMIT, bytes: page::MAX_BYTES };
     let mut held = HeldPage { subscriber, limit, wait: Duration::from_secs(25) };
     let (mut client, far) = Client::in_memory(app, ROOMY);
@@ -37,7 +39,7 @@ fn held_page(app: &Arc<App>) -> (HeldPage, Client, FarEnd) {
 
 fn held_turn(app: &Arc<App>) -> (HeldTurn, Client, FarEnd) {
     let queues = Arc::new(Queues::new(Arc::clone(app)));
-    let taken = queues.take(&Topic::default()).now_or_never().unwrap().unwrap();
+    let taken = queues.take(&Topic::default(), &Access::EVERYTHING).now_or_never().unwrap().unwrap();
     let Taken::Turn(turn) = taken else { panic!("{taken:?}") };
     let mut held = HeldTurn { turn: Some(turn), message: None, wait: Duration::from_secs(25) };
     let (mut client, far) = Client::in_memory(app, ROOMY);

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::bell::Bell;
 use super::event::Event;
+use super::expiry::{Due, Expiry};
 use super::input::{self, Input};
 use super::output::Output;
 use super::peer::Peer;
@@ -21,7 +22,6 @@ use super::response_head::Framing;
 use super::transport::Transport;
 use crate::address_limit::Seat;
 use crate::app::App;
-use crate::overflow::OverflowPlace;
 use crate::reply::Reply;
 
 /// The largest answer that is copied into one buffer with its head. A larger one is written from where its parts are.
@@ -46,9 +46,11 @@ pub struct Client {
     release: Release,
     framing: Framing,
     /// All regular places are taken: this connection ends with its first answer.
-    overflow: Option<Arc<OverflowPlace>>,
+    is_overflow: bool,
     /// Absent if connections are not counted by address.
     seat: Option<Arc<Seat>>,
+    /// The end of the client's rights. Boxed, since mostly they have none.
+    expiry: Option<Box<Expiry>>,
     /// The connection broke, or the client closed its side or takes nothing.
     is_gone: bool,
 }
@@ -67,7 +69,7 @@ impl Client {
         transport: Transport,
         peer: Peer,
         app: Arc<App>,
-        overflow: Option<Arc<OverflowPlace>>,
+        is_overflow: bool,
         seat: Option<Arc<Seat>>,
     ) -> Self {
         Self {
@@ -80,8 +82,9 @@ impl Client {
             due: Instant::now() + NEVER,
             release: Release::Unknown,
             framing: Framing::default(),
-            overflow,
+            is_overflow,
             seat,
+            expiry: None,
             is_gone: false,
         }
     }
@@ -89,7 +92,7 @@ impl Client {
     /// Makes a client in memory that takes `room` bytes at first, and its far end: for tests of sessions.
     pub fn in_memory(app: &Arc<App>, room: usize) -> (Self, FarEnd) {
         let (near, far) = pipe::pipe(room);
-        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), None, None), far)
+        (Self::new(Transport::Memory(near), Peer::InMemory, Arc::clone(app), false, None), far)
     }
 
     /// The address of the client.
@@ -123,6 +126,28 @@ impl Client {
         self.set_due(Instant::now() + NEVER);
     }
 
+    /// Sets the end of the client's rights, in place of the last one set. `None` if they do not end.
+    pub fn expire_at(&mut self, at: Option<Instant>) {
+        if at.is_some() || self.expiry.is_some() {
+            self.expiry = at.map(|at| Box::new(Expiry::new(at)));
+            // The events may be due already.
+            self.bell.keep_rung();
+            self.set_timer();
+        }
+    }
+
+    /// The end of the client's rights. `None` if they do not end.
+    pub fn expires_at(&self) -> Option<Instant> {
+        self.expiry.as_ref().map(|expiry| expiry.at())
+    }
+
+    /// The session has written its end: the client is not cut off any more when its rights have ended, once it has taken that.
+    pub fn end_in_order(&mut self) {
+        if let Some(expiry) = &mut self.expiry {
+            expiry.end();
+        }
+    }
+
     /// Begins a stream, after which the connection is closed: writes its head and its first bytes. Over HTTP/1.1 a stream
     /// consists of chunks (RFC 9112, section 7.1), and whoever writes it writes whole ones, the first bytes included.
     pub fn begin_stream(&mut self, headers: &[(HeaderName, &'static str)], first: &[u8]) {
@@ -145,7 +170,7 @@ impl Client {
     pub fn answer(&mut self, reply: Reply) {
         let length = reply.body_bytes();
         let copied = if length <= COPIED { length } else { 0 };
-        self.framing.keep_alive &= self.app.admission.keeps_alive(self.overflow.is_some());
+        self.framing.keep_alive &= self.app.admission.keeps_alive(self.is_overflow);
         let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let origins = self.app.admission.origins();
         let mut head = self.framing.whole_head(origins, reply.status, headers, length, copied);
@@ -222,10 +247,6 @@ impl Client {
         self.seat.as_ref()
     }
 
-    pub(crate) fn overflow(&self) -> Option<&Arc<OverflowPlace>> {
-        self.overflow.as_ref()
-    }
-
     /// Sets the framing of the next answer.
     pub(crate) fn set_framing(&mut self, framing: Framing) {
         self.framing = framing;
@@ -270,11 +291,13 @@ impl Client {
             Poll::Ready(Err(error)) => self.lose(&error),
             Poll::Pending => {
                 let timeout = self.app.config.connections.write_timeout;
-                if !self.output.is_stalled(&self.transport, timeout) {
+                let has_expired = self.expiry.as_ref().is_some_and(|expiry| expiry.cut_off() <= Instant::now());
+                if !has_expired && !self.output.is_stalled(&self.transport, timeout) {
                     self.set_timer();
                     return Poll::Pending;
                 }
-                self.lose(&io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing"));
+                let reason = if has_expired { "its token has expired" } else { "the client takes nothing" };
+                self.lose(&io::Error::new(io::ErrorKind::TimedOut, reason));
             }
         }
         Poll::Ready(())
@@ -313,6 +336,14 @@ impl Client {
             self.release = Release::Reported;
             return Poll::Ready(Event::Released);
         }
+        match self.expiry.as_mut().map_or(Due::Nothing, |expiry| expiry.step(now)) {
+            Due::Nothing => {}
+            Due::Event(event) => return Poll::Ready(event),
+            Due::CutOff => {
+                self.lose(&io::Error::new(io::ErrorKind::TimedOut, "its token has expired"));
+                return Poll::Ready(Event::Due);
+            }
+        }
         if self.due <= now {
             return Poll::Ready(Event::Due);
         }
@@ -343,8 +374,12 @@ impl Client {
         if let Release::At(release) = self.release {
             due = due.min(release);
         }
+        if let Some(next) = self.expiry.as_ref().and_then(|expiry| expiry.next()) {
+            due = due.min(next);
+        }
         if let Some(stall) = self.output.stall() {
             due = stall.next_check(self.app.config.connections.write_timeout);
+            due = self.expiry.as_ref().map_or(due, |expiry| due.min(expiry.cut_off()));
         }
         self.app.timers.set(&self.bell, due);
     }

@@ -14,7 +14,7 @@ use tracing::Span;
 
 use super::client::Client;
 use super::event::Event;
-use super::handover::Answer;
+use super::handover::{Answer, Held};
 use super::head::{Head, Purpose};
 use super::requests::{Left, serve_requests};
 use super::response_head::Framing;
@@ -42,7 +42,7 @@ pub(crate) struct Connection {
     /// The service was shutting down already when the client came.
     is_late: bool,
     span: Option<Box<Span>>,
-    _place: Place,
+    place: Place,
 }
 
 enum Phase {
@@ -76,8 +76,7 @@ impl Connection {
         let span = tracing::debug_span!("connection", peer = %client.peer());
         let span = (!span.is_disabled()).then(|| Box::new(span));
         let is_late = !app.admission.is_open();
-        let mut connection =
-            Self { client: Some(client), phase: Phase::Answered, app, routes, is_late, span, _place: place };
+        let mut connection = Self { client: Some(client), phase: Phase::Answered, app, routes, is_late, span, place };
         connection.phase = connection.await_request(connection.app.config.connections.read_timeout);
         connection
     }
@@ -137,7 +136,10 @@ impl Connection {
                 let event = ready!(client.poll_event(cx, takes_input, |cx| session.poll_event(cx)));
                 Poll::Ready(match session.on(event, client) {
                     Flow::Continue => Step::Stay,
-                    Flow::Finish => Step::Next(Phase::Answered),
+                    Flow::Finish => {
+                        client.end_in_order();
+                        Step::Next(Phase::Answered)
+                    }
                     Flow::Drop => Step::End,
                 })
             }
@@ -164,6 +166,7 @@ impl Connection {
     /// Begins to wait for a request, which has to begin in time.
     fn await_request(&mut self, within: Duration) -> Phase {
         if let Some(client) = &mut self.client {
+            client.expire_at(None);
             client.set_due(Instant::now() + within);
             client.look_again();
         }
@@ -207,7 +210,8 @@ impl Connection {
         let head = Head::take(&mut unread, self.routes.of_method(), max_bytes);
         client.put_back(unread);
         let Some(Head { purpose, target, headers, version }) = head else {
-            let requests = serve_requests(client, Arc::clone(&self.app), self.routes.clone());
+            let requests =
+                serve_requests(client, Arc::clone(&self.app), self.routes.clone(), self.place.overflow().cloned());
             return Step::Next(Phase::Hyper(requests.boxed()));
         };
         if let Err(error) = rules::check(version, &headers) {
@@ -215,10 +219,10 @@ impl Connection {
             return self.bad_request(&error);
         }
         let (method, answers) = (purpose.method(), purpose.is_taken_when_full(&headers));
-        let overflow = client.overflow().map(AsRef::as_ref);
+        let overflow = self.place.overflow().map(AsRef::as_ref);
         let has_room = client.seat().is_none_or(|seat| seat.change_to(&headers));
         let admitted = self.app.admission.admit(&method, target.path(), &headers, overflow, has_room, answers);
-        let sender = self.app.counted_publisher(client.peer(), &headers);
+        let sender = self.app.client_address(client.peer(), &headers);
         let context = RequestContext { version, open_to: admitted.open_to, stay: admitted.stay, client: sender };
         let query = Query::new(target.query().unwrap_or_default().to_owned());
         let request = Request::new(method, headers, query, context);
@@ -246,15 +250,16 @@ impl Connection {
 
     fn answer(&mut self, answered: Answered) -> Step {
         match answered {
-            Ok(Answer::Held(session)) => self.hold(session),
+            Ok(Answer::Held(held)) => self.hold(held),
             Ok(Answer::Whole(reply)) => self.reply(*reply),
             Err(error) => self.reply(error.reply()),
         }
     }
 
-    fn hold(&mut self, mut session: Box<dyn Session>) -> Step {
+    fn hold(&mut self, Held { mut session, expires_at }: Held) -> Step {
         if let Some(client) = &mut self.client {
             client.repeat_release();
+            client.expire_at(expires_at);
             session.begin(client);
         }
         Step::Next(Phase::Session(session))
@@ -270,10 +275,10 @@ impl Connection {
     fn leave_hyper(&mut self, left: Left) -> Step {
         let Some(client) = &mut self.client else { return Step::End };
         match left {
-            Left::Held((framing, session)) => {
+            Left::Held(framing, held) => {
                 client.set_framing(framing);
                 client.never_due();
-                self.hold(session)
+                self.hold(held)
             }
             Left::BadRequest(error) => self.bad_request(&error),
             Left::Idle => Step::Next(self.await_further_request()),

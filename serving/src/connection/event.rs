@@ -11,6 +11,11 @@ pub enum Event {
     Readable,
     /// The time that the session has set is here.
     Due,
+    /// The client's rights end soon. Comes once per time that was set.
+    Expiring,
+    /// The client's rights have ended: everything that is due is to be delivered and the session to finish, before the connection is
+    /// cut off. Comes once per time that was set.
+    Expired,
     /// The service has begun to shut down. Comes once per connection.
     Draining,
     /// The service is shutting down and it is this connection's turn to go. Comes once per connection.

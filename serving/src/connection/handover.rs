@@ -10,6 +10,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::response_head::Framing;
 use super::session::Session;
@@ -20,27 +21,31 @@ pub enum Answer {
     /// A whole answer.
     Whole(Box<Reply>),
     /// A session that answers by itself.
-    Held(Box<dyn Session>),
+    Held(Held),
 }
 
-/// A session, and the way in which its answer is written.
-pub(crate) type Held = (Framing, Box<dyn Session>);
+/// A session, and the time at which its client's rights end.
+pub struct Held {
+    pub(crate) session: Box<dyn Session>,
+    /// `None` if they do not.
+    pub(crate) expires_at: Option<Instant>,
+}
 
 /// Between the handler of a request and the task of its connection.
 #[derive(Clone, Default)]
 pub(crate) struct Handover {
-    held: Arc<Mutex<Option<Held>>>,
+    held: Arc<Mutex<Option<(Framing, Held)>>>,
 }
 
 impl Handover {
     /// Leaves a session for the connection's task and waits to be dropped: the request has no other answer.
-    pub(crate) async fn leave(&self, framing: Framing, session: Box<dyn Session>) -> Infallible {
-        *self.held.lock() = Some((framing, session));
+    pub(crate) async fn leave(&self, framing: Framing, held: Held) -> Infallible {
+        *self.held.lock() = Some((framing, held));
         pending().await
     }
 
-    /// Takes the session, if one was left.
-    pub(crate) fn take(&self) -> Option<Held> {
+    /// Takes the session, if one was left, and the way in which its answer is written.
+    pub(crate) fn take(&self) -> Option<(Framing, Held)> {
         self.held.lock().take()
     }
 }
@@ -51,11 +56,17 @@ impl From<Reply> for Answer {
     }
 }
 
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(reply) => f.debug_tuple("Whole").field(reply).finish(),
-            Self::Held(_) => f.debug_tuple("Held").finish_non_exhaustive(),
+            Self::Held(held) => held.fmt(f),
         }
     }
 }

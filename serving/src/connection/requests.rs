@@ -24,6 +24,7 @@ use super::handover::{Handover, Held};
 use super::hyper_io::{Io, TrackedAnswer, TrackedBody, WriteProgress};
 use super::pace::Pace;
 use super::peer::Peer;
+use super::response_head::Framing;
 use super::rules;
 use crate::address_limit::Seat;
 use crate::app::App;
@@ -36,7 +37,7 @@ use crate::routes::Routes;
 /// The way in which a connection left hyper.
 pub(super) enum Left {
     /// A session answers the last request.
-    Held(Held),
+    Held(Framing, Held),
     /// The bytes were no valid request, and the client is to be answered so.
     BadRequest(ApiError),
     /// Everything is written, and the connection is kept open for a further request, of which nothing has been read.
@@ -57,8 +58,12 @@ struct Sender {
 
 /// Lets hyper serve requests, until one is held or there are no more for now. hyper keeps its buffers, and has one time-out
 /// for the pause before a request and for the request itself, so an idle connection leaves it.
-pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes) -> (Client, Left) {
-    let overflow = client.overflow().cloned();
+pub(super) async fn serve_requests(
+    client: Client,
+    app: Arc<App>,
+    routes: Routes,
+    overflow: Option<Arc<OverflowPlace>>,
+) -> (Client, Left) {
     let (peer, seat) = (client.peer(), client.seat().cloned());
     let is_overflow = overflow.is_some();
     let sender = Sender { peer, overflow, seat };
@@ -89,9 +94,9 @@ pub(super) async fn serve_requests(client: Client, app: Arc<App>, routes: Routes
         let ended = connection.poll_without_shutdown(cx);
         // The answers before the session's are in hyper's buffer for as long as the client does not take them.
         if !progress.is_write_pending()
-            && let Some(held) = handover.take()
+            && let Some((framing, held)) = handover.take()
         {
-            return Poll::Ready(Ok(Some(Left::Held(held))));
+            return Poll::Ready(Ok(Some(Left::Held(framing, held))));
         }
         if ended.is_pending() && keeps_alive && progress.is_idle() {
             return Poll::Ready(Ok(Some(Left::Idle)));
@@ -158,7 +163,7 @@ fn respond(
                     version: head.version,
                     open_to: admitted.open_to,
                     stay: admitted.stay,
-                    client: app.counted_publisher(peer, &head.headers),
+                    client: app.client_address(peer, &head.headers),
                 });
                 head.extensions.insert(handover);
                 let request = http::Request::from_parts(head, body);

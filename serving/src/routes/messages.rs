@@ -21,15 +21,15 @@ use super::route::{Upgrade, route};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::page::{self, DEFAULT_LIMIT, MAX_BYTES, MAX_LIMIT};
-use crate::query::Parameters;
+use crate::query::{Parameters, TICKET};
 use crate::reply::Reply;
 use crate::request::Request;
 
 /// The parameters of a publication. Several topics are refused by [`Query::one_topic`](crate::query::Query::one_topic).
-const PUBLISH: Parameters = Parameters { repeated: &["topic"], single: &[] };
+const PUBLISH: Parameters = Parameters { repeated: &["topic"], single: &[TICKET] };
 
 /// The parameters of a page.
-const PAGE: Parameters = Parameters { repeated: &["topic"], single: &["since", "limit"] };
+const PAGE: Parameters = Parameters { repeated: &["topic"], single: &["since", "limit", TICKET] };
 
 /// The path of publications and pages.
 pub(crate) const MESSAGES: &str = "/messages";
@@ -68,14 +68,15 @@ async fn publish<B: Buf>(
         None => None,
     };
     let form = Form::of(request)?;
+    let access = request.access(app).await?;
     // Before the body is read, though nothing is counted yet.
-    app.check_publish_rate(request.client())?;
+    app.check_publish(&topic, &access, request.client())?;
     // The reservation is for the messages too, until they are in the history.
     let Body { bytes, reservation: _reservation } = read(app, request, body).await?;
     let turn = app.turn_of_body(bytes.len()).await;
     let (drafts, many) = form.parse(bytes, app.config.input.max_array)?;
 
-    let mut publishing = pin!(app.publish(Publication { topic, drafts, key }, request.client()));
+    let mut publishing = pin!(app.publish(Publication { topic, drafts, key }, &access, request.client()));
     let published = publishing.as_mut().now_or_never();
     // A backplane that takes time takes none of this process's.
     drop(turn);
@@ -93,7 +94,8 @@ async fn page_of(app: &App, request: &Request) -> Result<Reply, ApiError> {
     let topics = request.query.topics()?;
     let since = request.query.since()?.unwrap_or(Position::Earliest);
     let messages = request.query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let mut subscriber = app.subscribe(&topics, since).await?;
+    let access = request.access(app).await?;
+    let mut subscriber = app.subscribe(&topics, since, &access).await?;
     let batch = app.read(&mut subscriber, &page::JSON, BatchLimit { messages, bytes: MAX_BYTES }).await?;
     let page = page::body(&batch, subscriber.cursor());
     Ok(Reply::json(StatusCode::OK, page).with(CACHE_CONTROL, "no-store"))

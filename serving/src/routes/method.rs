@@ -79,7 +79,7 @@ impl MethodRoute {
             async move {
                 match answered.await {
                     Ok(Answer::Whole(reply)) => (*reply).into(),
-                    Ok(Answer::Held(session)) => match handover.leave(framing, session).await {},
+                    Ok(Answer::Held(held)) => match handover.leave(framing, held).await {},
                     Err(error) => error.reply().into(),
                 }
             }

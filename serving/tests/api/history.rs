@@ -1,6 +1,7 @@
 //! `GET /messages`: pages of history.
 
 use serde_json::{Value, json};
+use serving::access::Access;
 
 use crate::service::Service;
 
@@ -169,7 +170,7 @@ async fn no_more_patterns_are_followed_than_the_limit_allows() {
     let follow = |pattern: &str| {
         let filters = [pattern.parse().unwrap()];
         let app = std::sync::Arc::clone(&service.app);
-        async move { app.subscribe(&filters, shared::cursor::Position::Now).await }
+        async move { app.subscribe(&filters, shared::cursor::Position::Now, &Access::EVERYTHING).await }
     };
     let (_one, two) = (follow("a.*").await.unwrap(), follow(">").await.unwrap());
     let refused = service.get("/messages?topic=*.b").await;
@@ -192,7 +193,13 @@ async fn sixty_four_topics_can_be_named() {
     let repeated = "topic=t63&".repeat(100);
     assert_eq!(texts(&service.get(&format!("/messages?{repeated}")).await.json()), ["m"], "one topic, however often");
     assert_eq!(
-        service.app.subscribe(&[">".parse().unwrap()], shared::cursor::Position::Now).await.unwrap().cursor().offset,
+        service
+            .app
+            .subscribe(&[">".parse().unwrap()], shared::cursor::Position::Now, &Access::EVERYTHING)
+            .await
+            .unwrap()
+            .cursor()
+            .offset,
         1
     );
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Parser;
+use serving::access::Access;
 use serving::app::{App, ConfigError};
 use serving::config::CommonConfig;
 use serving::routes::{MethodRoute, Routes};
@@ -118,7 +119,8 @@ impl Service {
 
     /// The texts that the history of a topic holds, read without the network.
     pub(crate) fn held(&self, topic: &str) -> Vec<String> {
-        let mut subscriber = self.app.subscribe_in_memory(&[topic.parse().unwrap()], Position::Earliest).unwrap();
+        let mut subscriber =
+            self.app.subscribe_in_memory(&[topic.parse().unwrap()], Position::Earliest, &Access::EVERYTHING).unwrap();
         let batch = subscriber.read(&serving::page::JSON, BatchLimit { messages: usize::MAX, bytes: usize::MAX });
         batch.entries.iter().map(|entry| entry.message.text.to_string()).collect()
     }

@@ -127,6 +127,11 @@ impl Subscriber {
         }
     }
 
+    /// The topics and patterns that are followed, in no order.
+    pub fn filters(&self) -> Vec<TopicFilter> {
+        self.interests.filters()
+    }
+
     /// Takes the next messages, without waiting, and moves the position behind them. The limit counts bytes in the format.
     pub fn read(&mut self, format: &'static Format, limit: BatchLimit) -> Batch {
         let Reading { gap, body: entries, more } = self.read_into::<Entries>(format, limit);

@@ -4,6 +4,7 @@ use std::task::Waker;
 
 use clap::Parser;
 use futures_util::FutureExt;
+use serving::access::Access;
 use serving::connection::FarEnd;
 use shared::backplane::Publication;
 use shared::message::Draft;
@@ -25,7 +26,7 @@ fn app(flags: &[&str]) -> Arc<App> {
 fn publish(app: &App, texts: &[&str]) {
     let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
     let publication = Publication { topic: Topic::default(), drafts, key: None };
-    app.publish(publication, None).now_or_never().expect("memory confirms at once").unwrap();
+    app.publish(publication, &Access::EVERYTHING, None).now_or_never().expect("memory confirms at once").unwrap();
 }
 
 /// A stream of everything from now on without chunks, with its client.
@@ -34,7 +35,8 @@ fn stream(app: &Arc<App>, room: usize) -> (Stream, Client, FarEnd) {
 }
 
 fn stream_in(format: StreamFormat, shows_heartbeats: bool, app: &Arc<App>, room: usize) -> (Stream, Client, FarEnd) {
-    let subscriber = app.subscribe(&[Topic::default().into()], Position::Now).now_or_never().unwrap().unwrap();
+    let subscriber =
+        app.subscribe(&[Topic::default().into()], Position::Now, &Access::EVERYTHING).now_or_never().unwrap().unwrap();
     let (mut client, far) = Client::in_memory(app, room);
     let mut stream = Stream::new(subscriber, format, shows_heartbeats);
     stream.begin(&mut client);
@@ -99,7 +101,8 @@ async fn a_heartbeat_reports_a_position_that_moved_on_without_a_message() {
     assert_eq!(far.received_text(), ":\n");
 
     let elsewhere = Publication { topic: "other".parse().unwrap(), drafts: vec![Draft::text("x")], key: None };
-    let id = app.publish(elsewhere, None).now_or_never().unwrap().unwrap().each().next().unwrap().id;
+    let id =
+        app.publish(elsewhere, &Access::EVERYTHING, None).now_or_never().unwrap().unwrap().each().next().unwrap().id;
     assert!(!is_news(&mut stream));
     assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
     assert_eq!(far.received_text(), format!(":\nid: {id}\n\n"));
@@ -112,8 +115,8 @@ async fn a_client_that_is_released_during_a_long_search_gets_what_is_found() {
     let app = app(&["--history", "100000"]);
     (0..20).for_each(|_| publish(&app, &["x"; 1000]));
     let wanted = Publication { topic: "a.x".parse().unwrap(), drafts: vec![Draft::text("wanted")], key: None };
-    app.publish(wanted, None).now_or_never().unwrap().unwrap();
-    let subscribe = app.subscribe(&["a.*".parse().unwrap()], Position::Earliest).now_or_never();
+    app.publish(wanted, &Access::EVERYTHING, None).now_or_never().unwrap().unwrap();
+    let subscribe = app.subscribe(&["a.*".parse().unwrap()], Position::Earliest, &Access::EVERYTHING).now_or_never();
     let (mut client, far) = Client::in_memory(&app, ROOMY);
     let mut stream = Stream::new(subscribe.unwrap().unwrap(), StreamFormat::new(Version::HTTP_10, false), false);
     stream.begin(&mut client);

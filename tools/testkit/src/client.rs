@@ -15,5 +15,6 @@ pub fn client_builder() -> ClientBuilder {
     // reqwest takes the cryptography that the process has chosen, and there is none by default.
     static CHOSEN: Once = Once::new();
     CHOSEN.call_once(|| drop(ring::default_provider().install_default()));
-    Client::builder().no_proxy()
+    // The certificates of the system take a while to read, and no test needs them.
+    Client::builder().no_proxy().tls_certs_only([])
 }

@@ -29,7 +29,7 @@ struct Repeat {
 impl Conversation for Repeat {
     fn begin(&mut self, _: &mut Client) {}
 
-    fn on_message(&mut self, message: Message, answers: &mut Vec<u8>) {
+    fn on_message(&mut self, message: Message, _: &mut Client, answers: &mut Vec<u8>) {
         self.messages += 1;
         let Message::Text(text) = message else { return };
         self.busy = text == "busy";

@@ -21,7 +21,7 @@ fn routes(app: &Arc<App>, session: impl Fn() -> Box<dyn Session> + Send + Sync +
     let at_once = MethodRoute::new("/method", Upgrade::Refused, move |_| async move { Ok(reply().into()) });
     let held = MethodRoute::new("/held", Upgrade::Refused, move |_| {
         let session = session();
-        async move { Ok(Answer::Held(session)) }
+        async move { Ok(Answer::Held(Held { session, expires_at: None })) }
     });
     Routes::new(app, vec![at_once, held], &[])
 }
@@ -155,7 +155,7 @@ async fn a_client_that_never_stops_sending_keeps_its_session_neither_from_news_n
     let sender = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = listener.accept().await.unwrap().0;
     let peer = Peer::Address(sender.local_addr().unwrap());
-    let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), None, None);
+    let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), false, None);
     let mut connection = Connection::new(client, Arc::clone(&app), routes(&app, session), app.admission.enter());
     let flood = || while sender.writable().now_or_never().is_some() && sender.try_write(&[b'x'; 64 * 1024]).is_ok() {};
     sender.writable().await.unwrap();
@@ -205,7 +205,7 @@ async fn a_session_that_begins_after_its_turn_to_go_is_released_at_once() {
             let found = Arc::clone(&found);
             async move {
                 found.notified().await;
-                Ok(Answer::Held(Box::new(UntilReleased)))
+                Ok(Answer::Held(Held { session: Box::new(UntilReleased), expires_at: None }))
             }
         })
     };

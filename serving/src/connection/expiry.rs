@@ -1,0 +1,120 @@
+//! The end of a client's rights.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::event::Event;
+
+/// The time before the end at which the session is told.
+const NOTICE: Duration = Duration::from_secs(30);
+
+/// The time after the end that a session has to deliver what is due.
+const GRACE: Duration = Duration::from_millis(800);
+
+/// The end of a client's rights, and how much of it the session has been told.
+#[derive(Debug)]
+pub(super) struct Expiry {
+    at: Instant,
+    told: Told,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Expiring,
+    Expired,
+    /// The session has written its end, and nothing but that may still be delivered.
+    Ended,
+}
+
+/// The outcome of the passing of time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    Event(Event),
+    /// The session has not ended in time.
+    CutOff,
+}
+
+impl Expiry {
+    pub(super) fn new(at: Instant) -> Self {
+        Self { at, told: Told::Nothing }
+    }
+
+    pub(super) fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// The time at which the connection is cut off, whatever still waits for its client.
+    pub(super) fn cut_off(&self) -> Instant {
+        self.at + GRACE
+    }
+
+    /// The time of the next step; `None` if there is none.
+    pub(super) fn next(&self) -> Option<Instant> {
+        match self.told {
+            // An earlier time than the clock can tell is here already.
+            Told::Nothing => Some(self.at.checked_sub(NOTICE).unwrap_or_else(Instant::now)),
+            Told::Expiring => Some(self.at),
+            Told::Expired => Some(self.cut_off()),
+            Told::Ended => None,
+        }
+    }
+
+    /// Takes the step that is due.
+    pub(super) fn step(&mut self, now: Instant) -> Due {
+        if self.next().is_none_or(|next| now < next) {
+            return Due::Nothing;
+        }
+        match self.told {
+            Told::Nothing => {
+                self.told = Told::Expiring;
+                Due::Event(Event::Expiring)
+            }
+            Told::Expiring => {
+                self.told = Told::Expired;
+                Due::Event(Event::Expired)
+            }
+            Told::Expired | Told::Ended => Due::CutOff,
+        }
+    }
+
+    /// The session has ended.
+    pub(super) fn end(&mut self) {
+        self.told = Told::Ended;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_is_told_twice_and_cut_off_then() {
+        let mut expiry = Expiry::new(Instant::now() + Duration::from_secs(40));
+        let seconds = Duration::from_secs;
+        for (wait, due) in [
+            (seconds(0), Due::Nothing),
+            (seconds(10), Due::Event(Event::Expiring)),
+            (seconds(29), Due::Nothing),
+            (seconds(1), Due::Event(Event::Expired)),
+            (Duration::from_millis(799), Due::Nothing),
+            (Duration::from_millis(1), Due::CutOff),
+        ] {
+            advance(wait).await;
+            assert_eq!(expiry.step(Instant::now()), due);
+        }
+        expiry.end();
+        assert_eq!((expiry.next(), expiry.step(Instant::now())), (None, Due::Nothing));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_little_left_the_notice_comes_at_once() {
+        let mut expiry = Expiry::new(Instant::now());
+        let steps = [(); 3].map(|()| expiry.step(Instant::now()));
+        assert_eq!(steps, [Due::Event(Event::Expiring), Due::Event(Event::Expired), Due::Nothing]);
+    }
+}
