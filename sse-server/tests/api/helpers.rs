@@ -80,6 +80,12 @@ impl Events {
         Self(Box::pin(events.take_while(|event| std::future::ready(event.is_ok())).map(Result::unwrap)))
     }
 
+    /// Waits until the stream has ended, without a further event.
+    pub(crate) async fn closed(&mut self) {
+        let next = soon(self.0.next()).await;
+        assert!(next.is_none(), "{next:?}");
+    }
+
     /// The next event.
     pub(crate) async fn event(&mut self) -> Event {
         soon(self.0.next()).await.expect("the stream goes on")

@@ -4,10 +4,11 @@
 //!   ([`NatsProcess`]).
 //! - Clients: [`client()`] speaks HTTP, [`RawClient`] sends any bytes, [`publish()`] and its like publish.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
-//!   [`connection`], [`drain`], [`refusal`], [`limits`]. [`behaviours`] makes tests of them. They panic where a service fails.
+//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //!
 //! Nothing here depends on the services; a test hands in its service.
 
+pub mod access;
 mod client;
 pub mod connection;
 pub mod delivery;
