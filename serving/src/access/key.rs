@@ -89,3 +89,6 @@ impl fmt::Debug for Key {
         write!(f, "{:?}", self.algorithm)
     }
 }
+
+#[cfg(test)]
+mod tests;
