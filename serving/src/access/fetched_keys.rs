@@ -217,3 +217,35 @@ fn with_sources(error: &dyn Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+    use serde_json::json;
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn keys(names: &[&str]) -> String {
+        let key = |name| json!({ "kty": "OKP", "crv": "Ed25519", "kid": name, "x": "A".repeat(43) });
+        json!({ "keys": names.iter().map(key).collect::<Vec<_>>() }).to_string()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_name_has_the_set_read_again_every_10_seconds_at_most() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.json");
+        fs::write(&file, keys(&["one"])).unwrap();
+        let command = AccessConfig::augment_args(Command::new("service"));
+        let config = AccessConfig::from_arg_matches(&command.try_get_matches_from(["service"]).unwrap()).unwrap();
+        let fetched = FetchedKeys::new(KeySetPlace::File(file.clone()), &config).unwrap();
+        fetched.read_file().unwrap();
+        let has = async |name| matches!(fetched.get(Some(name)).await, Found::Key(_));
+        assert!(has("one").await && !has("two").await);
+        fs::write(&file, keys(&["one", "two"])).unwrap();
+        for (wait, is_known) in [(0, false), (9, false), (1, true)] {
+            advance(Duration::from_secs(wait)).await;
+            assert_eq!(has("two").await, is_known);
+        }
+    }
+}

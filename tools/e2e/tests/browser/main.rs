@@ -1,11 +1,13 @@
 //! The pages, as a person uses them in a browser.
 //!
+//! - `access`: a page of another origin and a closed service
 //! - `pages`: each service's page, and properties that all pages share
 //! - `plain`: clients as simple as possible, without cursors
 //! - `native`: `EventSource` alone, while the service restarts, is full, or has no history
 //! - `reconnect`: the network is cut, a service is restarted
 //! - `compare`: the page with the three services side by side
 
+mod access;
 mod compare;
 mod native;
 mod pages;
