@@ -18,7 +18,7 @@ const SAME_INTERRUPT: Duration = Duration::from_millis(500);
 pub struct SignalError(#[from] std::io::Error);
 
 /// Listens for SIGTERM, SIGINT and SIGQUIT from this call on, and resolves at the first. A second one ends the process at
-/// once. SIGHUP, SIGUSR1, SIGUSR2 and SIGALRM are ignored.
+/// once. SIGHUP, SIGUSR1, SIGUSR2 and SIGALRM do not end it; on SIGHUP, a closed service reads its keys again.
 ///
 /// # Errors
 /// When the system does not let the process handle its signals.
@@ -63,7 +63,7 @@ fn ignore_others() -> Result<(), SignalError> {
         let mut received = signal(kind)?;
         tokio::spawn(async move {
             while received.recv().await.is_some() {
-                debug!("{name} ignored");
+                debug!("{name} does not end the process");
             }
         });
     }

@@ -211,7 +211,7 @@ impl FetchedKeys {
 }
 
 /// The text of an error and of those that have caused it.
-fn with_sources(error: &dyn Error) -> String {
+pub(super) fn with_sources(error: &dyn Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", with_sources(source)),
         None => error.to_string(),

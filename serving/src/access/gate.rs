@@ -22,7 +22,7 @@ use super::bad_token::BadToken;
 use super::claims::{self, Claims, Demands, RawClaims};
 use super::config::{AccessConfig, KeySetPlace};
 use super::credential::{self, Credential};
-use super::fetched_keys::{FetchedKeys, Found, KeySetError};
+use super::fetched_keys::{FetchedKeys, Found, KeySetError, with_sources};
 use super::fixed_keys::{FixedKeys, KeyError};
 use super::rights::{Access, Rights, TokenRights};
 use super::secret::{LEAST_BYTES, Secret};
@@ -149,7 +149,10 @@ impl Gate {
                     *self.fixed.write() = keys;
                     info!("SIGHUP: the keys are read again");
                 }
-                Err(error) => error!(%error, "SIGHUP: the keys cannot be read again; those that were read last count"),
+                Err(error) => error!(
+                    error = with_sources(&error),
+                    "SIGHUP: the keys cannot be read again; those that were read last count"
+                ),
             }
             if let Some(fetched) = &self.fetched {
                 fetched.read_again().await;

@@ -58,7 +58,10 @@ impl Source {
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                stream.read(&mut [0; 4096]).await.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    stream.read_buf(&mut request).await.unwrap();
+                }
                 served.asked.fetch_add(1, Ordering::Relaxed);
                 let answer = served.answer.lock().clone();
                 // An error means that the service has seen enough.

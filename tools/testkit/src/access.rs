@@ -363,14 +363,13 @@ pub async fn the_log_has_the_reason_and_no_token<S: Service>() {
 /// Keys that cannot be used are refused at start, with what to do, and without a word of the key.
 pub async fn keys_that_cannot_be_used_are_refused<S: Service>() {
     let short = "too-short-a-secret";
-    let folder = std::env::temp_dir().join(format!("push-keys-{}-{}", S::PROGRAM.name, std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, content: &str| {
-        let path = folder.join(name);
+        let path = folder.path().join(name);
         std::fs::write(&path, content).expect("a file");
         path.to_str().expect("a path in UTF-8").to_owned()
     };
-    let missing = folder.join("missing").to_str().expect("a path in UTF-8").to_owned();
+    let missing = folder.path().join("missing").to_str().expect("a path in UTF-8").to_owned();
     let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     for (flags, advice) in [
         (["--jwt-secret".to_owned(), short.to_owned()], "32 bytes or more; make one with `openssl rand -base64 48`"),
@@ -389,7 +388,30 @@ pub async fn keys_that_cannot_be_used_are_refused<S: Service>() {
         assert!(exit.code.is_some_and(|code| code != 0) && exit.stderr.contains(advice), "{flags:?}: {exit:?}");
         assert!(!exit.stderr.contains(short), "{exit:?}");
     }
-    std::fs::remove_dir_all(&folder).expect("the folder is there");
+}
+
+/// On SIGHUP the files of keys are read again; one that has become bad changes nothing.
+pub async fn keys_are_read_again_on_sighup<S: Service>() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    let write = |secret: &str| std::fs::write(&file, format!("{secret}\n")).expect("the file can be written");
+    let [old, new] = [SECRET, "another secret of more than 32 bytes, the next one"];
+    write(old);
+    let (mut process, address) =
+        S::PROGRAM.start(&["--drain", "0", "--jwt-secret-file", file.to_str().expect("a path in UTF-8")]).await;
+    let status = async |secret: &str| {
+        let token = token::hs256(secret.as_bytes(), &claims(json!({})));
+        soon(posting(address, "a.b", "m").bearer_auth(token).send()).await.expect("an answer").status().as_u16()
+    };
+    assert_eq!((status(old).await, status(new).await), (201, 401));
+    write(new);
+    crate::signal(&process, crate::Signal::SIGHUP);
+    process.line_with("SIGHUP: the keys are read again").await;
+    assert_eq!((status(old).await, status(new).await), (401, 201));
+    write("too short");
+    crate::signal(&process, crate::Signal::SIGHUP);
+    process.line_with("the keys cannot be read again; those that were read last count").await;
+    assert_eq!((status(old).await, status(new).await), (401, 201));
 }
 
 /// An open service says so at start, takes everybody, and has no tickets.
@@ -435,6 +457,7 @@ macro_rules! access_behaviours {
             access::a_cookie_counts_for_pages_that_are_trusted,
             access::the_log_has_the_reason_and_no_token,
             access::keys_that_cannot_be_used_are_refused,
+            access::keys_are_read_again_on_sighup,
             access::an_open_service_says_so,
         );
     };

@@ -6,6 +6,7 @@
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
+//! - `token.rs`: a token for trying a closed service
 //! - `alone.rs`: each service with the other two deleted
 //! - `pip.rs`: programs from PyPI; `program.rs`: programs on this machine; `workspace.rs`: its folders; `log.rs`: output
 //!   in files
@@ -26,6 +27,7 @@ mod pip;
 mod process;
 mod program;
 mod test;
+mod token;
 mod up;
 mod workspace;
 
@@ -50,6 +52,7 @@ enum Task {
     Imports(imports::Imports),
     Bench(bench::Bench),
     Crash(crash::Crash),
+    Token(token::Token),
     #[command(hide = true)]
     Leash(leash::Leash),
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Bench(task) => task.run(),
         Task::Crash(task) => task.run(),
+        Task::Token(task) => task.run(),
         Task::Leash(task) => task.run(),
     };
     outcome.unwrap_or_else(|error| {
