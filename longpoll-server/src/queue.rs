@@ -221,11 +221,7 @@ mod tests {
 
     async fn publish(queues: &Queues, text: &str) {
         let drafts = vec![Draft::text(text)];
-        queues
-            .app
-            .publish(Publication { topic: Topic::default(), drafts, key: None }, &Access::EVERYTHING, None)
-            .await
-            .unwrap();
+        queues.app.publish(Publication::new(Topic::default(), drafts, None), &Access::EVERYTHING, None).await.unwrap();
     }
 
     fn turn(taken: Result<Taken, Refusal>) -> Turn {

@@ -17,10 +17,12 @@ use crate::client_address::ClientAddress;
 use crate::config::CommonConfig;
 use crate::connection::{Peer, Timers};
 use crate::drain::Drain;
+use crate::key_shares::{KeyShares, UsedUp};
 use crate::publish_rate::{PublishRates, TooFast};
+use crate::publisher::Publisher;
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
-use shared::backplane::{Backplane, NotReady, Publication, Receipt};
+use shared::backplane::{Backplane, NotReady, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::{Topic, TopicFilter};
@@ -42,6 +44,7 @@ pub struct App {
     backplane: Arc<dyn Backplane>,
     /// Absent where the service is open.
     gate: Option<Gate>,
+    key_shares: KeyShares,
     /// Absent without `--publish-rate`.
     publish_rates: Option<PublishRates>,
     /// The one large body that is parsed and appended at a time.
@@ -108,8 +111,9 @@ impl App {
         }
         let admission = Admission::new(drain, places, &config);
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
+        let key_shares = KeyShares::new(config.history.idempotency_keys);
         let (timers, large_body) = (Timers::new(), Semaphore::new(1));
-        Ok(Arc::new(Self { config, admission, timers, hub, backplane, gate, publish_rates, large_body }))
+        Ok(Arc::new(Self { config, admission, timers, hub, backplane, gate, key_shares, publish_rates, large_body }))
     }
 
     /// Begins to shut down: every connection is woken, and released over `--drain`.
@@ -166,13 +170,11 @@ impl App {
         Ok(renewed)
     }
 
-    /// The address of the client that sends a request, where something depends on it or the log may name it.
+    /// The address of the client that sends a request; `None` for a client in memory.
     pub(crate) fn client_address(&self, peer: Peer, headers: &HeaderMap) -> Option<ClientAddress> {
         match peer {
-            Peer::Address(address) if self.publish_rates.is_some() || self.gate.is_some() => {
-                Some(self.admission.client(address.ip(), headers))
-            }
-            _ => None,
+            Peer::Address(address) => Some(self.admission.client(address.ip(), headers)),
+            Peer::InMemory => None,
         }
     }
 
@@ -184,8 +186,8 @@ impl App {
         client: Option<ClientAddress>,
     ) -> Result<(), Refusal> {
         access.check_publish(topic).map_err(|reason| denied(reason, client))?;
-        let (Some(rates), Some(client)) = (&self.publish_rates, client) else { return Ok(()) };
-        rates.check(client).map_err(|TooFast { per_second, wait }| Refusal::TooFast { per_second, wait })
+        let (Some(rates), Some(publisher)) = (&self.publish_rates, publisher(access, client)) else { return Ok(()) };
+        rates.check(&publisher).map_err(|TooFast { per_second, wait }| Refusal::TooFast { per_second, wait })
     }
 
     /// Publishes for a client, unless it may not, it publishes too fast, a message is too large, there are too many topics, or the service is
@@ -195,7 +197,7 @@ impl App {
     /// See [`Refusal`].
     pub async fn publish(
         &self,
-        publication: Publication,
+        mut publication: Publication,
         access: &Access,
         client: Option<ClientAddress>,
     ) -> Result<Receipt, Refusal> {
@@ -208,10 +210,25 @@ impl App {
             return Err(Refusal::MessageTooLarge { limit });
         }
         self.check_topics([&publication.topic])?;
-        if let (Some(rates), Some(client)) = (&self.publish_rates, client) {
-            rates.count(client, publication.drafts.len());
+        let publisher = publisher(access, client);
+        if let (Some(rates), Some(publisher)) = (&self.publish_rates, &publisher) {
+            rates.count(publisher.clone(), publication.drafts.len());
         }
-        Ok(self.backplane.publish(publication).await?)
+        let Some(publisher) = publisher.filter(|_| publication.key.is_some()) else {
+            return Ok(self.backplane.publish(publication).await?);
+        };
+        let share = self.key_shares.check(&publisher);
+        publication.may_use_new_key = share.is_ok();
+        match (self.backplane.publish(publication).await, share) {
+            (Err(PublishError::ShareOfKeys), Err(UsedUp { share, wait })) => Err(Refusal::ShareOfKeys { share, wait }),
+            (Ok(receipt), _) => {
+                if !receipt.repeated {
+                    self.key_shares.count(publisher);
+                }
+                Ok(receipt)
+            }
+            (Err(error), _) => Err(error.into()),
+        }
     }
 
     /// Fails if there would be too many topics with these. Requests at the same time can exceed the limit by what the threads of the
@@ -332,6 +349,12 @@ impl App {
     pub fn max_message_bytes(&self) -> usize {
         self.config.input.max_message_bytes.as_u64() as usize
     }
+}
+
+/// The publisher by whom a client's publications are counted; `None` for a client without an address, as tests have them.
+fn publisher(access: &Access, client: Option<ClientAddress>) -> Option<Publisher> {
+    let subject = access.subject().map(|subject| Publisher::Subject(Arc::clone(subject)));
+    subject.or_else(|| client.map(Publisher::from))
 }
 
 /// Refuses what a client may not do, and says so in the log.

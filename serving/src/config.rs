@@ -66,8 +66,8 @@ pub struct HistoryConfig {
     /// to try again later
     #[arg(long, env = "PUSH_MAX_TOPICS", value_name = "N", default_value = "100000", value_parser = at_least_one)]
     pub max_topics: usize,
-    /// Idempotency keys of the last 2 minutes that are remembered; with more, publishing under a key is refused. With --nats
-    /// the stream remembers them, without this limit
+    /// Idempotency keys of the last 2 minutes that are remembered, of which one client (the subject of its token, or its address) may use a
+    /// tenth; with more, publishing under a new key is refused. With --nats the stream remembers them, without this limit
     #[arg(long, env = "PUSH_IDEMPOTENCY_KEYS", value_name = "N", default_value = "100000", value_parser = at_least_one)]
     pub idempotency_keys: usize,
 }
@@ -101,7 +101,7 @@ pub struct ConnectionConfig {
     #[arg(long, env = "PUSH_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N", default_value = "0")]
     pub max_connections_per_address: usize,
     /// Addresses or networks of the proxies in front, such as 10.0.0.0/8; may be given several times. What they report of
-    /// their clients' addresses, in X-Forwarded-For or Forwarded, is believed, and nobody else
+    /// their clients' addresses, in X-Forwarded-For or Forwarded, is believed; what others report is not
     #[arg(long, env = "PUSH_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
     pub trusted_proxies: Vec<TrustedProxy>,
     /// Connections beyond --max-connections that are held until they are answered: /livez and /readyz as always, everybody
@@ -166,7 +166,8 @@ pub struct InputConfig {
     /// The most messages in an array that is published in one request
     #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_array: usize,
-    /// Messages per second that clients of one address may publish, or with the most at once, as in 50:200 [default: any number]
+    /// Messages per second that one client (the subject of its token, or its address) may publish, or with the most at once, as in
+    /// 50:200 [default: any number]
     #[arg(long, env = "PUSH_PUBLISH_RATE", value_name = "N[:BURST]")]
     pub publish_rate: Option<PublishRate>,
     /// Memory for all request bodies, and WebSocket messages that come in parts, that are under way. Beside others, each may take a quarter

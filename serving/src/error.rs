@@ -168,6 +168,18 @@ pub enum ApiError {
         /// The time after which it may publish again.
         wait: Duration,
     },
+    /// The client has used up its share of `--idempotency-keys`.
+    #[error(
+        "this client has used {share} idempotency keys in the last 2 minutes, its share of those that are remembered; repeats \
+         are answered; try again in {} s, or raise --idempotency-keys",
+        seconds(*wait)
+    )]
+    ShareOfKeys {
+        /// The keys that it may use in the time for which they are remembered.
+        share: usize,
+        /// The time after which it may use another one.
+        wait: Duration,
+    },
     /// `--body-budget` is spent.
     #[error("the memory for request bodies is in use; try again later")]
     TooManyBodies,
@@ -214,6 +226,7 @@ impl From<Refusal> for ApiError {
             Refusal::TooManyPatterns { limit } => Self::TooManyPatterns { limit },
             Refusal::TooManyTopics { limit } => Self::TooManyTopics { limit },
             Refusal::TooFast { per_second, wait } => Self::TooFast { per_second, wait },
+            Refusal::ShareOfKeys { share, wait } => Self::ShareOfKeys { share, wait },
             Refusal::Backplane(error) => Self::Publish(error),
             Refusal::NotReady(reason) => Self::NotReady(reason),
         }
@@ -247,9 +260,10 @@ impl ApiError {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Publish(PublishError::TooManyKeys { .. }) | Self::TooManyTopics { .. } | Self::TooFast { .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::Publish(PublishError::TooManyKeys { .. } | PublishError::ShareOfKeys)
+            | Self::ShareOfKeys { .. }
+            | Self::TooManyTopics { .. }
+            | Self::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Publish(PublishError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Publish(PublishError::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Publish(PublishError::NotReady(_) | PublishError::InDoubt(_))
@@ -296,7 +310,9 @@ impl ApiError {
             Self::TooFast { .. } => "too_fast",
             Self::TooManyBodies => "too_many_bodies",
             Self::Draining => "draining",
-            Self::Publish(PublishError::TooManyKeys { .. }) => "too_many_keys",
+            Self::Publish(PublishError::TooManyKeys { .. } | PublishError::ShareOfKeys) | Self::ShareOfKeys { .. } => {
+                "too_many_keys"
+            }
             Self::Publish(PublishError::TooLarge { .. }) => "too_large",
             Self::Publish(PublishError::KeyReused) => "key_reused",
             Self::Publish(PublishError::InDoubt(_)) => "in_doubt",
@@ -316,7 +332,9 @@ impl ApiError {
             Self::UpgradeRequired => {
                 reply.with(UPGRADE, "websocket").with(CONNECTION, "upgrade").with(SEC_WEBSOCKET_VERSION, "13")
             }
-            Self::TooFast { wait, .. } => reply.with_value(RETRY_AFTER, HeaderValue::from(seconds(*wait))),
+            Self::TooFast { wait, .. } | Self::ShareOfKeys { wait, .. } => {
+                reply.with_value(RETRY_AFTER, HeaderValue::from(seconds(*wait)))
+            }
             _ if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
                 reply.with(RETRY_AFTER, RETRY_AFTER_SECONDS)
             }

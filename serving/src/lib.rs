@@ -7,7 +7,8 @@
 //!   the address
 //! - [`access`]: who may publish and subscribe
 //! - [`app`]: a running service; `admission`, `overflow`, `address_limit`, `body_budget`, `cors`: the decision on a connection
-//!   and on a request; [`client_address`]: whom they count, and [`publish_rate`]: how fast each may publish; [`refusal`]: the
+//!   and on a request; [`client_address`], `publisher`: whom they count, [`publish_rate`]: how
+//!   fast each may publish, and `key_shares`: how many idempotency keys each may use; [`refusal`]: the
 //!   reasons for not publishing or subscribing
 //! - [`connection`]: everything that speaks HTTP
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`reply`], [`error`], [`page`]:
@@ -27,6 +28,7 @@ pub mod drain;
 pub mod error;
 mod headers;
 pub mod healthcheck;
+mod key_shares;
 pub mod listen;
 pub mod log_budget;
 pub mod log_writer;
@@ -34,6 +36,7 @@ pub mod logging;
 mod overflow;
 pub mod page;
 pub mod publish_rate;
+mod publisher;
 pub mod query;
 mod readiness;
 pub mod refusal;

@@ -1,4 +1,4 @@
-//! The rate at which one client may publish: `--publish-rate`.
+//! The rate at which one publisher may publish: `--publish-rate`.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::client_address::ClientAddress;
+use crate::publisher::Publisher;
 
-/// The number of clients from which on those that no longer matter are looked for.
+/// The number of publishers from which on those that no longer matter are looked for.
 const MANY: usize = 1024;
 
 /// Messages per second, and the number that may come at once.
@@ -37,7 +37,7 @@ impl FromStr for PublishRate {
     }
 }
 
-/// The client has published more than it may.
+/// The publisher has published more than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooFast {
     /// The messages per second that it may publish.
@@ -46,53 +46,53 @@ pub(crate) struct TooFast {
     pub(crate) wait: Duration,
 }
 
-/// The rates of all clients.
+/// The rates of all publishers.
 ///
-/// A client may publish as long as it has not used up what may come at once; an array that is larger than what is left is taken as
+/// A publisher may publish as long as it has not used up what may come at once; an array that is larger than what is left is taken as
 /// a whole, and made up for by a longer wait.
 #[derive(Debug)]
 pub(crate) struct PublishRates {
     rate: PublishRate,
-    clients: Mutex<Clients>,
+    publishers: Mutex<Publishers>,
 }
 
 #[derive(Debug, Default)]
-struct Clients {
-    /// The times at which the clients have made up for all that they have published.
-    even_at: HashMap<ClientAddress, Instant>,
+struct Publishers {
+    /// The times at which the publishers have made up for all that they have published.
+    even_at: HashMap<Publisher, Instant>,
     /// The number of them from which on those that have are dropped.
     many: usize,
 }
 
 impl PublishRates {
     pub(crate) fn new(rate: PublishRate) -> Self {
-        Self { rate, clients: Mutex::new(Clients { even_at: HashMap::new(), many: MANY }) }
+        Self { rate, publishers: Mutex::new(Publishers { even_at: HashMap::new(), many: MANY }) }
     }
 
-    /// Fails while the client may not publish.
-    pub(crate) fn check(&self, client: ClientAddress) -> Result<(), TooFast> {
-        let clients = self.clients.lock();
-        let Some(even_at) = clients.even_at.get(&client) else { return Ok(()) };
+    /// Fails while the publisher may not publish.
+    pub(crate) fn check(&self, publisher: &Publisher) -> Result<(), TooFast> {
+        let publishers = self.publishers.lock();
+        let Some(even_at) = publishers.even_at.get(publisher) else { return Ok(()) };
         let owed = even_at.saturating_duration_since(Instant::now());
         let PublishRate { per_second, burst } = self.rate;
         let wait = owed.saturating_sub(self.time_of(burst as usize - 1));
         if wait.is_zero() { Ok(()) } else { Err(TooFast { per_second, wait }) }
     }
 
-    /// Counts messages of a client, which may publish.
-    pub(crate) fn count(&self, client: ClientAddress, messages: usize) {
+    /// Counts messages of a publisher, which may publish.
+    pub(crate) fn count(&self, publisher: Publisher, messages: usize) {
         let now = Instant::now();
-        let mut clients = self.clients.lock();
-        let Clients { even_at, many } = &mut *clients;
+        let mut publishers = self.publishers.lock();
+        let Publishers { even_at, many } = &mut *publishers;
         if even_at.len() >= *many {
             even_at.retain(|_, even_at| *even_at > now);
             *many = (even_at.len() * 2).max(MANY);
         }
-        let even_at = even_at.entry(client).or_insert(now);
+        let even_at = even_at.entry(publisher).or_insert(now);
         *even_at = (*even_at).max(now) + self.time_of(messages);
     }
 
-    /// The time in which a client may publish so many messages.
+    /// The time in which a publisher may publish so many messages.
     fn time_of(&self, messages: usize) -> Duration {
         Duration::from_secs_f64(messages as f64 / f64::from(self.rate.per_second))
     }
@@ -105,13 +105,14 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::client_address::ClientAddress;
 
-    fn client(number: u8) -> ClientAddress {
-        IpAddr::from([192, 0, 2, number]).into()
+    fn client(number: u8) -> Publisher {
+        ClientAddress::from(IpAddr::from([192, 0, 2, number])).into()
     }
 
-    fn publish(rates: &PublishRates, client: ClientAddress, messages: usize) -> Result<(), Duration> {
-        rates.check(client).map_err(|too_fast| too_fast.wait)?;
+    fn publish(rates: &PublishRates, client: Publisher, messages: usize) -> Result<(), Duration> {
+        rates.check(&client).map_err(|too_fast| too_fast.wait)?;
         rates.count(client, messages);
         Ok(())
     }
@@ -144,10 +145,10 @@ mod tests {
     async fn clients_that_have_made_up_for_all_take_no_memory() {
         let rates = PublishRates::new("1000".parse().unwrap());
         for number in 0..100_000_u32 {
-            rates.count(IpAddr::from(number.to_be_bytes()).into(), 1);
+            rates.count(ClientAddress::from(IpAddr::from(number.to_be_bytes())).into(), 1);
             advance(Duration::from_micros(10)).await;
         }
-        assert!(rates.clients.lock().even_at.len() <= 2 * MANY);
+        assert!(rates.publishers.lock().even_at.len() <= 2 * MANY);
     }
 
     #[test]

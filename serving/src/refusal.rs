@@ -32,8 +32,16 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
-    /// The address has published more than `--publish-rate` allows.
-    #[error("the address publishes more than {per_second} messages per second")]
+    /// The publisher has used up its share of `--idempotency-keys`.
+    #[error("the publisher has used {share} idempotency keys")]
+    ShareOfKeys {
+        /// The keys that it may use in the time for which they are remembered.
+        share: usize,
+        /// The time after which it may use another one.
+        wait: Duration,
+    },
+    /// The publisher has published more than `--publish-rate` allows.
+    #[error("the publisher publishes more than {per_second} messages per second")]
     TooFast {
         /// The messages per second that it may publish.
         per_second: u32,

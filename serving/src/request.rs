@@ -32,7 +32,7 @@ pub(crate) struct Context {
     pub(crate) version: Version,
     pub(crate) open_to: OpenTo,
     pub(crate) stay: Stay,
-    /// The client's address, if something depends on it or the log may name it.
+    /// The client's address. `None` for a client in memory.
     pub(crate) client: Option<ClientAddress>,
 }
 
@@ -46,7 +46,7 @@ impl Request {
         self.context.version
     }
 
-    /// The address of the client, by which its publications are counted. `None` if nothing depends on it.
+    /// The address of the client, by which its publications are counted. `None` for a client in memory.
     pub fn client(&self) -> Option<ClientAddress> {
         self.context.client
     }

@@ -36,7 +36,7 @@ pub async fn run(backplane: Arc<dyn Backplane>, period: Duration, text: String) 
             None
         };
         let text = if text.contains(TIME) { text.replace(TIME, &local_time()) } else { text.clone() };
-        let publication = Publication { topic: Topic::default(), drafts: vec![Draft::text(text)], key };
+        let publication = Publication::new(Topic::default(), vec![Draft::text(text)], key);
         let failed = match backplane.publish(publication).await {
             // Another process published this tick, with its own text.
             Ok(_) | Err(PublishError::KeyReused) => None,

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serving::access::Access;
 use serving::app::App;
 use serving::client_address::ClientAddress;
-use serving::connection::{Answer, Client, Event};
+use serving::connection::{Answer, Client, Event, Peer};
 use serving::error::ApiError;
 use serving::query::{Parameters, TICKET};
 use serving::request::Request;
@@ -57,8 +57,8 @@ pub(crate) struct Feed {
     reported: Cursor,
     /// Heartbeats are frames too, which scripts can see.
     shows_heartbeats: bool,
-    /// The client's address, if its publications are counted. Boxed, since mostly they are not.
-    counted: Option<Box<ClientAddress>>,
+    /// The client's address as a proxy reports it, if it is not that of the connection. Boxed, since mostly it is.
+    reported_address: Option<Box<ClientAddress>>,
     /// The client's rights.
     access: Access,
     /// The client's publication that is not confirmed yet, or its token that is not checked yet. Boxed, since most clients send neither.
@@ -96,11 +96,11 @@ impl Feed {
         subscriber: Subscriber,
         shows_heartbeats: bool,
         access: Access,
-        counted: Option<ClientAddress>,
+        address: Option<ClientAddress>,
     ) -> Self {
         let reported = subscriber.cursor();
-        let counted = counted.map(Box::new);
-        Self { app, subscriber, reported, shows_heartbeats, counted, access, asked: None, parting: None }
+        let reported_address = address.map(Box::new);
+        Self { app, subscriber, reported, shows_heartbeats, reported_address, access, asked: None, parting: None }
     }
 
     /// Writes one batch of what waits. Returns whether more can be read now.
@@ -117,7 +117,7 @@ impl Feed {
     }
 
     /// Begins to do what a client's message asks for.
-    fn obey(&self, message: Message) -> BoxFuture<'static, Outcome> {
+    fn obey(&self, message: Message, peer: Peer) -> BoxFuture<'static, Outcome> {
         let parsed = match &message {
             Message::Text(text) => ClientFrame::parse(text),
             Message::Binary(_) => Err((None, ApiError::BadFrame("the frame is binary".to_owned()))),
@@ -125,7 +125,7 @@ impl Feed {
         let (app, access) = (Arc::clone(&self.app), self.access.clone());
         match parsed {
             Ok(ClientFrame::Publish(frame)) => {
-                let address = self.counted.as_deref().copied();
+                let address = self.reported_address.as_deref().copied().or(peer.client_address());
                 async move {
                     let key = frame.key.clone();
                     match publish(&app, &access, address, frame).await {
@@ -171,6 +171,8 @@ impl Outcome {
 
 impl Conversation for Feed {
     fn begin(&mut self, client: &mut Client) {
+        let of_peer = client.peer().client_address();
+        self.reported_address = self.reported_address.take().filter(|address| Some(**address) != of_peer);
         let mut frames = Vec::new();
         ServerFrame::Welcome { cursor: self.reported }.put(&mut frames);
         self.put_heartbeat(&mut frames, client);
@@ -178,7 +180,7 @@ impl Conversation for Feed {
     }
 
     fn on_message(&mut self, message: Message, client: &mut Client, answers: &mut Vec<u8>) {
-        let mut asked = self.obey(message);
+        let mut asked = self.obey(message, client.peer());
         // If the history is in memory, the publication is confirmed at once.
         match asked.as_mut().now_or_never() {
             Some(outcome) => answers.append(&mut self.settle(outcome, client)),
@@ -281,7 +283,7 @@ async fn publish(
     let topic = frame.topic()?;
     let key = frame.key.as_deref().map(str::parse).transpose()?;
     let draft = Draft { text: frame.text.ok_or(ApiError::NoText)?, event: frame.event };
-    let receipt = app.publish(Publication { topic, drafts: vec![draft], key }, access, client).await?;
+    let receipt = app.publish(Publication::new(topic, vec![draft], key), access, client).await?;
     let placed = receipt.each().next().expect("one message was published, so it has a place");
     Ok((placed.id, placed.repeated))
 }

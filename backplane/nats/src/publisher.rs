@@ -78,7 +78,7 @@ impl Publisher {
     }
 
     pub(crate) async fn publish(&self, publication: Publication) -> Result<Receipt, PublishError> {
-        let Publication { topic, drafts, key } = publication;
+        let Publication { topic, drafts, key, .. } = publication;
         self.replica.publishable().map_err(PublishError::NotReady)?;
         let client = self.replica.link.client();
         let client = client.map_err(|error| PublishError::NotReady(error.to_string().into()))?;

@@ -87,6 +87,6 @@ async fn close(running: JoinHandle<Fatal>) {
 
 async fn publish(sqlite: &Sqlite, texts: &[String]) {
     let drafts = texts.iter().map(|text| Draft::text(text.as_str())).collect();
-    let publication = Publication { topic: Topic::default(), drafts, key: None };
+    let publication = Publication::new(Topic::default(), drafts, None);
     sqlite.publish(publication).await.expect("nothing is in the way");
 }

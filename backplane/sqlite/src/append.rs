@@ -84,7 +84,7 @@ impl<'a> Append<'a> {
 
     /// Adds the messages of a publication, unless it is a repeat or is refused.
     pub(crate) fn add(&mut self, publication: Publication) -> Result<Answered, rusqlite::Error> {
-        let Publication { topic, drafts, key } = publication;
+        let Publication { topic, drafts, key, may_use_new_key } = publication;
         let epoch = self.row.epoch;
         let receipt = |answer: Answer, repeated| {
             let Answer { first, count, at } = answer;
@@ -97,6 +97,9 @@ impl<'a> Append<'a> {
                 Some(Ok(answer)) => return Ok(Ok(receipt(answer, true))),
                 Some(Err(reused)) => return Ok(Err(reused.into())),
                 None => {}
+            }
+            if !may_use_new_key {
+                return Ok(Err(PublishError::ShareOfKeys));
             }
             if let Err(error) = self.keys.check_room(&mut self.row)? {
                 return Ok(Err(error));

@@ -143,7 +143,7 @@ mod tests {
 
     fn publication(messages: usize, bytes: usize) -> Publication {
         let drafts = (0..messages).map(|_| Draft::text("x".repeat(bytes))).collect();
-        Publication { topic: Topic::default(), drafts, key: None }
+        Publication::new(Topic::default(), drafts, None)
     }
 
     /// Publishes without waiting for the answers, and returns the sizes of the transactions.

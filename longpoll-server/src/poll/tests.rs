@@ -23,7 +23,7 @@ fn app() -> Arc<App> {
 }
 
 fn publish(app: &App, text: &str) {
-    let publication = Publication { topic: Topic::default(), drafts: vec![Draft::text(text)], key: None };
+    let publication = Publication::new(Topic::default(), vec![Draft::text(text)], None);
     app.publish(publication, &Access::EVERYTHING, None).now_or_never().expect("memory confirms at once").unwrap();
 }
 

@@ -222,7 +222,7 @@ impl Gate {
             // The clocks may differ a little for those who come: a token that has just ended ends now.
             let left = expires.and_then(|expires| Duration::try_from_secs_f64((expires - now).max(0.0)).ok());
             let expires_at = left.and_then(|left| Instant::now().checked_add(left));
-            TokenRights { subject, publish, subscribe, expires, expires_at }
+            TokenRights { subject: subject.map(Into::into), publish, subscribe, expires, expires_at }
         });
         Access::new(Rights { token, anonymous: Arc::clone(&self.anonymous), client })
     }

@@ -28,7 +28,7 @@ pub(super) struct Rights {
 /// The rights that a token gives.
 #[derive(Debug)]
 pub(super) struct TokenRights {
-    pub(super) subject: Option<String>,
+    pub(super) subject: Option<Arc<str>>,
     pub(super) publish: Vec<TopicFilter>,
     pub(super) subscribe: Vec<TopicFilter>,
     /// The end of the token, in seconds since the Unix epoch. `None` if it has none.
@@ -121,8 +121,8 @@ impl Access {
     }
 
     /// The subject of the token, if it names one.
-    pub fn subject(&self) -> Option<&str> {
-        self.token()?.subject.as_deref()
+    pub(crate) fn subject(&self) -> Option<&Arc<str>> {
+        self.token()?.subject.as_ref()
     }
 
     fn token(&self) -> Option<&TokenRights> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::client_address::ClientAddress;
+
 /// The address of a client, as it was when the connection was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
@@ -10,6 +12,16 @@ pub enum Peer {
     Address(SocketAddr),
     /// A client in the same process: a test.
     InMemory,
+}
+
+impl Peer {
+    /// The address by which the client is counted, unless a proxy reports another. `None` for a client in memory.
+    pub fn client_address(self) -> Option<ClientAddress> {
+        match self {
+            Self::Address(address) => Some(address.ip().into()),
+            Self::InMemory => None,
+        }
+    }
 }
 
 impl fmt::Display for Peer {

@@ -15,6 +15,9 @@ pub enum PublishError {
         /// The number of keys that are remembered.
         limit: usize,
     },
+    /// The publisher has used up its share of the keys that are remembered.
+    #[error("the publisher has used up its share of the idempotency keys of the last 2 minutes")]
+    ShareOfKeys,
     /// The idempotency key was used for another publication in the last two minutes.
     #[error(
         "this key was used for another publication in the last 2 minutes, and nothing was taken; \

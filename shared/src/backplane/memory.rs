@@ -69,12 +69,15 @@ impl Memory {
 
     fn append(&self, publication: Publication) -> Result<Receipt, PublishError> {
         let content = publication.key.is_some().then(|| self.content_hasher.hash(&publication));
-        let Publication { topic, drafts, key } = publication;
+        let Publication { topic, drafts, key, may_use_new_key } = publication;
         let keyed = key.zip(content);
         let mut sequence = self.sequence.lock();
         if let Some((key, content)) = &keyed {
             if let Some(placement) = sequence.answers.find(key, *content, Instant::now())? {
                 return Ok(Receipt { placement, repeated: true });
+            }
+            if !may_use_new_key {
+                return Err(PublishError::ShareOfKeys);
             }
             sequence.answers.check_room()?;
         }

@@ -14,6 +14,16 @@ pub struct Publication {
     pub drafts: Vec<Draft>,
     /// A repeat under a key of the last [`super::IDEMPOTENCY_WINDOW`] appends nothing. Another publication under it is refused.
     pub key: Option<IdempotencyKey>,
+    /// The publisher has not used up its share of the keys that are remembered. Else a repeat is answered, and a key that is not remembered
+    /// is refused, where there is a limit of keys.
+    pub may_use_new_key: bool,
+}
+
+impl Publication {
+    /// A publication whose publisher may use a new key.
+    pub fn new(topic: Topic, drafts: Vec<Draft>, key: Option<IdempotencyKey>) -> Self {
+        Self { topic, drafts, key, may_use_new_key: true }
+    }
 }
 
 /// The answer of a backplane, given once it has the messages for good.

@@ -14,7 +14,7 @@ const LIMITS: HistoryLimits = HistoryLimits { messages: 100, age: Duration::from
 async fn publish(memory: &Memory, key: Option<&str>, texts: &[&str]) -> Result<Receipt, PublishError> {
     let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
     let key = key.map(|key| key.parse().unwrap());
-    memory.publish(Publication { topic: "a".parse().unwrap(), drafts, key }).await
+    memory.publish(Publication::new("a".parse().unwrap(), drafts, key)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,4 +79,22 @@ async fn of_publications_at_the_same_time_under_one_key_one_is_appended() {
     assert_eq!(receipts.iter().filter(|receipt| !receipt.repeated).count(), 1);
     assert!(receipts.iter().all(|receipt| receipt.placement == receipts[0].placement));
     assert_eq!(hub.head().offset, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_may_use_no_new_key_can_repeat() {
+    let (memory, hub) = Memory::new(LIMITS, 10);
+    publish(&memory, Some("k"), &["1"]).await.unwrap();
+    let head = hub.head();
+    for (key, text, may) in [(Some("k"), "1", true), (Some("new"), "2", false), (None, "3", true)] {
+        let mut publication =
+            Publication::new("a".parse().unwrap(), vec![Draft::text(text)], key.map(|key| key.parse().unwrap()));
+        publication.may_use_new_key = false;
+        let published = memory.publish(publication).await;
+        match published {
+            Ok(receipt) => assert!(may && receipt.repeated == key.is_some()),
+            Err(error) => assert!(!may && matches!(error, PublishError::ShareOfKeys), "{error}"),
+        }
+    }
+    assert_eq!(hub.head().offset, head.offset + 1);
 }

@@ -147,7 +147,7 @@ impl History {
 
     fn publish_all(&self, topic: &str, texts: &[&str]) -> Vec<Cursor> {
         let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
-        let publication = Publication { topic: topic.parse().unwrap(), drafts, key: None };
+        let publication = Publication::new(topic.parse().unwrap(), drafts, None);
         let receipt = self.memory.publish(publication).now_or_never().expect("memory takes no time").unwrap();
         receipt.each().map(|placed| placed.id).collect()
     }

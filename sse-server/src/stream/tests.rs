@@ -25,7 +25,7 @@ fn app(flags: &[&str]) -> Arc<App> {
 
 fn publish(app: &App, texts: &[&str]) {
     let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
-    let publication = Publication { topic: Topic::default(), drafts, key: None };
+    let publication = Publication::new(Topic::default(), drafts, None);
     app.publish(publication, &Access::EVERYTHING, None).now_or_never().expect("memory confirms at once").unwrap();
 }
 
@@ -100,7 +100,7 @@ async fn a_heartbeat_reports_a_position_that_moved_on_without_a_message() {
     assert_eq!(stream.on(Event::Due, &mut client), Flow::Continue);
     assert_eq!(far.received_text(), ":\n");
 
-    let elsewhere = Publication { topic: "other".parse().unwrap(), drafts: vec![Draft::text("x")], key: None };
+    let elsewhere = Publication::new("other".parse().unwrap(), vec![Draft::text("x")], None);
     let id =
         app.publish(elsewhere, &Access::EVERYTHING, None).now_or_never().unwrap().unwrap().each().next().unwrap().id;
     assert!(!is_news(&mut stream));
@@ -114,7 +114,7 @@ async fn a_heartbeat_reports_a_position_that_moved_on_without_a_message() {
 async fn a_client_that_is_released_during_a_long_search_gets_what_is_found() {
     let app = app(&["--history", "100000"]);
     (0..20).for_each(|_| publish(&app, &["x"; 1000]));
-    let wanted = Publication { topic: "a.x".parse().unwrap(), drafts: vec![Draft::text("wanted")], key: None };
+    let wanted = Publication::new("a.x".parse().unwrap(), vec![Draft::text("wanted")], None);
     app.publish(wanted, &Access::EVERYTHING, None).now_or_never().unwrap().unwrap();
     let subscribe = app.subscribe(&["a.*".parse().unwrap()], Position::Earliest, &Access::EVERYTHING).now_or_never();
     let (mut client, far) = Client::in_memory(&app, ROOMY);

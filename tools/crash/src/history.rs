@@ -65,7 +65,7 @@ impl OpenHistory {
     /// Publishes messages on a topic, and returns them with their offsets once they are confirmed.
     pub(crate) async fn publish(&self, topic: &str, texts: Vec<String>) -> anyhow::Result<Vec<Told>> {
         let drafts = texts.iter().map(|text| Draft::text(text.as_str())).collect();
-        let publication = Publication { topic: topic.parse()?, drafts, key: None };
+        let publication = Publication::new(topic.parse()?, drafts, None);
         let receipt =
             timeout(PATIENCE, self.backplane.publish(publication)).await.context("not confirmed in time")??;
         let offsets = receipt.each().map(|placed| placed.id.offset);

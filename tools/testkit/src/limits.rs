@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use reqwest::{Response, StatusCode};
+use serde_json::json;
 
+use crate::access::{SECRET, token_with};
 use crate::client::client;
 use crate::process::Process;
 use crate::raw::RawClient;
@@ -127,6 +129,39 @@ pub async fn an_address_publishes_so_fast<S: Service>() {
     assert_eq!(publish_text(address, "main", "192.0.2.2").await.status(), StatusCode::TOO_MANY_REQUESTS);
 }
 
+/// A client that uses many idempotency keys can repeat its publications, and others have theirs; a client is a token's subject,
+/// wherever its bearer is.
+pub async fn a_publisher_uses_a_tenth_of_the_keys<S: Service>() {
+    let flags = ["--idempotency-keys", "30", "--trusted-proxies", "127.0.0.0/8"];
+    let (_process, address) = start::<S>(&flags).await;
+    let publish = async |address: SocketAddr, key: u32, forwarded_for: &str, token: Option<&str>| {
+        let request = client().post(format!("http://{address}/messages?topic=a.b")).body("x");
+        let request = request.header("idempotency-key", key.to_string()).header("x-forwarded-for", forwarded_for);
+        let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token));
+        soon(request.send()).await.expect("an answer")
+    };
+    for key in 0..3 {
+        assert_eq!(publish(address, key, "192.0.2.1", None).await.status(), StatusCode::CREATED);
+    }
+    let refused = publish(address, 3, "192.0.2.1", None).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = refused.headers()["retry-after"].to_str().expect("a number").parse().expect("a number");
+    assert!((100..=130).contains(&wait), "{wait}");
+    let body = soon(refused.text()).await.expect("a body");
+    assert!(body.contains("too_many_keys") && body.contains("used 3 idempotency keys"), "{body}");
+    assert_eq!(publish(address, 2, "192.0.2.1", None).await.status(), StatusCode::OK, "a repeat");
+    assert_eq!(publish(address, 3, "192.0.2.2", None).await.status(), StatusCode::CREATED, "another publisher");
+    assert_eq!(publish_text(address, "a.b", "192.0.2.1").await.status(), StatusCode::CREATED, "without a key");
+
+    let (_process, address) = start::<S>(&[&flags[..], &["--jwt-secret", SECRET]].concat()).await;
+    let [ada, eve] = ["ada", "eve"].map(|subject| token_with(json!({ "sub": subject })));
+    for key in 0..4 {
+        let status = publish(address, key, &format!("192.0.2.{key}"), Some(&ada)).await.status();
+        assert_eq!(status, if key < 3 { StatusCode::CREATED } else { StatusCode::TOO_MANY_REQUESTS });
+    }
+    assert_eq!(publish(address, 4, "192.0.2.0", Some(&eve)).await.status(), StatusCode::CREATED, "another subject");
+}
+
 /// At the limit of topics a new one is refused, to publishers and to followers; those that are there go on.
 pub async fn so_many_topics_are_kept<S: Service>() {
     let (_process, address) = start::<S>(&["--max-topics", "2"]).await;
@@ -161,6 +196,7 @@ macro_rules! limit_behaviours {
             limits::an_address_has_so_many_connections,
             limits::a_proxy_has_connections_for_its_clients,
             limits::an_address_publishes_so_fast,
+            limits::a_publisher_uses_a_tenth_of_the_keys,
             limits::so_many_topics_are_kept,
             limits::limits_that_make_no_sense_are_refused,
         );

@@ -15,7 +15,7 @@ fn app(flags: &[&str]) -> Arc<App> {
 }
 
 fn publish(app: &App, topic: &str) -> Cursor {
-    let publication = Publication { topic: topic.parse().unwrap(), drafts: vec![Draft::text("x")], key: None };
+    let publication = Publication::new(topic.parse().unwrap(), vec![Draft::text("x")], None);
     let receipt =
         app.publish(publication, &Access::EVERYTHING, None).now_or_never().expect("memory confirms at once").unwrap();
     receipt.each().next().unwrap().id

@@ -137,7 +137,7 @@ impl Instance {
     ) -> Result<Receipt, PublishError> {
         let drafts = texts.iter().map(|text| Draft::text(*text)).collect();
         let key = key.map(|key| key.parse().unwrap());
-        soon(self.sqlite.publish(Publication { topic: topic.parse().unwrap(), drafts, key })).await
+        soon(self.sqlite.publish(Publication::new(topic.parse().unwrap(), drafts, key))).await
     }
 
     pub(super) fn follow(&self, topics: &[&str], from: Position) -> Subscriber {

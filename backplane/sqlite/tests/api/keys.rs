@@ -1,6 +1,6 @@
 //! Idempotency keys, which all instances share.
 
-use shared::backplane::{Backplane, IDEMPOTENCY_WINDOW, PublishError};
+use shared::backplane::{Backplane, IDEMPOTENCY_WINDOW, Publication, PublishError};
 use shared::cursor::Position;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,17 +71,34 @@ async fn keys_over_the_limit_are_refused_and_nothing_is_appended() {
 }
 
 #[tokio::test]
+async fn a_publisher_that_may_use_no_new_key_can_repeat() {
+    let directory = TempDir::new().unwrap();
+    let instance = Instance::open(directory.path()).await;
+    instance.try_publish("a", &["1"], Some("k")).await.unwrap();
+    let publish = async |key: &str, text: &str| {
+        let drafts = vec![shared::message::Draft::text(text)];
+        let mut publication = Publication::new("a".parse().unwrap(), drafts, Some(key.parse().unwrap()));
+        publication.may_use_new_key = false;
+        testkit::soon(instance.sqlite.publish(publication)).await
+    };
+    assert!(publish("k", "1").await.unwrap().repeated);
+    assert!(matches!(publish("new", "2").await, Err(PublishError::ShareOfKeys)));
+    assert_eq!(number(directory.path(), "SELECT count(*) FROM messages"), 1);
+    instance.stop().await;
+}
+
+#[tokio::test]
 async fn of_publications_at_the_same_time_under_one_key_one_is_appended() {
     let directory = TempDir::new().unwrap();
     let instances = [Instance::open(directory.path()).await, Instance::open(directory.path()).await];
     let publishing: Vec<_> = (0..20)
         .map(|count| {
             let sqlite = Arc::clone(&instances[count % 2].sqlite);
-            let publication = shared::backplane::Publication {
-                topic: "a".parse().unwrap(),
-                drafts: vec![shared::message::Draft::text("m")],
-                key: Some("k".parse().unwrap()),
-            };
+            let publication = Publication::new(
+                "a".parse().unwrap(),
+                vec![shared::message::Draft::text("m")],
+                Some("k".parse().unwrap()),
+            );
             tokio::spawn(async move { sqlite.publish(publication).await })
         })
         .collect();

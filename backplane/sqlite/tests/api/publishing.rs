@@ -21,7 +21,7 @@ async fn what_is_confirmed_is_in_the_file_and_visible() {
     let mut subscriber = instance.follow(&["a"], Position::Now);
     let event = EventName::try_from("neu".to_owned()).ok();
     let drafts = vec![Draft { text: "Täxt\n".into(), event: event.clone() }, Draft::text("")];
-    let publication = Publication { topic: "a".parse().unwrap(), drafts, key: None };
+    let publication = Publication::new("a".parse().unwrap(), drafts, None);
     let receipt = soon(instance.sqlite.publish(publication)).await.unwrap();
     assert_eq!(number(directory.path(), "SELECT count(*) FROM messages"), 2);
     let batch = subscriber.read(&JSON, ALL);
@@ -89,9 +89,7 @@ async fn what_was_taken_before_the_end_is_finished_or_refused() {
         .map(|count| {
             let sqlite = Arc::clone(&instance.sqlite);
             let drafts = vec![Draft::text(count.to_string())];
-            tokio::spawn(
-                async move { sqlite.publish(Publication { topic: "a".parse().unwrap(), drafts, key: None }).await },
-            )
+            tokio::spawn(async move { sqlite.publish(Publication::new("a".parse().unwrap(), drafts, None)).await })
         })
         .collect();
     until(|| instance.hub.head().offset > 0).await;

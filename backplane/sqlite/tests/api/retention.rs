@@ -89,7 +89,7 @@ async fn the_oldest_of_all_go_when_there_are_too_many_bytes() {
     assert_eq!(number(directory.path(), expected), 10, "the only message of the first topic, and the newest of all");
     let larger = "x".repeat(20_000);
     let drafts = vec![Draft::text(larger)];
-    let publication = Publication { topic: "c".parse().unwrap(), drafts, key: None };
+    let publication = Publication::new("c".parse().unwrap(), drafts, None);
     soon(instance.sqlite.publish(publication)).await.unwrap();
     until(|| number(directory.path(), COUNT) == 1).await;
     assert_eq!(number(directory.path(), "SELECT min(offset) FROM messages"), 21, "the newest always stays");

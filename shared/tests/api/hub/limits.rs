@@ -79,7 +79,7 @@ async fn a_wall_clock_that_is_set_changes_dates_and_no_ages() {
     for (text, now) in [("before", 9 * DAY), ("ahead", 11 * DAY), ("after", 9 * DAY + 1), ("behind", DAY)] {
         clock.0.store(now, Ordering::Relaxed);
         let drafts = vec![Draft::text(text)];
-        let receipt = memory.publish(Publication { topic: Topic::default(), drafts, key: None }).await.unwrap();
+        let receipt = memory.publish(Publication::new(Topic::default(), drafts, None)).await.unwrap();
         assert_eq!(receipt.each().next().unwrap().at.as_millis(), now, "{text}");
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
