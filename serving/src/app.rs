@@ -22,6 +22,7 @@ use crate::publish_rate::{PublishRates, TooFast};
 use crate::publisher::Publisher;
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
+use crate::tls::{Tls, TlsError};
 use shared::backplane::{Backplane, NotReady, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
@@ -42,6 +43,8 @@ pub struct App {
     pub(crate) timers: Timers,
     hub: Hub,
     backplane: Arc<dyn Backplane>,
+    /// Absent where the service speaks in the clear.
+    tls: Option<Tls>,
     /// Absent where the service is open.
     gate: Option<Gate>,
     key_shares: KeyShares,
@@ -73,6 +76,9 @@ pub enum ConfigError {
         /// `--max-body-bytes`.
         body: ByteSize,
     },
+    /// See [`TlsError`].
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// See [`GateError`].
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -100,6 +106,7 @@ impl App {
         if budget < body {
             return Err(ConfigError::BodyBudgetTooSmall { budget, body });
         }
+        let tls = Tls::new(&config.tls)?;
         let gate = Gate::new(&config.access)?;
         let drain = Drain::new(config.connections.drain);
         let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(ConfigError::DescriptorLimit)?;
@@ -113,7 +120,18 @@ impl App {
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
         let key_shares = KeyShares::new(config.history.idempotency_keys);
         let (timers, large_body) = (Timers::new(), Semaphore::new(1));
-        Ok(Arc::new(Self { config, admission, timers, hub, backplane, gate, key_shares, publish_rates, large_body }))
+        Ok(Arc::new(Self {
+            config,
+            admission,
+            timers,
+            hub,
+            backplane,
+            tls,
+            gate,
+            key_shares,
+            publish_rates,
+            large_body,
+        }))
     }
 
     /// Begins to shut down: every connection is woken, and released over `--drain`.
@@ -147,6 +165,11 @@ impl App {
         let turn = self.large_body.acquire().await.ok();
         yield_now().await;
         turn
+    }
+
+    /// The TLS that all connections speak; `None` where the service speaks in the clear.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// The gate of a closed service; `None` where the service is open.

@@ -9,6 +9,7 @@ use url::Url;
 use crate::access::AccessConfig;
 use crate::client_address::TrustedProxy;
 use crate::publish_rate::PublishRate;
+use crate::tls::TlsConfig;
 use shared::duration::{duration, period};
 use shared::hub::HistoryLimits;
 
@@ -27,6 +28,9 @@ pub struct CommonConfig {
     #[command(flatten, next_help_heading = "Input")]
     #[allow(missing_docs)]
     pub input: InputConfig,
+    #[command(flatten, next_help_heading = "TLS")]
+    #[allow(missing_docs)]
+    pub tls: TlsConfig,
     #[command(flatten, next_help_heading = "Access")]
     #[allow(missing_docs)]
     pub access: AccessConfig,

@@ -12,7 +12,7 @@
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
 //! - `response_head`: the head of an answer
-//! - `transport`: what carries the bytes; `pipe`: the transport of tests; `input`, `output`: bytes between the two;
+//! - `transport`: what carries the bytes; `tls_stream`: TLS over TCP; `pipe`: the transport of tests; `input`, `output`: bytes between the two;
 //!   `stall`: the write time-out
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
 //! - `peer`: the address
@@ -36,6 +36,7 @@ mod rules;
 mod session;
 mod stall;
 mod timers;
+mod tls_stream;
 mod transport;
 
 /// The types that `bell` is made of.
@@ -54,4 +55,5 @@ pub use pipe::FarEnd;
 pub(crate) use response_head::Framing;
 pub use session::{Flow, Session};
 pub(crate) use timers::Timers;
+pub(crate) use tls_stream::TlsStream;
 pub(crate) use transport::Transport;

@@ -49,6 +49,9 @@ pub enum ApiError {
         /// Head or body.
         part: &'static str,
     },
+    /// The port speaks TLS, and the request came in the clear.
+    #[error("this port speaks TLS; use https:// or wss://")]
+    TlsRequired,
     /// A query parameter is wrong.
     #[error("{parameter}: {reason}")]
     BadParameter {
@@ -238,6 +241,7 @@ impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_)
+            | Self::TlsRequired
             | Self::BadParameter { .. }
             | Self::UnknownParameter { .. }
             | Self::BadTopic(_)
@@ -281,6 +285,7 @@ impl ApiError {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::BadRequest(_) => "bad_request",
+            Self::TlsRequired => "tls_required",
             Self::UnknownTransferCoding => "unknown_transfer_coding",
             Self::HeadTooLarge { .. } => "head_too_large",
             Self::TooSlow { .. } => "too_slow",

@@ -3,7 +3,7 @@
 //! In reading order:
 //! - [`command_line`], [`config`], [`listen`], [`logging`] (with [`log_writer`], [`log_budget`]), [`healthcheck`],
 //!   [`signals`], [`runtime`]: the process
-//! - [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down; `reuse_port`: handing over
+//! - [`tls`]: certificates; [`server`]: accepting connections until the service is to stop; [`drain`]: shutting down; `reuse_port`: handing over
 //!   the address
 //! - [`access`]: who may publish and subscribe
 //! - [`app`]: a running service; `admission`, `overflow`, `address_limit`, `body_budget`, `cors`: the decision on a connection
@@ -26,6 +26,7 @@ pub mod connection;
 mod cors;
 pub mod drain;
 pub mod error;
+mod error_chain;
 mod headers;
 pub mod healthcheck;
 mod key_shares;
@@ -47,3 +48,4 @@ pub mod routes;
 pub mod runtime;
 pub mod server;
 pub mod signals;
+pub mod tls;

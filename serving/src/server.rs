@@ -20,10 +20,11 @@ use tracing::{debug, info, warn};
 use crate::address_limit::Entrance;
 use crate::app::{App, ConfigError};
 use crate::config::ConnectionConfig;
-use crate::connection::{Client, Connection, Peer, Transport};
+use crate::connection::{Client, Connection, Peer, TlsStream, Transport};
 use crate::listen::ListenAddress;
 use crate::reuse_port::{self, HANDSHAKES};
 use crate::routes::Routes;
+use crate::tls::Tls;
 
 /// Connections that the system holds until they are accepted. With the usual 128, clients that come back in a burst wait
 /// for retransmissions.
@@ -127,7 +128,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let listener = Arc::new(listener);
     let address = listener.local_addr().map_err(ServeError::Address)?;
-    info!(%address, max_connections = app.admission.limit(), "listening");
+    info!(%address, tls = app.tls().is_some(), max_connections = app.admission.limit(), "listening");
 
     // All end with this function.
     let mut backplane = JoinSet::new();
@@ -147,6 +148,12 @@ pub async fn serve(
             "open: whoever reaches this service may publish and subscribe; a key, such as --jwt-secret-file, closes it"
         ),
     }
+    let served = Arc::clone(&app);
+    background.spawn(async move {
+        if let Some(tls) = served.tls() {
+            tls.run().await;
+        }
+    });
     let gated = Arc::clone(&app);
     background.spawn(async move {
         if let Some(gate) = gated.gate() {
@@ -216,7 +223,15 @@ async fn accept(listener: Arc<TcpListener>, app: Arc<App>, routes: Routes, conne
         prepare(&stream, &app);
         let overflow = place.overflow().cloned();
         let peer = Peer::Address(address);
-        let client = Client::new(Transport::Tcp(stream), peer, Arc::clone(&app), overflow.is_some(), seat);
+        let transport = match app.tls().map(Tls::begin) {
+            None => Transport::Tcp(stream),
+            Some(Ok(tls)) => Transport::Tls(Box::new(TlsStream::new(stream, tls))),
+            Some(Err(error)) => {
+                warn!(%error, "a connection cannot begin to speak TLS");
+                continue;
+            }
+        };
+        let client = Client::new(transport, peer, Arc::clone(&app), overflow.is_some(), seat);
         let task = connections.spawn(Connection::new(client, Arc::clone(&app), routes.clone(), place));
         if let Some(place) = overflow {
             place.set_task(task.abort_handle());

@@ -1,6 +1,5 @@
 //! A set of keys that is read again and again, so that its owner can change keys without telling anybody: `--jwks`.
 
-use std::error::Error;
 use std::time::Duration;
 use std::{fs, io};
 
@@ -14,6 +13,7 @@ use tracing::{info, warn};
 use super::config::{AccessConfig, KeySetPlace};
 use super::key::Key;
 use super::key_set::{BadKeySet, KeySet};
+use crate::error_chain::with_sources;
 
 /// The least time between two readings that a token with an unknown key, or a failure, can cause.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -207,14 +207,6 @@ impl FetchedKeys {
             return Err(KeySetError::TooLarge(self.max_bytes));
         }
         Ok(KeySet::read(json)?)
-    }
-}
-
-/// The text of an error and of those that have caused it.
-pub(super) fn with_sources(error: &dyn Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", with_sources(source)),
-        None => error.to_string(),
     }
 }
 

@@ -22,13 +22,14 @@ use super::bad_token::BadToken;
 use super::claims::{self, Claims, Demands, RawClaims};
 use super::config::{AccessConfig, KeySetPlace};
 use super::credential::{self, Credential};
-use super::fetched_keys::{FetchedKeys, Found, KeySetError, with_sources};
+use super::fetched_keys::{FetchedKeys, Found, KeySetError};
 use super::fixed_keys::{FixedKeys, KeyError};
 use super::rights::{Access, Rights, TokenRights};
 use super::secret::{LEAST_BYTES, Secret};
 use super::signatures;
 use super::tickets::{self, Asking, Ticket};
 use crate::client_address::ClientAddress;
+use crate::error_chain::with_sources;
 
 /// Decides on the clients of a closed service.
 pub(crate) struct Gate {

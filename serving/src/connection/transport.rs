@@ -11,20 +11,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::pipe::NearEnd;
+use super::tls_stream::TlsStream;
 
 /// A connection's bytes, in and out.
 #[derive(Debug)]
 pub(crate) enum Transport {
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
     /// A pipe in memory, for tests.
     Memory(NearEnd),
 }
 
 impl Transport {
     /// Waits until reading finds something: bytes, the end, or an error.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx).map(drop),
+            Self::Tls(stream) => stream.poll_readable(cx),
             Self::Memory(pipe) => pipe.poll_readable(cx),
         }
     }
@@ -34,6 +37,8 @@ impl Transport {
         match self {
             #[cfg(target_os = "linux")]
             Self::Tcp(stream) => kernel::acknowledged(stream),
+            #[cfg(target_os = "linux")]
+            Self::Tls(stream) => kernel::acknowledged(stream.tcp()),
             _ => None,
         }
     }
@@ -52,6 +57,7 @@ impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
             Self::Memory(pipe) => pipe.poll_read(cx, buf).map(Ok),
         }
     }
@@ -61,6 +67,7 @@ impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => stream.poll_write_parts(cx, &[IoSlice::new(buf)]),
             Self::Memory(pipe) => pipe.poll_write(cx, buf),
         }
     }
@@ -72,6 +79,7 @@ impl AsyncWrite for Transport {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tls(stream) => stream.poll_write_parts(cx, bufs),
             Self::Memory(pipe) => pipe.poll_write(cx, bufs.iter().find(|buf| !buf.is_empty()).map_or(&[], |buf| buf)),
         }
     }
@@ -81,13 +89,14 @@ impl AsyncWrite for Transport {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // No transport keeps bytes back.
+        // No transport keeps bytes back: one that cannot send them whole has not taken them.
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => stream.poll_shutdown(cx),
             Self::Memory(pipe) => {
                 pipe.shut_down();
                 Poll::Ready(Ok(()))

@@ -13,7 +13,6 @@ use warp::{Filter, Rejection};
 use super::json::{answer, json};
 use super::route::{Upgrade, route};
 use crate::app::App;
-use crate::config::PageConfig;
 use crate::request::Request;
 
 /// A file that is served as it is.
@@ -57,14 +56,13 @@ impl Asset {
 
 pub(super) fn routes(app: &Arc<App>, own: &[Asset]) -> BoxedFilter<(Response,)> {
     let peers = Arc::clone(app);
-    let peers = route("/assets/peers.json", "GET, HEAD", Upgrade::Refused).map(move |request: Request| {
-        answer(Ok(json(StatusCode::OK, Peers::of(&peers.config.pages, &request.headers))))
-    });
+    let peers = route("/assets/peers.json", "GET, HEAD", Upgrade::Refused)
+        .map(move |request: Request| answer(Ok(json(StatusCode::OK, Peers::of(&peers, &request.headers)))));
     let app = Arc::clone(app);
     let files = own.iter().chain(SHARED).map(move |&asset| {
         let app = Arc::clone(&app);
         route(asset.path, "GET, HEAD", Upgrade::Refused)
-            .map(move |request: Request| file(asset, &app.config.pages, &request.headers))
+            .map(move |request: Request| file(asset, &app, &request.headers))
             .boxed()
     });
     let nothing = warp::any().and_then(|| ready(Err::<Response, Rejection>(warp::reject::not_found()))).boxed();
@@ -72,14 +70,14 @@ pub(super) fn routes(app: &Arc<App>, own: &[Asset]) -> BoxedFilter<(Response,)> 
     peers.or(files).unify().boxed()
 }
 
-fn file(asset: Asset, config: &PageConfig, headers: &HeaderMap) -> Response {
+fn file(asset: Asset, app: &App, headers: &HeaderMap) -> Response {
     let mut response = Response::new(asset.content.into());
     let answer = response.headers_mut();
     answer.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type()));
     // A new version of the service has new files under the same names.
     answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     answer.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let connect = if asset.path == "/compare" { Peers::of(config, headers).sources() } else { own_socket(headers) };
+    let connect = if asset.path == "/compare" { Peers::of(app, headers).sources() } else { own_socket(headers) };
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{connect}; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -104,10 +102,14 @@ struct Peers {
 }
 
 impl Peers {
-    fn of(config: &PageConfig, headers: &HeaderMap) -> Self {
+    fn of(app: &App, headers: &HeaderMap) -> Self {
+        let config = &app.config.pages;
+        // Those of a service that speaks TLS do too: a page of it may not connect in the clear.
+        let scheme = if app.tls().is_some() { "https" } else { "http" };
         let host = host(headers).unwrap_or("localhost");
         let name = host.rfind(':').filter(|_| !host.ends_with(']')).map_or(host, |colon| &host[..colon]);
-        let url = |peer: &Option<String>, port: u16| peer.clone().unwrap_or_else(|| format!("http://{name}:{port}"));
+        let url =
+            |peer: &Option<String>, port: u16| peer.clone().unwrap_or_else(|| format!("{scheme}://{name}:{port}"));
         Self { ws: url(&config.peer_ws, 8080), poll: url(&config.peer_poll, 3000), sse: url(&config.peer_sse, 3001) }
     }
 

@@ -20,3 +20,4 @@ mod origin;
 mod pages;
 mod publish;
 mod rfc9112;
+mod tls;

@@ -2,7 +2,7 @@
 //!
 //! - A service in this process ([`Server`]) or as one of its own ([`Process`], [`ServiceProgram`]), and a NATS server
 //!   ([`NatsProcess`]).
-//! - Clients: [`client()`] speaks HTTP, [`RawClient`] sends any bytes, [`publish()`] and its like publish.
+//! - Clients: [`client()`] speaks HTTP, [`tls`] has clients and certificates of TLS, [`RawClient`] sends any bytes, [`publish()`] and its like publish.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
 //!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //!
@@ -26,6 +26,7 @@ mod server;
 mod service;
 mod service_program;
 mod soon;
+pub mod tls;
 
 pub use client::{client, client_builder};
 pub use drain::begin_stop;

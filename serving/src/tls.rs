@@ -1,0 +1,96 @@
+//! TLS: `--tls-cert`, `--tls-key`.
+//!
+//! The cryptography is *ring*'s. A connection's own part is in `connection::tls_stream`.
+
+mod certificate;
+mod config;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info};
+
+use certificate::Certificate;
+pub use certificate::CertificateError;
+pub use config::TlsConfig;
+
+/// The protocol that is spoken over TLS, as a client's offer names it (RFC 7301).
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// The interval at which the files are looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The parts of TLS that all connections share.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    certificate: Arc<Certificate>,
+    server: Arc<ServerConfig>,
+}
+
+/// The reason why a service cannot speak TLS as its flags ask for.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// See [`CertificateError`].
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The library refuses its settings.
+    #[error("TLS cannot be set up")]
+    Settings(#[source] rustls::Error),
+}
+
+impl Tls {
+    /// Returns the TLS that the flags ask for; `None` for a service in the clear.
+    pub(crate) fn new(config: &TlsConfig) -> Result<Option<Self>, TlsError> {
+        let (Some(chain), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
+        let certificate = Arc::new(Certificate::read(chain, key)?);
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().map_err(TlsError::Settings)?;
+        let mut server = builder.with_no_client_auth().with_cert_resolver(Arc::clone(&certificate) as Arc<_>);
+        server.alpn_protocols = vec![HTTP_1_1.to_vec()];
+        // A client that comes back brings its session along, so that none is kept here.
+        server.ticketer = ring::Ticketer::new().map_err(TlsError::Settings)?;
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        server.send_tls13_tickets = 1;
+        Ok(Some(Self { certificate, server: Arc::new(server) }))
+    }
+
+    /// Begins the server's side of a connection.
+    pub(crate) fn begin(&self) -> Result<UnbufferedServerConnection, rustls::Error> {
+        UnbufferedServerConnection::new(Arc::clone(&self.server))
+    }
+
+    /// Reads the certificate and key again when their files have changed, and on SIGHUP. Connections stay as they are. Never ends.
+    pub(crate) async fn run(&self) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut hangups = signal(SignalKind::hangup()).ok();
+        loop {
+            let hangup = async {
+                match &mut hangups {
+                    Some(hangups) => hangups.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = looks.tick() => {}
+                _ = hangup => {}
+            }
+            match self.certificate.read_again() {
+                Ok(true) => info!("the certificate and key of TLS are read again"),
+                Ok(false) => {}
+                Err(error) => {
+                    let error = crate::error_chain::with_sources(&error);
+                    error!(
+                        error,
+                        "the certificate and key of TLS cannot be read again; those that were read last count"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The certificate and its key, which may change while the service runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use parking_lot::{Mutex, RwLock};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+/// The certificate that clients are shown.
+#[derive(Debug)]
+pub(super) struct Certificate {
+    chain: PathBuf,
+    key: PathBuf,
+    shown: RwLock<Arc<CertifiedKey>>,
+    /// The content that was looked at last, good or bad.
+    looked_at: Mutex<Content>,
+}
+
+/// The content of both files. Their times do not count, since a file may be replaced by an older one.
+#[derive(Debug, PartialEq, Eq)]
+struct Content {
+    chain: Result<Vec<u8>, io::ErrorKind>,
+    key: Result<Vec<u8>, io::ErrorKind>,
+}
+
+/// The reason why a certificate cannot be used. Nothing of its key is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// A file cannot be read.
+    #[error("cannot read {}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file is not PEM.
+    #[error("{} is not PEM", file.display())]
+    NotPem {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// There is no certificate in the file.
+    #[error("there is no CERTIFICATE in {}; it takes that of the service, and then those between it and its authority", .0.display())]
+    NoCertificate(PathBuf),
+    /// There is no key in the file.
+    #[error(
+        "there is no PRIVATE KEY in {}; a key that is encrypted has to be decrypted first, with `openssl pkey -in … -out …`",
+        .0.display()
+    )]
+    NoKey(PathBuf),
+    /// The key is not the one of the certificate, or of a kind that is not known.
+    #[error("the key in {} is not that of the certificate in {}, or of no kind that is known", key.display(), chain.display())]
+    Mismatch {
+        /// `--tls-cert`.
+        chain: PathBuf,
+        /// `--tls-key`.
+        key: PathBuf,
+        /// The library's reason.
+        source: rustls::Error,
+    },
+}
+
+impl Certificate {
+    /// Reads both files.
+    pub(super) fn read(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
+        let content = Content::read(chain, key);
+        let shown = RwLock::new(Arc::new(parse(chain, key)?));
+        Ok(Self { chain: chain.to_owned(), key: key.to_owned(), shown, looked_at: Mutex::new(content) })
+    }
+
+    /// Reads the files again if they have changed since they were looked at last. Returns whether there is another certificate.
+    pub(super) fn read_again(&self) -> Result<bool, CertificateError> {
+        let content = Content::read(&self.chain, &self.key);
+        let mut looked_at = self.looked_at.lock();
+        if *looked_at == content {
+            return Ok(false);
+        }
+        *looked_at = content;
+        *self.shown.write() = Arc::new(parse(&self.chain, &self.key)?);
+        Ok(true)
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.shown.read()))
+    }
+}
+
+impl Content {
+    fn read(chain: &Path, key: &Path) -> Self {
+        let [chain, key] = [chain, key].map(|file| fs::read(file).map_err(|error| error.kind()));
+        Self { chain, key }
+    }
+}
+
+fn parse(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
+    let unreadable = |file: &Path, source| match source {
+        pem::Error::Io(source) => CertificateError::Unreadable { file: file.to_owned(), source },
+        source => CertificateError::NotPem { file: file.to_owned(), source },
+    };
+    let read = |file: &Path| fs::read(file).map_err(|source| unreadable(file, pem::Error::Io(source)));
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&read(chain)?)
+        .collect::<Result<_, _>>()
+        .map_err(|source| unreadable(chain, source))?;
+    if certificates.is_empty() {
+        return Err(CertificateError::NoCertificate(chain.to_owned()));
+    }
+    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|source| match source {
+        pem::Error::NoItemsFound => CertificateError::NoKey(key.to_owned()),
+        source => unreadable(key, source),
+    })?;
+    CertifiedKey::from_der(certificates, private, &ring::default_provider())
+        .map_err(|source| CertificateError::Mismatch { chain: chain.to_owned(), key: key.to_owned(), source })
+}
