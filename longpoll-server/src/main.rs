@@ -29,7 +29,9 @@ fn main() -> ExitCode {
 
 async fn obey(config: Config) -> anyhow::Result<()> {
     match config.flags.command {
-        Some(Command::Healthcheck) => healthcheck::ask(config.flags.listen).await.map_err(Into::into),
+        Some(Command::Healthcheck) => {
+            healthcheck::ask(config.flags.listen, config.flags.common.tls.is_asked_for()).await.map_err(Into::into)
+        }
         Some(Command::NewEpoch) => config.begin_epoch().map_err(Into::into),
         None => run(config).await,
     }

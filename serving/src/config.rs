@@ -237,7 +237,8 @@ pub enum LogFormat {
 /// A command that runs instead of the service.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Ask the service that runs at --listen whether it is ready; exit 0 if it is, 1 if not
+    /// Ask the service that runs at --listen whether it is ready; exit 0 if it is, 1 if not. With --tls-cert or its variable, by TLS,
+    /// whatever the certificate
     Healthcheck,
     /// Begin a new epoch of the history in --data, after a backup of it was restored: clients whose cursor is of the time before
     /// are sent a gap. Processes that use the directory may run meanwhile

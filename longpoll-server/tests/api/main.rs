@@ -13,3 +13,4 @@ mod helpers;
 mod process;
 mod queue;
 mod refusal;
+mod tls;

@@ -15,3 +15,10 @@ pub struct TlsConfig {
     #[arg(long, env = "PUSH_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 }
+
+impl TlsConfig {
+    /// Returns whether the service speaks TLS.
+    pub fn is_asked_for(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+}

@@ -14,7 +14,7 @@ async fn a_service_that_runs_is_live_and_ready() {
     let service = Service::start(&[]).await;
     assert_eq!(service.get("/livez").await.text("status"), "live");
     assert_eq!(service.get("/readyz").await.text("status"), "ready");
-    soon(ask(service.address())).await.unwrap();
+    soon(ask(service.address(), false)).await.unwrap();
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn the_healthcheck_reaches_a_service_that_listens_on_any_address() {
     let port = service.address().port();
     for address in [format!("0.0.0.0:{port}"), format!(":{port}"), format!("localhost:{port}"), format!("[::]:{port}")]
     {
-        soon(ask(address.parse::<ListenAddress>().unwrap())).await.unwrap();
+        soon(ask(address.parse::<ListenAddress>().unwrap(), false)).await.unwrap();
     }
 }
 
@@ -31,7 +31,7 @@ async fn the_healthcheck_reaches_a_service_that_listens_on_any_address() {
 async fn the_healthcheck_reports_why_a_service_is_not_ready() {
     let service = Service::start(&[]).await;
     service.app.begin_drain();
-    let error = soon(ask(service.address())).await.unwrap_err();
+    let error = soon(ask(service.address(), false)).await.unwrap_err();
     assert!(error.to_string().contains("shutting down"), "{error:#}");
     service.get("/readyz").await.assert_error(503, "not_ready", "shutting down");
     service.assert_serving().await;
@@ -43,14 +43,14 @@ async fn the_healthcheck_fails_where_nothing_listens() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let address: SocketAddr = socket.local_addr().unwrap();
-    let error = soon(ask(address)).await.unwrap_err();
+    let error = soon(ask(address, false)).await.unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error:#}");
 }
 
 #[tokio::test]
 async fn the_healthcheck_gives_up_on_a_service_that_does_not_answer() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let error = soon(ask(listener.local_addr().unwrap())).await.unwrap_err();
+    let error = soon(ask(listener.local_addr().unwrap(), false)).await.unwrap_err();
     assert!(error.to_string().contains("no answer"), "{error:#}");
 }
 
@@ -60,7 +60,7 @@ async fn the_healthcheck_fails_on_an_answer_that_is_not_http() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     for answer in ["", "SSH-2.0-OpenSSH_9.9\r\n", "\r\n\r\n"] {
-        let asked = tokio::spawn(ask(address));
+        let asked = tokio::spawn(ask(address, false));
         let (mut stream, _) = soon(listener.accept()).await.unwrap();
         stream.write_all(answer.as_bytes()).await.unwrap();
         drop(stream);

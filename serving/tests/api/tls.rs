@@ -8,6 +8,7 @@ use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
 use serving::access::Access;
+use serving::healthcheck::ask;
 use shared::backplane::Publication;
 use shared::message::Draft;
 use shared::topic::Topic;
@@ -48,6 +49,18 @@ async fn a_service_with_a_certificate_speaks_tls() {
     let peers = soon(client.get(url(&service, "/assets/peers.json")).send()).await.unwrap();
     let peers: Value = soon(peers.json()).await.unwrap();
     assert_eq!(peers["sse"], "https://127.0.0.1:3001", "a page over TLS may not connect in the clear");
+}
+
+#[tokio::test]
+async fn the_healthcheck_asks_over_tls() {
+    let identity = Identity::new();
+    let service = start(&identity, &[]).await;
+    soon(ask(service.address(), true)).await.unwrap();
+    let error = soon(ask(service.address(), false)).await.unwrap_err();
+    assert!(error.to_string().contains("tls_required"), "{error}");
+    service.app.begin_drain();
+    let error = soon(ask(service.address(), true)).await.unwrap_err();
+    assert!(error.to_string().contains("shutting down"), "{error}");
 }
 
 /// Every version, several requests in one record and over many, in one connection that is kept open.

@@ -11,3 +11,4 @@ mod helpers;
 mod process;
 mod refusal;
 mod stream;
+mod tls;

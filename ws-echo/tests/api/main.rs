@@ -16,3 +16,4 @@ mod helpers;
 mod process;
 mod raw;
 mod rfc6455;
+mod tls;
