@@ -3,11 +3,13 @@
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 
+use super::issuer::Issuer;
 use super::report::{Report, Results, Stalls};
 use super::run::{Plan, Server, measure};
 use super::sharing::Sharing;
@@ -72,6 +74,10 @@ pub struct Cuts {
     /// Instead of injuries: measure without and then with N subscribers that never read
     #[arg(long, value_name = "N")]
     stalled: Option<usize>,
+    /// Close the service, and have clients follow with tokens of this life, each by a new one when it reconnects, and over WebSocket
+    /// within the connection
+    #[arg(long, value_name = "SECONDS", value_parser = crate::arguments::positive, conflicts_with_all = ["storm", "stalled", "url", "target", "replicas"])]
+    token_life: Option<f64>,
     #[command(flatten)]
     sharing: Sharing,
     /// A server of this repository that is already running, such as http://localhost:3001; its --heartbeat has to be the
@@ -167,7 +173,7 @@ impl Cuts {
     async fn results(&self, plan: &Plan, target: &Target, methods: &[Method]) -> anyhow::Result<Results> {
         let (mut outcomes, mut storms, mut stalls) = (Vec::new(), Vec::new(), Vec::new());
         for &method in methods {
-            let mut server = self.server(target, method).await?;
+            let mut server = self.server(target, method, plan.issuer.as_deref()).await?;
             if let Some(count) = self.storm {
                 storms.push(storm(plan, count, target, method, &server).await?);
             } else if let Some(stalled) = self.stalled {
@@ -221,17 +227,22 @@ impl Cuts {
             restart_every: self.restart_every.map(Duration::from_secs),
             stalled: 0,
             progress: true,
+            issuer: self.token_life.map(|life| Arc::new(Issuer::new(Duration::from_secs_f64(life)))),
         }
     }
 
-    async fn server(&self, target: &Target, method: Method) -> anyhow::Result<Server> {
+    async fn server(&self, target: &Target, method: Method, issuer: Option<&Issuer>) -> anyhow::Result<Server> {
         Ok(match (&self.url, &self.target) {
             (Some(url), _) => Server::At(address(url)?),
             (None, Some(_)) => {
                 let pace = Pace { heartbeat: Duration::from_secs_f64(self.heartbeat.max(1.0)), hold: HOLD };
                 Server::Started(Box::new(Service::foreign(target, &target.route(method)?.start, pace).await?))
             }
-            (None, None) => Server::Started(Box::new(Service::own(&beside()?, method, &self.service_flags()).await?)),
+            (None, None) => {
+                let of_tokens = issuer.map(Issuer::flags).into_iter().flatten();
+                let flags: Vec<_> = self.service_flags().into_iter().chain(of_tokens).collect();
+                Server::Started(Box::new(Service::own(&beside()?, method, &flags).await?))
+            }
         })
     }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, Endpoint, Notes};
 use super::events::{Clock, Event, Progress};
+use super::issuer::Issuer;
 use super::score::Record;
 use crate::target::{Form, Method, Target};
 
@@ -32,6 +33,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) clock: Clock,
     /// Distinguishes this run's messages and topics from all others.
     pub(crate) run: u32,
+    /// Signs the clients' tokens. Absent where the server is open.
+    pub(crate) issuer: Option<Arc<Issuer>>,
 }
 
 impl Setting<'_> {
@@ -99,6 +102,7 @@ impl Crowd {
                     topic: setting.topic(topic),
                     wait: Duration::from_secs((setting.heartbeat.as_secs_f64() * 2.0).ceil() as u64),
                     idle: setting.heartbeat.mul_f64(2.5),
+                    issuer: setting.issuer.clone(),
                 })
             });
             let rng = Rng::with_seed(index as u64);

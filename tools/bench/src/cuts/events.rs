@@ -63,6 +63,10 @@ pub(crate) struct Progress {
     pub(crate) reconnects: AtomicU64,
     /// The number of times that it changed its method.
     pub(crate) switches: AtomicU64,
+    /// The tokens that have ended in good order, or made place for another one.
+    pub(crate) renewed: AtomicU64,
+    /// The longest time after the end of its token at which it received a message, in microseconds.
+    pub(crate) after_token: AtomicU64,
     /// The reason why the last connection ended.
     pub(crate) failure: Mutex<String>,
 }

@@ -75,6 +75,8 @@ pub(crate) struct Publisher {
     pub(crate) rng: Rng,
     /// One connection for each address.
     pub(crate) connections: HashMap<SocketAddr, Connection>,
+    /// Absent where the server is open.
+    pub(crate) token: Option<String>,
 }
 
 /// The outcome of one attempt.
@@ -173,6 +175,9 @@ impl Publisher {
         let mut request = Request::post(&path).header("content-type", "text/plain; charset=utf-8");
         if self.repeat {
             request = request.header("idempotency-key", format!("bench-{:08x}-{number}", self.run));
+        }
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
         }
         let request = request.body(Full::new(Bytes::from(text(self.run, number, self.bytes))))?;
         let Ok(response) = connection.send(request, PATIENCE).await else { return Ok(Attempt::Unknown) };

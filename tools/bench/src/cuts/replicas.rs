@@ -106,7 +106,7 @@ pub async fn measure_replicas(
     let sites = Site::of(replicas, &ROUND);
     ensure!(!upheaval.switch_methods || sites.len() > 1, "to change the method, clients need several");
     let (clock, run) = (Clock::start(), fastrand::u32(..));
-    let setting = |method| Setting { target, method, heartbeat: plan.heartbeat, clock, run };
+    let setting = |method| Setting { target, method, heartbeat: plan.heartbeat, clock, run, issuer: None };
 
     let mut crowds = Vec::new();
     for (first, site) in sites.iter().enumerate() {
@@ -157,7 +157,7 @@ pub async fn measure_replicas(
     let mut by_first_method = Vec::new();
     for (method, proxy, crowd) in crowds {
         let score = Score::of(&ledger, &crowd.stop().await?);
-        by_first_method.push(Outcome { method, injuries: proxy.injuries(), restarts: 0, score });
+        by_first_method.push(Outcome { method, injuries: proxy.injuries(), restarts: 0, tokens: None, score });
     }
     let stored = match &target.history {
         Some(history) if upheaval.kill_every.is_some() && upheaval.long_history => {
@@ -210,6 +210,7 @@ impl Publishing {
                 repeat: true,
                 rng: Rng::with_seed(plan.seed.wrapping_add(index as u64)),
                 connections: HashMap::new(),
+                token: None,
             };
             tasks.spawn(publisher.run(plan.rate / plan.publishers as f64, stop.clone()));
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::replicas::Shared;
-use super::run::Outcome;
+use super::run::{Outcome, Tokens};
 use super::storm::Storm;
 use crate::stats::Percentiles;
 use crate::target::Method;
@@ -204,6 +204,12 @@ impl Table {
         for reason in ["expired", "lagged", "epoch"] {
             let gaps = |outcome: &&Outcome| outcome.score.gaps.get(reason).copied().unwrap_or(0);
             self.row(&format!("gaps: {reason}"), outcomes.iter().map(gaps));
+        }
+        if outcomes.iter().any(|outcome| outcome.tokens.is_some()) {
+            let of = |count: fn(&Tokens) -> u64| move |one: &&Outcome| one.tokens.as_ref().map_or(0, count);
+            self.row("tokens renewed", outcomes.iter().map(of(|tokens| tokens.renewed)));
+            let millis = |tokens: &Tokens| tokens.longest_after.div_ceil(1000);
+            self.row("latest message after the end of a token, ms", outcomes.iter().map(of(millis)));
         }
         if outcomes.iter().any(|outcome| outcome.restarts > 0) {
             self.restarts(outcomes);

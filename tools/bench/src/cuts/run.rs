@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::balancer::Addresses;
 use super::crowd::{Crowd, Setting};
-use super::events::Clock;
+use super::events::{Clock, Progress};
+use super::issuer::Issuer;
 use super::ledger::Ledger;
 use super::progress;
 use super::proxy::{Injuries, Proxy};
@@ -63,6 +64,8 @@ pub struct Plan {
     pub stalled: usize,
     /// Show the progress on standard error.
     pub progress: bool,
+    /// Signs the tokens of clients and publishers. Absent where the server is open.
+    pub issuer: Option<Arc<Issuer>>,
 }
 
 /// The server of a run.
@@ -93,15 +96,39 @@ pub struct Outcome {
     pub injuries: Injuries,
     /// The number of restarts of the server.
     pub restarts: u64,
+    /// What became of the clients' tokens.
+    pub tokens: Option<Tokens>,
     /// The judgement.
     #[serde(flatten)]
     pub score: Score,
 }
 
+/// The longest time for which a client may receive messages after its token has ended.
+const GRACE: u64 = 1_000_000;
+
+/// The tokens of all clients.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tokens {
+    /// Those that have ended in good order, or made place for another one.
+    pub renewed: u64,
+    /// The longest time after the end of a token at which a client received a message, in microseconds.
+    pub longest_after: u64,
+}
+
+impl Tokens {
+    fn of(clients: &[Arc<Progress>]) -> Self {
+        let renewed = clients.iter().map(|client| client.renewed.load(Ordering::Relaxed)).sum();
+        let longest_after = clients.iter().map(|client| client.after_token.load(Ordering::Relaxed)).max();
+        Self { renewed, longest_after: longest_after.unwrap_or_default() }
+    }
+}
+
 impl Outcome {
-    /// Returns whether the promise was kept. Every restart has to be reported to every client.
+    /// Returns whether the promise was kept. No client receives messages long after its token has ended, and every restart has to be reported to every client.
     pub fn is_clean(&self) -> bool {
-        self.score.is_clean() && self.restarts_reported()
+        self.score.is_clean()
+            && self.restarts_reported()
+            && self.tokens.as_ref().is_none_or(|tokens| tokens.longest_after <= GRACE)
     }
 
     /// Returns whether every restart was reported to every client.
@@ -115,7 +142,8 @@ impl Outcome {
 /// # Errors
 /// Fails when the run cannot be made: clients cannot connect, or publishing is refused. Losses are no error.
 pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut Server) -> anyhow::Result<Outcome> {
-    let setting = Setting { target, method, heartbeat: plan.heartbeat, clock: Clock::start(), run: fastrand::u32(..) };
+    let (clock, run, issuer) = (Clock::start(), fastrand::u32(..), plan.issuer.clone());
+    let setting = Setting { target, method, heartbeat: plan.heartbeat, clock, run, issuer };
     let topics = if target.has_topics() { plan.topics } else { 1 };
     let address = server.address();
     let proxy = match plan.calm {
@@ -154,6 +182,7 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
             repeat: plan.injure_publishers,
             rng: Rng::with_seed(plan.seed.wrapping_add(index as u64)),
             connections: HashMap::new(),
+            token: plan.issuer.as_ref().map(|issuer| issuer.publisher()),
         };
         publishing.spawn(publisher.run(plan.rate / plan.publishers as f64, stop.clone()));
     }
@@ -176,10 +205,11 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
     sleep(SETTLE).await;
     drop((progress, stalled));
 
+    let tokens = plan.issuer.as_ref().map(|_| Tokens::of(&crowd.progress()));
     let records = crowd.stop().await?;
     let injuries = proxy.map(|proxy| proxy.injuries()).unwrap_or_default();
     let ledger = Ledger::new(published.entries, published.uncertain);
-    Ok(Outcome { method, injuries, restarts, score: Score::of(&ledger, &records) })
+    Ok(Outcome { method, injuries, restarts, tokens, score: Score::of(&ledger, &records) })
 }
 
 fn injure(proxy: Option<&Proxy>, injure: bool) {

@@ -74,7 +74,14 @@ pub async fn storm(
     server: &Server,
 ) -> anyhow::Result<Storm> {
     ensure!(target.has_topics(), "a storm needs a server with topics");
-    let setting = Setting { target, method, heartbeat: plan.heartbeat, clock: Clock::start(), run: fastrand::u32(..) };
+    let setting = Setting {
+        target,
+        method,
+        heartbeat: plan.heartbeat,
+        clock: Clock::start(),
+        run: fastrand::u32(..),
+        issuer: None,
+    };
     let (address, clock) = (server.address(), setting.clock);
     let stayers = Crowd::start(&setting, (0..STAYERS).map(|_| (Some(STAY), address)))?;
     let crowd = Crowd::start(&setting, (0..count).map(|_| (Some(CUT), address)))?;
@@ -94,6 +101,7 @@ pub async fn storm(
         repeat: false,
         rng: Rng::with_seed(plan.seed),
         connections: HashMap::new(),
+        token: None,
     };
     let stop = CancellationToken::new();
     let live = tokio::spawn(publisher([topics[STAY].clone()].into()).run(plan.rate, stop.clone()));

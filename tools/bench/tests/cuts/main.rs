@@ -3,9 +3,10 @@
 mod forgetful;
 mod killed;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bench::cuts::{Outcome, Plan, Server as Where, measure};
+use bench::cuts::{Issuer, Outcome, Plan, Server as Where, measure};
 use bench::target::{Method, Target};
 use clap::Parser;
 use testkit::Server;
@@ -27,11 +28,13 @@ fn plan(seconds: u64) -> Plan {
         restart_every: None,
         stalled: 0,
         progress: false,
+        issuer: None,
     }
 }
 
-async fn start(method: Method, history: &str) -> Server {
-    let flags = ["service", "--tick", "0", "--heartbeat", "400ms", "--history", history];
+async fn start(method: Method, history: &str, issuer: Option<&Issuer>) -> Server {
+    let flags = ["service", "--tick", "0", "--heartbeat", "400ms", "--history", history].map(str::to_owned);
+    let flags = flags.into_iter().chain(issuer.map(Issuer::flags).into_iter().flatten());
     match method {
         Method::Ws => {
             let config = ws_echo::Config::parse_from(flags);
@@ -49,7 +52,7 @@ async fn start(method: Method, history: &str) -> Server {
 }
 
 async fn outcome(plan: Plan, method: Method, history: &str) -> Outcome {
-    let server = start(method, history).await;
+    let server = start(method, history, plan.issuer.as_deref()).await;
     let target = Target::push().expect("a description");
     measure(&plan, &target, method, &mut Where::At(server.address())).await.expect("the run can be made")
 }
@@ -80,6 +83,20 @@ async fn every_client_gets_everything_once_and_in_order_whatever_is_cut() {
         assert!(outcome.is_clean(), "{outcome:#?}");
         assert_eq!(outcome.score.received, outcome.score.expected, "{outcome:#?}");
         assert_eq!(outcome.score.gaps.len(), 0, "{outcome:#?}");
+    }
+}
+
+/// The benches hold the services to a second after the end of a token; here, other tests share the machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_tokens_end() {
+    let issuer = Arc::new(Issuer::new(Duration::from_secs(1)));
+    let calm = Some(Duration::from_secs(2));
+    for outcome in outcomes(&Method::ALL, Plan { issuer: Some(issuer), calm, ..plan(5) }, "100000").await {
+        assert!(outcome.score.is_clean(), "{outcome:#?}");
+        assert_eq!(outcome.score.received, outcome.score.expected, "{outcome:#?}");
+        let renewed = outcome.tokens.as_ref().map_or(0, |tokens| tokens.renewed);
+        // A poll brings a token with each request.
+        assert!(renewed > 10 || outcome.method == Method::Poll, "{outcome:#?}");
     }
 }
 

@@ -28,6 +28,7 @@ fn plan(seconds: u64) -> Plan {
         restart_every: None,
         stalled: 0,
         progress: false,
+        issuer: None,
     }
 }
 

@@ -1,15 +1,17 @@
 //! An endpoint, and the requests that are sent to it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use hyper::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use hyper::header::{AUTHORIZATION, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
 use super::notes::Notes;
+use crate::cuts::issuer::Issuer;
 use crate::target::{Form, Method, Resume, Route};
 
 /// An endpoint at which a client follows its topic by one method.
@@ -24,6 +26,8 @@ pub(crate) struct Endpoint {
     pub(crate) wait: Duration,
     /// The time without a byte after which a connection is dead.
     pub(crate) idle: Duration,
+    /// Signs a token for each request. Absent where the server is open.
+    pub(crate) issuer: Option<Arc<Issuer>>,
 }
 
 impl Endpoint {
@@ -43,8 +47,15 @@ impl Endpoint {
         path
     }
 
+    /// A new token, where the server asks for one. The client may receive messages as long as it lasts.
+    pub(super) fn token(&self, notes: &mut Notes) -> Option<String> {
+        let issuer = self.issuer.as_ref()?;
+        notes.allowed_for(issuer.life);
+        Some(issuer.subscriber())
+    }
+
     /// A request, with the cursor in the query or in a header.
-    pub(super) fn request(&self, notes: &Notes) -> anyhow::Result<Request<Full<Bytes>>> {
+    pub(super) fn request(&self, notes: &mut Notes) -> anyhow::Result<Request<Full<Bytes>>> {
         let mut request = Request::get(self.path(notes));
         match (&self.route.resume, &notes.cursor, &notes.validators) {
             (Resume::LastEventId, Some(cursor), _) => request = request.header("last-event-id", cursor),
@@ -52,6 +63,9 @@ impl Endpoint {
                 request = request.header(IF_MODIFIED_SINCE, modified).header(IF_NONE_MATCH, etag);
             }
             _ => {}
+        }
+        if let Some(token) = self.token(notes) {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         request.body(Full::default()).context("the path of the description")
     }

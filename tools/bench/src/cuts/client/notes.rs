@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::cuts::events::{Clock, Event, Gap, Progress, number};
 use crate::target::{Form, Route};
@@ -17,12 +18,23 @@ pub(crate) struct Notes {
     pub(super) validators: Option<(String, String)>,
     /// The server gives a client its position before the first message.
     positions: bool,
+    /// The end of the client's token, in microseconds of the clock. `None` where it needs none.
+    allowed_until: Option<u64>,
 }
 
 impl Notes {
     pub(crate) fn new(route: &Route, run: u32, clock: Clock, progress: Arc<Progress>) -> Self {
         let positions = route.form == Form::Push;
-        Self { events: Vec::new(), progress, clock, run, cursor: None, validators: None, positions }
+        Self {
+            events: Vec::new(),
+            progress,
+            clock,
+            run,
+            cursor: None,
+            validators: None,
+            positions,
+            allowed_until: None,
+        }
     }
 
     /// Notes that a connection is established.
@@ -34,6 +46,16 @@ impl Notes {
         if !self.positions {
             self.progress.joined.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Notes that a token is on its way by which messages may come for a time from now on.
+    pub(super) fn allowed_for(&mut self, life: Duration) {
+        self.allowed_until = Some(self.clock.now() + life.as_micros() as u64);
+    }
+
+    /// Notes that a token has ended in good order, or that another one has taken its place.
+    pub(super) fn renewed(&self) {
+        self.progress.renewed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes the position that the server gave.
@@ -48,7 +70,11 @@ impl Notes {
     pub(super) fn message(&mut self, text: &str) {
         // Messages of other runs are ignored.
         if let Some(number) = number(self.run, text) {
-            self.events.push(Event::Message { number, at: self.clock.now() });
+            let at = self.clock.now();
+            if let Some(after) = self.allowed_until.and_then(|until| at.checked_sub(until)) {
+                self.progress.after_token.fetch_max(after, Ordering::Relaxed);
+            }
+            self.events.push(Event::Message { number, at });
             self.progress.newest.fetch_max(number, Ordering::Relaxed);
             self.progress.received.fetch_add(1, Ordering::Relaxed);
         }

@@ -28,6 +28,7 @@ pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) 
         parser.feed(&data);
         while let Some(Dispatch { id, event, data }) = parser.next() {
             match (event.as_deref(), data) {
+                (Some("expired"), _) => notes.renewed(),
                 (Some("gap"), Some(data)) => notes.gap(serde_json::from_str(&data)?),
                 (_, Some(data)) => notes.message(&data),
                 (_, None) => {}

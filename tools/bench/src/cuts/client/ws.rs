@@ -1,14 +1,15 @@
 //! A connection by WebSocket.
 
 use anyhow::{Context, bail};
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::endpoint::Endpoint;
@@ -31,6 +32,9 @@ enum FeedMessage {
         text: String,
     },
     Gap(Gap),
+    #[serde(rename = "token_expiring")]
+    TokenExpiring,
+    Token,
     #[serde(other)]
     Other,
 }
@@ -39,6 +43,9 @@ pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) 
     let stream = timeout(endpoint.idle, TcpStream::connect(endpoint.address)).await??;
     stream.set_nodelay(true)?;
     let mut request = format!("ws://{}{}", endpoint.address, endpoint.path(notes)).into_client_request()?;
+    if let Some(token) = endpoint.token(notes) {
+        request.headers_mut().insert(AUTHORIZATION, format!("Bearer {token}").parse()?);
+    }
     if endpoint.route.form == Form::Meta {
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, "ws+meta.nchan".parse()?);
     }
@@ -49,7 +56,11 @@ pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) 
     // Pings, which the library answers, end the wait too.
     while let Some(message) = timeout(endpoint.idle, websocket.next()).await.context("no byte in time")? {
         match message? {
-            Message::Text(text) => take(endpoint, notes, &text)?,
+            Message::Text(text) => {
+                if let Some(answer) = take(endpoint, notes, &text)? {
+                    websocket.send(answer.into()).await?;
+                }
+            }
             Message::Close(_) => break,
             _ => {}
         }
@@ -57,7 +68,8 @@ pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) 
     Ok(())
 }
 
-fn take(endpoint: &Endpoint, notes: &mut Notes, text: &str) -> anyhow::Result<()> {
+/// Takes a message, and returns what it is answered with.
+fn take(endpoint: &Endpoint, notes: &mut Notes, text: &str) -> anyhow::Result<Option<String>> {
     match endpoint.route.form {
         Form::Push => match serde_json::from_str(text)? {
             FeedMessage::Welcome { cursor } => notes.reached(&cursor),
@@ -70,6 +82,11 @@ fn take(endpoint: &Endpoint, notes: &mut Notes, text: &str) -> anyhow::Result<()
                 notes.gap(gap);
                 notes.reached(&cursor);
             }
+            FeedMessage::TokenExpiring => {
+                let token = endpoint.token(notes);
+                return Ok(token.map(|token| json!({ "type": "token", "token": token }).to_string()));
+            }
+            FeedMessage::Token => notes.renewed(),
             FeedMessage::Other => {}
         },
         Form::Text => notes.message(text),
@@ -81,5 +98,5 @@ fn take(endpoint: &Endpoint, notes: &mut Notes, text: &str) -> anyhow::Result<()
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
