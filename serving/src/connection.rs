@@ -11,6 +11,7 @@
 //!   of its rights
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
+//! - `http2`: the reader of requests over HTTP/2; `http2_stream`: a session that answers one
 //! - `response_head`: the head of an answer
 //! - `transport`: what carries the bytes; `tls_stream`: TLS over TCP; `pipe`: the transport of tests; `input`, `output`: bytes between the two;
 //!   `stall`: the write time-out
@@ -24,6 +25,8 @@ mod event;
 mod expiry;
 mod handover;
 mod head;
+mod http2;
+mod http2_stream;
 mod hyper_io;
 mod input;
 mod output;

@@ -17,10 +17,11 @@ use tracing::{error, info};
 
 use certificate::Certificate;
 pub use certificate::CertificateError;
-pub use config::TlsConfig;
+pub use config::{Http2, TlsConfig};
 
-/// The protocol that is spoken over TLS, as a client's offer names it (RFC 7301).
+/// The protocols that are spoken over TLS, as a client's offer names them (RFC 7301).
 const HTTP_1_1: &[u8] = b"http/1.1";
+pub(crate) const HTTP_2: &[u8] = b"h2";
 
 /// The interval at which the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -51,7 +52,10 @@ impl Tls {
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(TlsError::Settings)?;
         let mut server = builder.with_no_client_auth().with_cert_resolver(Arc::clone(&certificate) as Arc<_>);
-        server.alpn_protocols = vec![HTTP_1_1.to_vec()];
+        server.alpn_protocols = match config.http2 {
+            Http2::On => vec![HTTP_2.to_vec(), HTTP_1_1.to_vec()],
+            Http2::Off => vec![HTTP_1_1.to_vec()],
+        };
         // A client that comes back brings its session along, so that none is kept here.
         server.ticketer = ring::Ticketer::new().map_err(TlsError::Settings)?;
         server.session_storage = Arc::new(NoServerSessionStorage {});

@@ -69,7 +69,7 @@ impl StreamFormat {
     /// Returns the form for a client of this HTTP version, with whole messages as JSON or with their texts. HTTP/1.0 has no
     /// chunks.
     pub(crate) fn new(version: Version, json: bool) -> Self {
-        let is_chunked = version != Version::HTTP_10;
+        let is_chunked = version == Version::HTTP_11;
         let messages = match (json, is_chunked) {
             (false, false) => &TEXT,
             (false, true) => &TEXT_CHUNK,

@@ -146,7 +146,7 @@ impl Feed {
     /// Makes an outcome count, and returns the frame that tells the client.
     fn settle(&mut self, Outcome { frame, access }: Outcome, client: &mut Client) -> Vec<u8> {
         if let Some(access) = access {
-            client.expire_at(access.expires_at());
+            client.renew_until(access.expires_at());
             self.access = access;
             self.parting = self.parting.filter(|parting| *parting != Parting::Expired || has_expired(client));
         }

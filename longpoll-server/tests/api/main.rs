@@ -10,6 +10,7 @@ mod drain;
 mod gap;
 mod head;
 mod helpers;
+mod http2;
 mod process;
 mod queue;
 mod refusal;

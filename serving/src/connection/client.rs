@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
@@ -126,10 +127,19 @@ impl Client {
         self.set_due(Instant::now() + NEVER);
     }
 
-    /// Sets the end of the client's rights, in place of the last one set. `None` if they do not end.
-    pub fn expire_at(&mut self, at: Option<Instant>) {
-        if at.is_some() || self.expiry.is_some() {
-            self.expiry = at.map(|at| Box::new(Expiry::new(at)));
+    /// Sets the end of the rights that the client came with. `None` if they do not end.
+    pub(crate) fn expire_at(&mut self, at: Option<Instant>) {
+        self.set_expiry(at.map(Expiry::new));
+    }
+
+    /// Sets the end of the rights that have taken the place of those before. `None` if they do not end.
+    pub fn renew_until(&mut self, at: Option<Instant>) {
+        self.set_expiry(at.map(Expiry::renewed));
+    }
+
+    fn set_expiry(&mut self, expiry: Option<Expiry>) {
+        if expiry.is_some() || self.expiry.is_some() {
+            self.expiry = expiry.map(Box::new);
             // The events may be due already.
             self.bell.keep_rung();
             self.set_timer();
@@ -151,6 +161,12 @@ impl Client {
     /// Begins a stream, after which the connection is closed: writes its head and its first bytes. Over HTTP/1.1 a stream
     /// consists of chunks (RFC 9112, section 7.1), and whoever writes it writes whole ones, the first bytes included.
     pub fn begin_stream(&mut self, headers: &[(HeaderName, &'static str)], first: &[u8]) {
+        if let Transport::Http2(stream) = &mut self.transport {
+            let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            stream.begin(StatusCode::OK, self.framing.header_map(self.app.admission.origins(), headers));
+            stream.push([Bytes::copy_from_slice(first)]);
+            return;
+        }
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let mut head = self.framing.stream_head(self.app.admission.origins(), StatusCode::OK, headers);
         head.extend_from_slice(first);
@@ -170,6 +186,12 @@ impl Client {
     pub fn answer(&mut self, reply: Reply) {
         let length = reply.body_bytes();
         let copied = if length <= COPIED { length } else { 0 };
+        if let Transport::Http2(stream) = &mut self.transport {
+            let headers = reply.headers.into_iter().chain([(CONTENT_LENGTH, length.into())]);
+            stream.begin(reply.status, self.framing.header_map(self.app.admission.origins(), headers));
+            stream.push(reply.body);
+            return;
+        }
         self.framing.keep_alive &= self.app.admission.keeps_alive(self.is_overflow);
         let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let origins = self.app.admission.origins();
@@ -190,6 +212,9 @@ impl Client {
     /// Writes parts, which follow each other, in as few system calls as the client allows. Parts that the client does
     /// not take at once are kept as they are, shared with other clients.
     pub fn write_shared(&mut self, parts: impl IntoIterator<Item = Bytes>) {
+        if let Transport::Http2(stream) = &mut self.transport {
+            return stream.push(parts);
+        }
         self.write_by(|output, transport, cx| output.write_shared(transport, cx, parts));
     }
 
@@ -241,6 +266,11 @@ impl Client {
 
     pub(crate) fn has_input(&self) -> bool {
         !self.input.is_empty()
+    }
+
+    /// Returns whether the client has chosen HTTP/2.
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.transport.speaks_http2()
     }
 
     pub(crate) fn seat(&self) -> Option<&Arc<Seat>> {

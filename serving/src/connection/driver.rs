@@ -16,6 +16,7 @@ use super::client::Client;
 use super::event::Event;
 use super::handover::{Answer, Held};
 use super::head::{Head, Purpose};
+use super::http2;
 use super::requests::{Left, serve_requests};
 use super::response_head::Framing;
 use super::rules;
@@ -54,6 +55,8 @@ enum Phase {
     Publishing(BoxFuture<'static, Answered>),
     /// A session answers.
     Session(Box<dyn Session>),
+    /// hyper serves the connection to its end, over HTTP/2.
+    Http2(BoxFuture<'static, ()>),
     /// hyper reads requests.
     Hyper(BoxFuture<'static, (Client, Left)>),
     /// The answer is given, and may still wait to be written.
@@ -89,6 +92,9 @@ impl Connection {
             self.client = Some(client);
             return Poll::Ready(self.leave_hyper(left));
         }
+        if let Phase::Http2(connection) = &mut self.phase {
+            return connection.as_mut().poll(cx).map(|()| Step::End);
+        }
         let Some(client) = &mut self.client else { return Poll::Ready(Step::End) };
         // No event comes before the client has taken what was written.
         ready!(client.poll_written());
@@ -96,7 +102,7 @@ impl Connection {
             return Poll::Ready(Step::End);
         }
         match &mut self.phase {
-            Phase::Hyper(_) => unreachable!("handled above"),
+            Phase::Hyper(_) | Phase::Http2(_) => unreachable!("handled above"),
             // This request came together with the one before.
             Phase::Request if client.has_input() => {
                 let is_next = mem::replace(has_begun, true);
@@ -205,6 +211,10 @@ impl Connection {
     /// Answers the request at the beginning of the input, by the short way or by hyper.
     fn begin_request(&mut self) -> Step {
         let Some(mut client) = self.client.take() else { return Step::End };
+        if client.speaks_http2() {
+            let (app, routes) = (Arc::clone(&self.app), self.routes.clone());
+            return Step::Next(Phase::Http2(http2::serve(client, app, routes, self.place.overflow().cloned()).boxed()));
+        }
         let mut unread = client.take_input().freeze();
         let max_bytes = self.app.config.input.max_head_bytes.as_u64() as usize;
         let head = Head::take(&mut unread, self.routes.of_method(), max_bytes);

@@ -16,6 +16,7 @@ const GRACE: Duration = Duration::from_millis(800);
 #[derive(Debug)]
 pub(super) struct Expiry {
     at: Instant,
+    notice: Instant,
     told: Told,
 }
 
@@ -38,8 +39,19 @@ pub(super) enum Due {
 }
 
 impl Expiry {
+    /// The end of rights that a client came with. Where there is little left, it is told at once.
     pub(super) fn new(at: Instant) -> Self {
-        Self { at, told: Told::Nothing }
+        // An earlier time than the clock can tell is here already.
+        Self { at, notice: at.checked_sub(NOTICE).unwrap_or_else(Instant::now), told: Told::Nothing }
+    }
+
+    /// The end of rights that have just taken the place of others. Where there is little left, the client is told when half of it has
+    /// passed: one that asks for other rights whenever it is told would otherwise never stop.
+    pub(super) fn renewed(at: Instant) -> Self {
+        let now = Instant::now();
+        let half = now + at.saturating_duration_since(now) / 2;
+        let Self { at, notice, told } = Self::new(at);
+        Self { at, notice: notice.max(half), told }
     }
 
     pub(super) fn at(&self) -> Instant {
@@ -54,8 +66,7 @@ impl Expiry {
     /// The time of the next step; `None` if there is none.
     pub(super) fn next(&self) -> Option<Instant> {
         match self.told {
-            // An earlier time than the clock can tell is here already.
-            Told::Nothing => Some(self.at.checked_sub(NOTICE).unwrap_or_else(Instant::now)),
+            Told::Nothing => Some(self.notice),
             Told::Expiring => Some(self.at),
             Told::Expired => Some(self.cut_off()),
             Told::Ended => None,
@@ -109,6 +120,17 @@ mod tests {
         }
         expiry.end();
         assert_eq!((expiry.next(), expiry.step(Instant::now())), (None, Due::Nothing));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_renewal_the_notice_does_not_come_at_once() {
+        let seconds = Duration::from_secs;
+        for (left, notice) in
+            [(seconds(5), Duration::from_millis(2_500)), (seconds(50), seconds(25)), (seconds(90), seconds(60))]
+        {
+            let now = Instant::now();
+            assert_eq!(Expiry::renewed(now + left).next(), Some(now + notice));
+        }
     }
 
     #[tokio::test(start_paused = true)]

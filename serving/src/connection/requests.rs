@@ -50,10 +50,10 @@ pub(super) enum Left {
 
 /// The sender of the requests of a connection.
 #[derive(Clone)]
-struct Sender {
-    peer: Peer,
-    overflow: Option<Arc<OverflowPlace>>,
-    seat: Option<Arc<Seat>>,
+pub(super) struct Sender {
+    pub(super) peer: Peer,
+    pub(super) overflow: Option<Arc<OverflowPlace>>,
+    pub(super) seat: Option<Arc<Seat>>,
 }
 
 /// Lets hyper serve requests, until one is held or there are no more for now. hyper keeps its buffers, and has one time-out
@@ -134,7 +134,7 @@ pub(super) async fn serve_requests(
 }
 
 /// Answers one request through the service's routes, once it is admitted.
-fn respond(
+pub(super) fn respond(
     request: http::Request<TrackedBody<Incoming>>,
     app: Arc<App>,
     routes: Routes,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::SystemTime;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
-use http::{StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
 use crate::cors::{OpenTo, Origins};
 
@@ -24,9 +24,21 @@ impl Default for Framing {
 }
 
 impl Framing {
-    /// Returns whether a stream is in chunks (RFC 9112, section 7.1), so that its end differs from a cut. HTTP/1.0 has none.
+    /// Returns whether a stream is in chunks (RFC 9112, section 7.1), so that its end differs from a cut. HTTP/1.0 has none, and
+    /// HTTP/2 frames of its own.
     pub(crate) fn is_chunked(self) -> bool {
-        self.version != Version::HTTP_10
+        self.version == Version::HTTP_11
+    }
+
+    /// Returns headers with those of every answer, for HTTP/2.
+    pub(crate) fn header_map(
+        self,
+        origins: &Origins,
+        headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    ) -> HeaderMap {
+        let mut map: HeaderMap = headers.into_iter().collect();
+        origins.each_header(self.open_to, |name, value| drop(map.insert(name, value)));
+        map
     }
 
     /// Writes the head of a stream, after which the connection is closed, or of an upgrade.

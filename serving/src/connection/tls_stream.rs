@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::error::ApiError;
+use crate::tls::HTTP_2;
 
 /// The most bytes of text in a record (RFC 8446, section 5.1).
 const TEXT: usize = 16 * 1024;
@@ -93,6 +94,11 @@ impl TlsStream {
 
     pub(super) fn tcp(&self) -> &TcpStream {
         &self.tcp
+    }
+
+    /// Returns whether the client has chosen HTTP/2 (RFC 7301).
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.tls.alpn_protocol() == Some(HTTP_2)
     }
 
     /// Waits until reading may find something.

@@ -7,9 +7,11 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::http2_stream::Http2Stream;
 use super::pipe::NearEnd;
 use super::tls_stream::TlsStream;
 
@@ -18,6 +20,8 @@ use super::tls_stream::TlsStream;
 pub(crate) enum Transport {
     Tcp(TcpStream),
     Tls(Box<TlsStream>),
+    /// One of the answers of a connection over HTTP/2.
+    Http2(Box<Http2Stream>),
     /// A pipe in memory, for tests.
     Memory(NearEnd),
 }
@@ -28,8 +32,15 @@ impl Transport {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx).map(drop),
             Self::Tls(stream) => stream.poll_readable(cx),
+            // A client that goes takes the whole answer with it.
+            Self::Http2(_) => Poll::Pending,
             Self::Memory(pipe) => pipe.poll_readable(cx),
         }
+    }
+
+    /// Returns whether the client has chosen HTTP/2.
+    pub(super) fn speaks_http2(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.speaks_http2())
     }
 
     /// The number of bytes that the client's system has acknowledged; `None` where that is not known.
@@ -58,6 +69,7 @@ impl AsyncRead for Transport {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
+            Self::Http2(_) => Poll::Pending,
             Self::Memory(pipe) => pipe.poll_read(cx, buf).map(Ok),
         }
     }
@@ -68,6 +80,10 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => stream.poll_write_parts(cx, &[IoSlice::new(buf)]),
+            Self::Http2(stream) => {
+                stream.push([Bytes::copy_from_slice(buf)]);
+                Poll::Ready(Ok(buf.len()))
+            }
             Self::Memory(pipe) => pipe.poll_write(cx, buf),
         }
     }
@@ -80,6 +96,10 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => stream.poll_write_parts(cx, bufs),
+            Self::Http2(stream) => {
+                stream.push(bufs.iter().map(|buf| Bytes::copy_from_slice(buf)));
+                Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
+            }
             Self::Memory(pipe) => pipe.poll_write(cx, bufs.iter().find(|buf| !buf.is_empty()).map_or(&[], |buf| buf)),
         }
     }
@@ -97,6 +117,7 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => stream.poll_shutdown(cx),
+            Self::Http2(_) => Poll::Ready(Ok(())),
             Self::Memory(pipe) => {
                 pipe.shut_down();
                 Poll::Ready(Ok(()))

@@ -15,6 +15,7 @@ mod drain;
 mod head;
 mod health;
 mod history;
+mod http2;
 mod key_set;
 mod origin;
 mod pages;

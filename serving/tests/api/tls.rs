@@ -268,15 +268,3 @@ fn files_that_are_no_certificate_are_refused() {
         assert!(refused.contains(error), "{refused}");
     }
 }
-
-#[tokio::test]
-async fn a_client_that_offers_http_2_too_speaks_http_1() {
-    let identity = Identity::new();
-    let service = start(&identity, &[]).await;
-    let mut config = identity.client_config(VERSIONS[1]);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let tcp = tokio::net::TcpStream::connect(service.address()).await.unwrap();
-    let name = ServerName::IpAddress(service.address().ip().into());
-    let tls = soon(tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp)).await.unwrap();
-    assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-}

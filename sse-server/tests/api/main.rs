@@ -8,6 +8,7 @@ mod delivery;
 mod drain;
 mod gap;
 mod helpers;
+mod http2;
 mod process;
 mod refusal;
 mod stream;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use reqwest::{Certificate, Client};
+use reqwest::{Certificate, Client, ClientBuilder};
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -64,10 +64,19 @@ impl Identity {
         ]
     }
 
-    /// A client of HTTP that trusts this certificate alone.
+    /// A client of HTTP/1.1 that trusts this certificate alone.
     pub fn client(&self) -> Client {
+        self.client_builder().http1_only().build().expect("the client has no bad settings")
+    }
+
+    /// As [`Identity::client`], which speaks HTTP/2 where the service does.
+    pub fn http2_client(&self) -> Client {
+        self.client_builder().build().expect("the client has no bad settings")
+    }
+
+    fn client_builder(&self) -> ClientBuilder {
         let trusted = Certificate::from_der(self.certificate.der()).expect("a certificate");
-        client_builder().tls_certs_only([trusted]).build().expect("the client has no bad settings")
+        client_builder().tls_certs_only([trusted])
     }
 
     /// The settings of a client that speaks a version, and trusts this certificate alone.
@@ -80,14 +89,31 @@ impl Identity {
     }
 
     /// Connects, and does the handshake.
+    ///
+    /// # Errors
+    /// When the service ends the connection.
     pub async fn connect(
         &self,
         address: SocketAddr,
         version: &'static SupportedProtocolVersion,
     ) -> std::io::Result<TlsStream<TcpStream>> {
+        Self::connect_with(self.client_config(version), address).await
+    }
+
+    /// As [`Identity::connect`], to speak HTTP/2.
+    ///
+    /// # Errors
+    /// As [`Identity::connect`].
+    pub async fn connect_http2(&self, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut config = self.client_config(&rustls::version::TLS13);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Self::connect_with(config, address).await
+    }
+
+    async fn connect_with(config: ClientConfig, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
         let tcp = soon(TcpStream::connect(address)).await?;
         let name = ServerName::IpAddress(address.ip().into());
-        soon(TlsConnector::from(Arc::new(self.client_config(version))).connect(name, tcp)).await
+        soon(TlsConnector::from(Arc::new(config)).connect(name, tcp)).await
     }
 }
 

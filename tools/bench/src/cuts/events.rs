@@ -65,8 +65,8 @@ pub(crate) struct Progress {
     pub(crate) switches: AtomicU64,
     /// The tokens that have ended in good order, or made place for another one.
     pub(crate) renewed: AtomicU64,
-    /// The longest time after the end of its token at which it received a message, in microseconds.
-    pub(crate) after_token: AtomicU64,
+    /// The messages that it received after its token had ended: their numbers, and the time of that end.
+    pub(crate) after_token: Mutex<Vec<(u64, u64)>>,
     /// The reason why the last connection ended.
     pub(crate) failure: Mutex<String>,
 }

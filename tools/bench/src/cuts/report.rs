@@ -209,7 +209,7 @@ impl Table {
             let of = |count: fn(&Tokens) -> u64| move |one: &&Outcome| one.tokens.as_ref().map_or(0, count);
             self.row("tokens renewed", outcomes.iter().map(of(|tokens| tokens.renewed)));
             let millis = |tokens: &Tokens| tokens.longest_after.div_ceil(1000);
-            self.row("latest message after the end of a token, ms", outcomes.iter().map(of(millis)));
+            self.row("latest message published after the end of a token, ms", outcomes.iter().map(of(millis)));
         }
         if outcomes.iter().any(|outcome| outcome.restarts > 0) {
             self.restarts(outcomes);

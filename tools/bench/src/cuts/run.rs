@@ -17,7 +17,7 @@ use super::balancer::Addresses;
 use super::crowd::{Crowd, Setting};
 use super::events::{Clock, Progress};
 use super::issuer::Issuer;
-use super::ledger::Ledger;
+use super::ledger::{Entry, Ledger};
 use super::progress;
 use super::proxy::{Injuries, Proxy};
 use super::publisher::{Published, Publisher};
@@ -111,15 +111,18 @@ const GRACE: u64 = 1_000_000;
 pub struct Tokens {
     /// Those that have ended in good order, or made place for another one.
     pub renewed: u64,
-    /// The longest time after the end of a token at which a client received a message, in microseconds.
+    /// The longest time after the end of a token at which a message was published that its client received, in microseconds. The time
+    /// for which it was under way does not count: the bad network holds back what the service has sent in time.
     pub longest_after: u64,
 }
 
 impl Tokens {
-    fn of(clients: &[Arc<Progress>]) -> Self {
+    fn of(clients: &[Arc<Progress>], published: &[Entry]) -> Self {
         let renewed = clients.iter().map(|client| client.renewed.load(Ordering::Relaxed)).sum();
-        let longest_after = clients.iter().map(|client| client.after_token.load(Ordering::Relaxed)).max();
-        Self { renewed, longest_after: longest_after.unwrap_or_default() }
+        let sent: HashMap<u64, u64> = published.iter().map(|entry| (entry.number, entry.sent)).collect();
+        let received = clients.iter().filter_map(|client| Some(client.after_token.lock().ok()?.clone())).flatten();
+        let after = received.filter_map(|(number, until)| sent.get(&number)?.checked_sub(until));
+        Self { renewed, longest_after: after.max().unwrap_or_default() }
     }
 }
 
@@ -205,7 +208,7 @@ pub async fn measure(plan: &Plan, target: &Target, method: Method, server: &mut 
     sleep(SETTLE).await;
     drop((progress, stalled));
 
-    let tokens = plan.issuer.as_ref().map(|_| Tokens::of(&crowd.progress()));
+    let tokens = plan.issuer.as_ref().map(|_| Tokens::of(&crowd.progress(), &published.entries));
     let records = crowd.stop().await?;
     let injuries = proxy.map(|proxy| proxy.injuries()).unwrap_or_default();
     let ledger = Ledger::new(published.entries, published.uncertain);

@@ -71,8 +71,10 @@ impl Notes {
         // Messages of other runs are ignored.
         if let Some(number) = number(self.run, text) {
             let at = self.clock.now();
-            if let Some(after) = self.allowed_until.and_then(|until| at.checked_sub(until)) {
-                self.progress.after_token.fetch_max(after, Ordering::Relaxed);
+            if let Some(until) = self.allowed_until.filter(|until| *until < at)
+                && let Ok(mut after_token) = self.progress.after_token.lock()
+            {
+                after_token.push((number, until));
             }
             self.events.push(Event::Message { number, at });
             self.progress.newest.fetch_max(number, Ordering::Relaxed);

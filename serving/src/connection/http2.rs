@@ -1,0 +1,217 @@
+//! Requests over HTTP/2 (RFC 9113), which hyper reads, many at a time.
+//!
+//! Every request finds the same routes as over HTTP/1.1. A session that answers one has a client of its own, whose bytes become
+//! the body of that answer (`http2_stream`). hyper asks for more of a body only when its client takes more, so a client that reads one of its
+//! answers slowly holds up that one alone.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use pin_project_lite::pin_project;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::debug;
+
+use super::client::Client;
+use super::handover::Handover;
+use super::http2_stream::SessionBody;
+use super::hyper_io::{Io, TrackedBody, WriteProgress};
+use super::pace::Pace;
+use super::requests::{Sender, respond};
+use crate::app::App;
+use crate::overflow::OverflowPlace;
+use crate::routes::Routes;
+
+/// The requests that a client may have open at a time.
+const STREAMS: u32 = 100;
+
+/// The requests that a client may take back before they are dealt with, at a time, and those of its mistakes that are answered one by one.
+const RESETS: usize = 20;
+
+/// The bytes of requests' bodies that a client may send ahead, for one request and for all of them.
+const WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * WINDOW;
+
+/// The bytes of one answer that hyper holds for the network.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// The requests of a connection that are open.
+#[derive(Debug, Clone)]
+struct Open(watch::Sender<Count>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    open: usize,
+    /// There has been one.
+    has_begun: bool,
+}
+
+/// A request that is open until this is dropped.
+struct OpenRequest(Open);
+
+impl Open {
+    fn begin(&self) -> OpenRequest {
+        self.0.send_modify(|count| *count = Count { open: count.open + 1, has_begun: true });
+        OpenRequest(self.clone())
+    }
+
+    /// Waits until no request has been open for a time, which is that of the first request at first.
+    async fn idle(&self, first: Duration, further: Duration) {
+        let mut count = self.0.subscribe();
+        loop {
+            // An error would mean that the sender has gone, which is `self`.
+            let within = match count.wait_for(|count| count.open == 0).await {
+                Ok(count) if count.has_begun => further,
+                _ => first,
+            };
+            tokio::select! {
+                () = sleep(within) => return,
+                _ = count.wait_for(|count| count.open > 0) => {}
+            }
+        }
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| count.open -= 1);
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflow: Option<Arc<OverflowPlace>>) {
+    let sender = Sender { peer: client.peer(), seat: client.seat().cloned(), overflow };
+    let progress = Arc::new(WriteProgress::default());
+    // No answer of hyper's own takes the place of ours here.
+    let _writes_ours = WriteProgress::begin_answer(&progress);
+    let open = Open(watch::Sender::default());
+    let service = hyper::service::service_fn(|request| {
+        let (app, routes, request_is_open) = (Arc::clone(&app), routes.clone(), open.begin());
+        answer(request, app, routes, sender.clone(), Arc::clone(&progress), request_is_open)
+    });
+    let times = &app.config.connections;
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(app.config.input.max_head_bytes.as_u64()).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(times.heartbeat)
+        .keep_alive_timeout(times.heartbeat)
+        .serve_connection(TokioIo::new(Io::new(client, Arc::clone(&progress))), service);
+    let mut connection = pin!(connection);
+    let mut drain_begun = pin!(app.admission.drain().begun());
+    let mut is_closing = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    debug!(%error, "connection ended");
+                }
+                return;
+            }
+            () = drain_begun.as_mut(), if !is_closing => {}
+            () = open.idle(times.read_timeout, times.idle_timeout), if !is_closing => {}
+            () = open.idle(times.close_timeout, times.close_timeout), if is_closing => return,
+        }
+        is_closing = true;
+        connection.as_mut().graceful_shutdown();
+    }
+}
+
+/// Answers one request.
+async fn answer(
+    request: Request<Incoming>,
+    app: Arc<App>,
+    routes: Routes,
+    sender: Sender,
+    progress: Arc<WriteProgress>,
+    open: OpenRequest,
+) -> io::Result<Response<AnswerBody>> {
+    let (mut head, body) = request.into_parts();
+    if let (false, Some(authority)) = (head.headers.contains_key(HOST), head.uri.authority()) {
+        // The rest of the service knows it by its old name (RFC 9113, section 8.3.1).
+        head.headers.extend(HeaderValue::from_str(authority.as_str()).ok().map(|host| (HOST, host)));
+    }
+    let request = Request::from_parts(head, TrackedBody::new(body, progress));
+    let (handover, peer, is_overflow) = (Handover::default(), sender.peer, sender.overflow.is_some());
+    let mut answering = respond(request, Arc::clone(&app), routes, handover.clone(), sender, Pace::default());
+    let held = poll_fn(|cx| match answering.as_mut().poll(cx) {
+        Poll::Ready(Ok(response)) => Poll::Ready(Err(response)),
+        Poll::Pending => handover.take().map_or(Poll::Pending, |held| Poll::Ready(Ok(held))),
+    });
+    match held.await {
+        Err(response) => Ok(response.map(|body| AnswerBody::Whole { body, open })),
+        Ok((framing, held)) => {
+            let mut body = SessionBody::begin(framing, held, peer, is_overflow, &app);
+            let head = poll_fn(|cx| body.poll_head(cx)).await?;
+            Ok(head.map(|()| AnswerBody::Session { body, open }))
+        }
+    }
+}
+
+pin_project! {
+    /// The body of an answer.
+    #[project = AnswerBodyProjection]
+    enum AnswerBody {
+        Whole { #[pin] body: WholeBody, open: OpenRequest },
+        Session { body: SessionBody, open: OpenRequest },
+    }
+}
+
+/// The body of a route's answer.
+type WholeBody = <warp::reply::Response as BodyOf>::Body;
+
+/// Names the body of a response.
+trait BodyOf {
+    type Body;
+}
+
+impl<B> BodyOf for Response<B> {
+    type Body = B;
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.project() {
+            AnswerBodyProjection::Whole { body, .. } => {
+                let frame = ready!(body.poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            AnswerBodyProjection::Session { body, .. } => {
+                let part = ready!(body.poll_part(cx));
+                Poll::Ready(part.map(|part| part.map(Frame::data).map_err(Into::into)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole { body, .. } => body.is_end_stream(),
+            Self::Session { .. } => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole { body, .. } => body.size_hint(),
+            Self::Session { .. } => SizeHint::default(),
+        }
+    }
+}
