@@ -233,6 +233,8 @@ fn capabilities(chrome: &std::path::Path, profile: &Profile, languages: &str) ->
     });
     Ok(Map::from_iter([
         ("browserName".to_owned(), json!("chrome")),
+        // No authority knows the certificates of tests.
+        ("acceptInsecureCerts".to_owned(), json!(true)),
         ("goog:chromeOptions".to_owned(), options),
         ("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" })),
     ]))

@@ -1,6 +1,7 @@
 //! The pages, as a person uses them in a browser.
 //!
 //! - `access`: a page of another origin and a closed service
+//! - `http2`: many streams on one connection
 //! - `pages`: each service's page, and properties that all pages share
 //! - `plain`: clients as simple as possible, without cursors
 //! - `native`: `EventSource` alone, while the service restarts, is full, or has no history
@@ -9,6 +10,7 @@
 
 mod access;
 mod compare;
+mod http2;
 mod native;
 mod pages;
 mod plain;

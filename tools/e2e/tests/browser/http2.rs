@@ -1,0 +1,42 @@
+//! A page of a service that speaks HTTP/2.
+
+use anyhow::Result;
+use e2e::browser::Browser;
+use e2e::service::{Method, Service};
+use serde_json::json;
+use testkit::tls::Identity;
+
+/// Over HTTP/1.1 a browser opens six connections to a service, and each stream takes one.
+#[tokio::test]
+async fn a_page_holds_twenty_streams_on_one_connection() -> Result<()> {
+    let identity = Identity::new();
+    let [cert, key] = identity.flags();
+    let service = Service::started(Method::Sse, &[&cert, &key]).await?;
+    let url = |path: &str| service.url(path).replace("http://", "https://");
+    let browser = Browser::start("en").await?;
+    browser.open(&url("/livez")).await?;
+    browser
+        .run(
+            "window.pages = Array.from({ length: 20 }, () => {
+                const source = new EventSource('/events');
+                const page = { source, got: [] };
+                source.onmessage = ({ data }) => page.got.push(data);
+                return page;
+            });",
+        )
+        .await?;
+    browser.until("pages.every(({ source }) => source.readyState === EventSource.OPEN)").await?;
+    browser.run("fetch('/messages', { method: 'POST', body: 'to all' })").await?;
+    browser.until("pages.every(({ got }) => got.includes('to all'))").await?;
+    let protocols = "performance.getEntriesByType('resource').map(entry => entry.nextHopProtocol)";
+    browser.until(&format!("{protocols}.length > 0")).await?;
+    assert_eq!(browser.value(&format!("[...new Set({protocols})]")).await?, json!(["h2"]));
+
+    // The service's own page, with everything that it loads.
+    browser.open(&url("/")).await?;
+    browser.until_state(crate::STATE, "open").await?;
+    let publication = identity.http2_client().post(url("/messages")).body("over TLS");
+    publication.send().await?.error_for_status()?;
+    browser.until_row(crate::LIST, "over TLS").await?;
+    Ok(())
+}
