@@ -120,7 +120,12 @@ function element(name, className, text = "") {
 }
 
 /** An error whose message the server wrote for a person. */
-class Refused extends Error {}
+class Refused extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** The words for an error of `publish`. */
 export function publishError(error) {
@@ -149,7 +154,7 @@ export async function publish(base, topic, body, key) {
       const answer = await response.json();
       if (response.ok) return answer;
       const passing = [408, 429, 503].includes(response.status);
-      if (!passing || attempt === 3) throw new Refused(answer.message);
+      if (!passing || attempt === 3) throw new Refused(answer.message, response.status);
       pause = Math.min(10, Number(response.headers.get("Retry-After")) || attempt);
     } catch (error) {
       if (error instanceof Refused || attempt === 3) throw error;
@@ -227,8 +232,28 @@ export function startPage({ connect }) {
     if (!response || response.ok || refused !== connection) return;
     const { message } = await response.json();
     byId("connection-error").textContent = message;
+    askForToken(response.status);
     const lasting = response.status < 500 && ![408, 429].includes(response.status);
     if (lasting) close();
+  }
+
+  // A closed service is opened by a token, which the browser sends by itself once it is a cookie of this site.
+  function askForToken(status) {
+    if (status === 401) byId("token-part").hidden = false;
+  }
+
+  /** Keeps the token that was filled in, and says whether it can be one. */
+  function keepToken() {
+    const token = byId("token").value.trim();
+    if (!token) return true;
+    if (!/^[\w.-]+$/.test(token)) {
+      byId("connection-error").textContent = say("badToken");
+      return false;
+    }
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `push_token=${token}; Path=${base.pathname}; SameSite=Strict${secure}`;
+    byId("token").value = "";
+    return true;
   }
 
   function count() {
@@ -253,10 +278,12 @@ export function startPage({ connect }) {
     } catch (error) {
       result.classList.add("error");
       result.textContent = publishError(error);
+      askForToken(error.status);
     }
   }
 
   onSubmit(byId("connection"), () => {
+    if (!keepToken()) return;
     close();
     open();
   });

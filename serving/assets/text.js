@@ -17,6 +17,9 @@ const chinese = {
   connection: "连接",
   topics: "订阅的话题",
   topicsHint: "可写多个，用空格隔开；`orders.*` 匹配一级，`orders.>` 匹配其余各级。",
+  token: "令牌",
+  tokenHint: "此服务需要令牌。令牌保存在本站的 cookie `push_token` 中，关闭浏览器后失效。",
+  badToken: "令牌由字母、数字和 `-_.` 组成。",
   connect: "连接",
   disconnect: "断开",
 
@@ -99,6 +102,9 @@ const english = {
   connection: "Connection",
   topics: "Topics to follow",
   topicsHint: "Several are separated by spaces. `orders.*` matches one level, `orders.>` all the rest.",
+  token: "Token",
+  tokenHint: "This service asks for a token. It is kept in the cookie `push_token` of this site until the browser is closed.",
+  badToken: "A token has letters, digits and `-_.` alone.",
   connect: "Connect",
   disconnect: "Disconnect",
 

@@ -135,3 +135,43 @@ async fn a_websocket_is_let_in_by_a_subprotocol_and_renews_its_token() -> Result
     assert_eq!(stage.browser.value("states").await?, json!([1006]));
     Ok(())
 }
+
+/// The page of a closed service asks for a token, and works with one.
+async fn asks_for_a_token(method: Method) -> Result<()> {
+    let service = Service::started(method, &[&format!("--jwt-secret={SECRET}")]).await?;
+    let browser = Browser::start("en").await?;
+    browser.open(&service.url("/?topic=a.b")).await?;
+    browser.until("!document.getElementById('token-part').hidden").await?;
+    assert!(browser.text("#connection-error").await?.contains("a good token is needed"));
+    browser.fill("#token", "no; token").await?;
+    browser.click("#connect").await?;
+    browser.until("document.getElementById('connection-error').textContent.startsWith('A token has letters')").await?;
+    browser.fill("#token", &token_with(json!({}))).await?;
+    browser.click("#connect").await?;
+    browser.until_state(crate::STATE, "open").await?;
+    browser.fill("#publish-topic", "a.b").await?;
+    browser.fill("#publish-text", "with a token").await?;
+    browser.click("#publish-send").await?;
+    browser.until_row(crate::LIST, "with a token").await?;
+    browser.fill("#publish-topic", "c").await?;
+    browser.click("#publish-send").await?;
+    browser
+        .until("document.getElementById('publish-result').textContent.includes('claim `publish` does not cover')")
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_of_ws_echo_asks_for_a_token() -> Result<()> {
+    asks_for_a_token(Method::Ws).await
+}
+
+#[tokio::test]
+async fn the_page_of_longpoll_server_asks_for_a_token() -> Result<()> {
+    asks_for_a_token(Method::Poll).await
+}
+
+#[tokio::test]
+async fn the_page_of_sse_server_asks_for_a_token() -> Result<()> {
+    asks_for_a_token(Method::Sse).await
+}
