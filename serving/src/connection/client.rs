@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
@@ -176,6 +176,13 @@ impl Client {
 
     /// Answers an upgrade (RFC 9110, section 7.8): after this, the connection speaks another protocol.
     pub fn upgrade(&mut self, headers: &http::HeaderMap) {
+        if let Transport::Http2(stream) = &mut self.transport {
+            // There is no other protocol to change to on the connection, and no key to answer (RFC 8441, section 5).
+            let kept = headers.iter().filter(|(name, _)| ![CONNECTION, UPGRADE, SEC_WEBSOCKET_ACCEPT].contains(name));
+            let headers = kept.map(|(name, value)| (name.clone(), value.clone()));
+            stream.begin(StatusCode::OK, self.framing.header_map(self.app.admission.origins(), headers));
+            return;
+        }
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let head = self.framing.stream_head(self.app.admission.origins(), StatusCode::SWITCHING_PROTOCOLS, headers);
         self.framing.keep_alive = false;
@@ -397,6 +404,12 @@ impl Client {
     /// Lends the transport to a library that waits on it by itself, with the input that was kept.
     pub(super) fn transport(&mut self) -> (&mut Transport, &mut Input) {
         (&mut self.transport, &mut self.input)
+    }
+
+    /// Has another transport carry the bytes from now on.
+    pub(super) fn move_to(&mut self, transport: Transport) -> Transport {
+        self.bell.keep_rung();
+        std::mem::replace(&mut self.transport, transport)
     }
 
     fn set_timer(&self) {

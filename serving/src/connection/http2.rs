@@ -12,10 +12,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::{HeaderValue, Request, Response};
+use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::{HeaderValue, Method, Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::ext::Protocol;
 use hyper::server::conn::http2;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
@@ -102,6 +104,7 @@ pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflo
     let times = &app.config.connections;
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(app.config.input.max_head_bytes.as_u64()).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(RESETS)
@@ -132,15 +135,33 @@ pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflo
     }
 }
 
+/// Makes a request for a WebSocket (RFC 8441, section 4) one as it is over HTTP/1.1, which the routes know. Returns what the stream will
+/// become.
+fn take_websocket(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
+    let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
+    if *request.method() != Method::CONNECT || protocol != Some("websocket") {
+        return None;
+    }
+    let upgrade = hyper::upgrade::on(&mut *request);
+    *request.method_mut() = Method::GET;
+    let headers = request.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    // Its answer is not sent.
+    headers.insert(SEC_WEBSOCKET_KEY, HeaderValue::from_static("AAAAAAAAAAAAAAAAAAAAAA=="));
+    Some(upgrade)
+}
+
 /// Answers one request.
 async fn answer(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     app: Arc<App>,
     routes: Routes,
     sender: Sender,
     progress: Arc<WriteProgress>,
     open: OpenRequest,
 ) -> io::Result<Response<AnswerBody>> {
+    let websocket = take_websocket(&mut request);
     let (mut head, body) = request.into_parts();
     if let (false, Some(authority)) = (head.headers.contains_key(HOST), head.uri.authority()) {
         // The rest of the service knows it by its old name (RFC 9113, section 8.3.1).
@@ -158,7 +179,15 @@ async fn answer(
         Ok((framing, held)) => {
             let mut body = SessionBody::begin(framing, held, peer, is_overflow, &app);
             let head = poll_fn(|cx| body.poll_head(cx)).await?;
-            Ok(head.map(|()| AnswerBody::Session { body, open }))
+            let Some(websocket) = websocket else { return Ok(head.map(|()| AnswerBody::Session { body, open })) };
+            tokio::spawn(async move {
+                // An error means that the client has gone.
+                if let Ok(upgraded) = websocket.await {
+                    body.upgrade(upgraded).await;
+                }
+                drop(open);
+            });
+            Ok(head.map(|()| AnswerBody::Empty))
         }
     }
 }
@@ -169,6 +198,8 @@ pin_project! {
     enum AnswerBody {
         Whole { #[pin] body: WholeBody, open: OpenRequest },
         Session { body: SessionBody, open: OpenRequest },
+        /// That of a WebSocket, which goes on in another way.
+        Empty,
     }
 }
 
@@ -194,6 +225,7 @@ impl Body for AnswerBody {
                 let frame = ready!(body.poll_frame(cx));
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
+            AnswerBodyProjection::Empty => Poll::Ready(None),
             AnswerBodyProjection::Session { body, .. } => {
                 let part = ready!(body.poll_part(cx));
                 Poll::Ready(part.map(|part| part.map(Frame::data).map_err(Into::into)))
@@ -205,6 +237,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole { body, .. } => body.is_end_stream(),
             Self::Session { .. } => false,
+            Self::Empty => true,
         }
     }
 
@@ -212,6 +245,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole { body, .. } => body.size_hint(),
             Self::Session { .. } => SizeHint::default(),
+            Self::Empty => SizeHint::with_exact(0),
         }
     }
 }

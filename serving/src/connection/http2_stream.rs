@@ -1,12 +1,14 @@
 //! One answer of a session over HTTP/2: its client, and the body that it becomes.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
+use hyper::upgrade::Upgraded;
 
 use super::client::Client;
 use super::handover::Held;
@@ -14,6 +16,7 @@ use super::peer::Peer;
 use super::response_head::Framing;
 use super::session::{Flow, Session};
 use super::transport::Transport;
+use super::upgraded::UpgradedStream;
 use crate::app::App;
 
 /// The number of events that are looked at in one turn.
@@ -107,6 +110,33 @@ impl SessionBody {
         // The client has gone, or its rights have ended.
         let is_cut = client.is_gone() || flow == Flow::Drop;
         Poll::Ready(if is_cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) })
+    }
+
+    /// Goes on over a stream of bytes, to the end.
+    pub(super) async fn upgrade(mut self, upgraded: Upgraded) {
+        let written = self.client.move_to(Transport::Upgraded(Box::new(UpgradedStream::new(upgraded))));
+        if let Transport::Http2(stream) = written {
+            self.client.write_shared(stream.parts);
+        }
+        poll_fn(|cx| self.poll_upgraded(cx)).await;
+    }
+
+    fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.client.listen(cx.waker());
+        for _ in 0..EVENTS {
+            ready!(self.client.poll_written());
+            if self.client.is_gone() {
+                return Poll::Ready(());
+            }
+            if self.has_finished {
+                return self.client.poll_shutdown().map(drop);
+            }
+            if ready!(self.poll_event(cx)).is_err() {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn stream(&mut self) -> &mut Http2Stream {

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use super::http2_stream::Http2Stream;
 use super::pipe::NearEnd;
 use super::tls_stream::TlsStream;
+use super::upgraded::UpgradedStream;
 
 /// A connection's bytes, in and out.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) enum Transport {
     Tls(Box<TlsStream>),
     /// One of the answers of a connection over HTTP/2.
     Http2(Box<Http2Stream>),
+    /// A WebSocket of a connection over HTTP/2.
+    Upgraded(Box<UpgradedStream>),
     /// A pipe in memory, for tests.
     Memory(NearEnd),
 }
@@ -34,6 +37,7 @@ impl Transport {
             Self::Tls(stream) => stream.poll_readable(cx),
             // A client that goes takes the whole answer with it.
             Self::Http2(_) => Poll::Pending,
+            Self::Upgraded(stream) => stream.poll_readable(cx),
             Self::Memory(pipe) => pipe.poll_readable(cx),
         }
     }
@@ -70,6 +74,7 @@ impl AsyncRead for Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
             Self::Http2(_) => Poll::Pending,
+            Self::Upgraded(stream) => stream.poll_read(cx, buf),
             Self::Memory(pipe) => pipe.poll_read(cx, buf).map(Ok),
         }
     }
@@ -84,6 +89,7 @@ impl AsyncWrite for Transport {
                 stream.push([Bytes::copy_from_slice(buf)]);
                 Poll::Ready(Ok(buf.len()))
             }
+            Self::Upgraded(stream) => stream.poll_write(cx, buf),
             Self::Memory(pipe) => pipe.poll_write(cx, buf),
         }
     }
@@ -100,7 +106,8 @@ impl AsyncWrite for Transport {
                 stream.push(bufs.iter().map(|buf| Bytes::copy_from_slice(buf)));
                 Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
             }
-            Self::Memory(pipe) => pipe.poll_write(cx, bufs.iter().find(|buf| !buf.is_empty()).map_or(&[], |buf| buf)),
+            Self::Upgraded(stream) => stream.poll_write(cx, first(bufs)),
+            Self::Memory(pipe) => pipe.poll_write(cx, first(bufs)),
         }
     }
 
@@ -118,12 +125,18 @@ impl AsyncWrite for Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => stream.poll_shutdown(cx),
             Self::Http2(_) => Poll::Ready(Ok(())),
+            Self::Upgraded(stream) => stream.poll_shutdown(cx),
             Self::Memory(pipe) => {
                 pipe.shut_down();
                 Poll::Ready(Ok(()))
             }
         }
     }
+}
+
+/// The first buffer that has something.
+fn first<'a>(bufs: &'a [IoSlice<'_>]) -> &'a [u8] {
+    bufs.iter().find(|buf| !buf.is_empty()).map_or(&[], |buf| buf)
 }
 
 #[cfg(target_os = "linux")]

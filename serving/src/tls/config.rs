@@ -14,7 +14,7 @@ pub struct TlsConfig {
     /// A file with the private key of --tls-cert, PEM
     #[arg(long, env = "PUSH_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Speak HTTP/2 over TLS with clients that can. Over it, a browser's page opens any number of streams on one connection, which costs more
+    /// Speak HTTP/2 over TLS with clients that can. Over it, a browser's page has up to 100 streams on one connection, which costs more
     /// memory than one stream over HTTP/1.1
     #[arg(long, env = "PUSH_HTTP2", value_name = "on|off", default_value = "on", hide_possible_values = true)]
     pub http2: Http2,

@@ -40,3 +40,21 @@ async fn a_page_holds_twenty_streams_on_one_connection() -> Result<()> {
     browser.until_row(crate::LIST, "over TLS").await?;
     Ok(())
 }
+
+/// A browser that has a connection of HTTP/2 opens its WebSockets on it (RFC 8441). The service takes no second one.
+#[tokio::test]
+async fn a_websocket_is_on_the_connection_of_its_page() -> Result<()> {
+    let identity = Identity::new();
+    let [cert, key] = identity.flags();
+    let service = Service::started(Method::Ws, &[&cert, &key, "--max-connections=1"]).await?;
+    let browser = Browser::start("en").await?;
+    browser.open(&service.url("/").replace("http://", "https://")).await?;
+    browser.until_state(crate::STATE, "open").await?;
+    browser.fill("#publish-text", "by a WebSocket").await?;
+    browser.click("#publish-send").await?;
+    browser.until_row(crate::LIST, "by a WebSocket").await?;
+    browser.fill("#echo-text", "over HTTP/2").await?;
+    browser.click("#echo-send").await?;
+    browser.until("document.body.innerText.includes('服务器回应：over HTTP/2')").await?;
+    Ok(())
+}
