@@ -29,8 +29,14 @@ mod secret;
 mod signatures;
 mod tickets;
 
-pub use config::AccessConfig;
+pub use config::{AccessConfig, BadKeySetPlace, KeySetPlace};
+pub use fetched_keys::KeySetError;
+pub use fixed_keys::KeyError;
 pub use gate::GateError;
 pub(crate) use gate::{Asked, Gate, Shut};
+pub use key::BadKey;
+pub use key_set::BadKeySet;
+pub use public_key::BadPublicKey;
 pub use rights::{Access, Denied};
+pub use secret::{Secret, SecretTooShort};
 pub(crate) use tickets::Ticket;

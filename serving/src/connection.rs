@@ -11,8 +11,8 @@
 //!   of its rights
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
-//! - `http2`: the reader of requests over HTTP/2; `http2_stream`: a session that answers one, and `upgraded`: the
-//!   bytes of a WebSocket there
+//! - `http2`: the reader of requests over HTTP/2; `session_body`: a session that answers one; `http2_stream`
+//!   and `upgraded`: the bytes of an answer and of a WebSocket there
 //! - `response_head`: the head of an answer
 //! - `transport`: what carries the bytes; `tls_stream`: TLS over TCP; `pipe`: the transport of tests; `input`, `output`: bytes between the two;
 //!   `stall`: the write time-out
@@ -38,6 +38,7 @@ mod requests;
 mod response_head;
 mod rules;
 mod session;
+mod session_body;
 mod stall;
 mod timers;
 mod tls_stream;

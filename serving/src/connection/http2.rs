@@ -1,7 +1,7 @@
 //! Requests over HTTP/2 (RFC 9113), which hyper reads, many at a time.
 //!
 //! Every request finds the same routes as over HTTP/1.1. A session that answers one has a client of its own, whose bytes become
-//! the body of that answer (`http2_stream`). hyper asks for more of a body only when its client takes more, so a client that reads one of its
+//! the body of that answer (`session_body`). hyper asks for more of a body only when its client takes more, so a client that reads one of its
 //! answers slowly holds up that one alone.
 
 use std::future::poll_fn;
@@ -26,10 +26,10 @@ use tracing::debug;
 
 use super::client::Client;
 use super::handover::Handover;
-use super::http2_stream::SessionBody;
 use super::hyper_io::{Io, TrackedBody, WriteProgress};
 use super::pace::Pace;
 use super::requests::{Sender, respond};
+use super::session_body::SessionBody;
 use crate::app::App;
 use crate::overflow::OverflowPlace;
 use crate::routes::Routes;

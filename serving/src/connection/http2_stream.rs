@@ -1,32 +1,15 @@
-//! One answer of a session over HTTP/2: its client, and the body that it becomes.
+//! The bytes of one answer over HTTP/2, on their way from its session to hyper.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::io;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
-use hyper::upgrade::Upgraded;
-
-use super::client::Client;
-use super::handover::Held;
-use super::peer::Peer;
-use super::response_head::Framing;
-use super::session::{Flow, Session};
-use super::transport::Transport;
-use super::upgraded::UpgradedStream;
-use crate::app::App;
-
-/// The number of events that are looked at in one turn.
-const EVENTS: usize = 64;
+use http::{HeaderMap, StatusCode};
 
 /// What a session has written that hyper has not asked for yet. A session is told its next event once all of it is gone.
 #[derive(Debug, Default)]
 pub(crate) struct Http2Stream {
-    head: Option<(StatusCode, HeaderMap)>,
-    parts: VecDeque<Bytes>,
+    pub(super) head: Option<(StatusCode, HeaderMap)>,
+    pub(super) parts: VecDeque<Bytes>,
 }
 
 impl Http2Stream {
@@ -38,111 +21,5 @@ impl Http2Stream {
     /// Takes parts of the body, which follow each other.
     pub(super) fn push(&mut self, parts: impl IntoIterator<Item = Bytes>) {
         self.parts.extend(parts.into_iter().filter(|part| !part.is_empty()));
-    }
-}
-
-/// A session, and the body that it writes.
-pub(super) struct SessionBody {
-    client: Client,
-    session: Box<dyn Session>,
-    has_finished: bool,
-}
-
-impl SessionBody {
-    /// Begins the session.
-    pub(super) fn begin(
-        framing: Framing,
-        Held { mut session, expires_at }: Held,
-        peer: Peer,
-        is_overflow: bool,
-        app: &Arc<App>,
-    ) -> Self {
-        let transport = Transport::Http2(Box::default());
-        let mut client = Client::new(transport, peer, Arc::clone(app), is_overflow, None);
-        client.set_framing(framing);
-        client.never_due();
-        client.expire_at(expires_at);
-        session.begin(&mut client);
-        Self { client, session, has_finished: false }
-    }
-
-    /// Waits for the head of the answer.
-    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Response<()>>> {
-        self.client.listen(cx.waker());
-        loop {
-            if let Some((status, headers)) = self.stream().head.take() {
-                let mut response = Response::new(());
-                (*response.status_mut(), *response.headers_mut()) = (status, headers);
-                return Poll::Ready(Ok(response));
-            }
-            if self.has_finished {
-                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-            }
-            ready!(self.poll_event(cx))?;
-        }
-    }
-
-    /// Waits for the next part of the body; `None` after the last.
-    pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        self.client.listen(cx.waker());
-        for _ in 0..EVENTS {
-            if let Some(part) = self.stream().parts.pop_front() {
-                return Poll::Ready(Some(Ok(part)));
-            }
-            if self.has_finished {
-                return Poll::Ready(None);
-            }
-            if let Err(error) = ready!(self.poll_event(cx)) {
-                return Poll::Ready(Some(Err(error)));
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Waits for an event and tells the session.
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { client, session, has_finished } = self;
-        let takes_input = session.takes_input();
-        let event = ready!(client.poll_event(cx, takes_input, |cx| session.poll_event(cx)));
-        let flow = session.on(event, client);
-        *has_finished = flow != Flow::Continue;
-        // The client has gone, or its rights have ended.
-        let is_cut = client.is_gone() || flow == Flow::Drop;
-        Poll::Ready(if is_cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) })
-    }
-
-    /// Goes on over a stream of bytes, to the end.
-    pub(super) async fn upgrade(mut self, upgraded: Upgraded) {
-        let written = self.client.move_to(Transport::Upgraded(Box::new(UpgradedStream::new(upgraded))));
-        if let Transport::Http2(stream) = written {
-            self.client.write_shared(stream.parts);
-        }
-        poll_fn(|cx| self.poll_upgraded(cx)).await;
-    }
-
-    fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.client.listen(cx.waker());
-        for _ in 0..EVENTS {
-            ready!(self.client.poll_written());
-            if self.client.is_gone() {
-                return Poll::Ready(());
-            }
-            if self.has_finished {
-                return self.client.poll_shutdown().map(drop);
-            }
-            if ready!(self.poll_event(cx)).is_err() {
-                return Poll::Ready(());
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    fn stream(&mut self) -> &mut Http2Stream {
-        match self.client.transport().0 {
-            Transport::Http2(stream) => stream,
-            _ => unreachable!("the client was made so"),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode, Version};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -12,6 +12,7 @@ use crate::process::Process;
 use crate::server::Server;
 use crate::service::Service;
 use crate::soon::soon;
+use crate::tls::Identity;
 
 /// The secret of the services under test.
 pub const SECRET: &str = "a secret of more than 32 bytes, for tests";
@@ -360,6 +361,37 @@ pub async fn the_log_has_the_reason_and_no_token<S: Service>() {
     assert!(!log.contains(SECRET), "the secret");
 }
 
+/// The same over TLS and HTTP/2, whose libraries log by themselves.
+pub async fn the_log_of_http_2_has_no_token<S: Service>() {
+    let identity = Identity::new();
+    let [cert, key] = identity.flags();
+    let flags = ["--listen=127.0.0.1:0", "--log-format=json", "--tick=0", "--log=trace", "--drain=0", &cert, &key];
+    let mut process = Process::start_with(S::PROGRAM.path, &flags, &[("PUSH_JWT_SECRET", SECRET)]);
+    let address = process.logged("listening", "address").await;
+    let (client, token) = (identity.http2_client(), token_with(json!({})));
+    let url = |path: &str| format!("https://{address}{path}");
+    let asking = client.post(url("/ticket")).bearer_auth(&token);
+    let answer = soon(asking.send()).await.expect("an answer");
+    assert_eq!((answer.status(), answer.version()), (StatusCode::CREATED, Version::HTTP_2));
+    let answer: Value = soon(answer.json()).await.expect("JSON");
+    let ticket = answer["ticket"].as_str().expect("a ticket").to_owned();
+    for request in [
+        client.get(url(&format!("/messages?topic=a.b&ticket={ticket}"))),
+        client.get(url("/messages?topic=a.b")).header("cookie", format!("push_token={token}")),
+        client.get(url("/messages?topic=c")).bearer_auth(&token),
+    ] {
+        soon(request.send()).await.expect("an answer");
+    }
+    crate::signal(&process, crate::Signal::SIGTERM);
+    let log = process.ended().await.stderr;
+    assert!(log.contains("does not cover"), "{log}");
+    for (name, text) in [("a token", &token), ("a ticket", &ticket)] {
+        for part in text.split('.').filter(|part| part.len() > 40) {
+            assert!(!log.contains(part), "{name}");
+        }
+    }
+}
+
 /// Keys that cannot be used are refused at start, with what to do, and without a word of the key.
 pub async fn keys_that_cannot_be_used_are_refused<S: Service>() {
     let short = "too-short-a-secret";
@@ -456,6 +488,7 @@ macro_rules! access_behaviours {
             access::a_ticket_stands_for_a_token,
             access::a_cookie_counts_for_pages_that_are_trusted,
             access::the_log_has_the_reason_and_no_token,
+            access::the_log_of_http_2_has_no_token,
             access::keys_that_cannot_be_used_are_refused,
             access::keys_are_read_again_on_sighup,
             access::an_open_service_says_so,

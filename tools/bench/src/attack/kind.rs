@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::ground::Ground;
 use super::history::History;
-use super::{arrays, bodies, churn, follow, messages, pages, silence, spin};
+use super::{arrays, bodies, churn, floods, follow, frames, heads, messages, pages, silence, spin};
 use crate::target::Method;
 
 /// An attack: what an abusive client does.
@@ -32,11 +32,23 @@ pub enum Kind {
     SilentConnections,
     /// WebSockets that are opened and cut as fast as possible, where nobody reads the log
     EchoChurn,
+    /// Messages of 60 KB, published on one topic as fast as they are answered
+    PublishFlood,
+    /// Messages on ever new topics
+    TopicFlood,
+    /// Messages under ever new idempotency keys
+    KeyFlood,
+    /// Heads of requests as large as allowed, and larger
+    HeadFlood,
+    /// Requests of which one byte is sent
+    OneByteStarts,
+    /// Pings, fragments without end, and frames that are too large, on WebSockets
+    FrameFlood,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Spin,
         Self::UnreadStreams,
         Self::SlowReaders,
@@ -48,6 +60,12 @@ impl Kind {
         Self::PatternSubscribers,
         Self::SilentConnections,
         Self::EchoChurn,
+        Self::PublishFlood,
+        Self::TopicFlood,
+        Self::KeyFlood,
+        Self::HeadFlood,
+        Self::OneByteStarts,
+        Self::FrameFlood,
     ];
 
     /// Its name on the command line.
@@ -64,13 +82,19 @@ impl Kind {
             Self::PatternSubscribers => "pattern-subscribers",
             Self::SilentConnections => "silent-connections",
             Self::EchoChurn => "echo-churn",
+            Self::PublishFlood => "publish-flood",
+            Self::TopicFlood => "topic-flood",
+            Self::KeyFlood => "key-flood",
+            Self::HeadFlood => "head-flood",
+            Self::OneByteStarts => "one-byte-starts",
+            Self::FrameFlood => "frame-flood",
         }
     }
 
     /// The method of the service that is attacked, where another one was asked for or not.
     pub(super) fn method(self, asked: Method) -> Method {
         match self {
-            Self::BegunMessages | Self::EchoChurn => Method::Ws,
+            Self::BegunMessages | Self::EchoChurn | Self::FrameFlood => Method::Ws,
             _ => asked,
         }
     }
@@ -88,7 +112,10 @@ impl Kind {
             Self::PatternPages => 2,
             Self::PatternSubscribers => 6,
             Self::SilentConnections => 208,
-            Self::EchoChurn => 16,
+            Self::EchoChurn | Self::HeadFlood => 16,
+            Self::PublishFlood | Self::TopicFlood | Self::KeyFlood => 8,
+            Self::OneByteStarts => 1_000,
+            Self::FrameFlood => 12,
         }
     }
 
@@ -132,6 +159,12 @@ impl Kind {
             Self::PatternSubscribers => pages::follow(ground).await,
             Self::SilentConnections => silence::live(ground, index).await,
             Self::EchoChurn => churn::live(ground, index).await,
+            Self::PublishFlood => floods::large(ground).await,
+            Self::TopicFlood => floods::topics(ground).await,
+            Self::KeyFlood => floods::keys(ground).await,
+            Self::HeadFlood => heads::flood(ground, index).await,
+            Self::OneByteStarts => heads::begin(ground).await,
+            Self::FrameFlood => frames::flood(ground, index).await,
         }
     }
 }

@@ -255,6 +255,34 @@ async fn honest_clients_are_measured_during_an_attack() {
     }
 }
 
+#[tokio::test]
+async fn floods_take_nothing_from_honest_clients() {
+    use attack::Kind::{FrameFlood, HeadFlood, KeyFlood, OneByteStarts, PublishFlood, TopicFlood};
+    for (kind, method) in [
+        (PublishFlood, Method::Sse),
+        (TopicFlood, Method::Poll),
+        (KeyFlood, Method::Sse),
+        (HeadFlood, Method::Poll),
+        (OneByteStarts, Method::Sse),
+        (FrameFlood, Method::Ws),
+    ] {
+        let server = push(method).await;
+        let plan = attack::Plan {
+            subscribers: CLIENTS,
+            rate: 50.0,
+            attackers: Some(6),
+            quiet: Duration::from_millis(100),
+            length: Duration::from_millis(400),
+            rest: Duration::from_millis(1),
+        };
+        let round = move |subject: &Subject<'_>| attack::measure(&plan, kind, method, subject);
+        let sample = measure(push_target(), server.address(), round).await;
+        assert_eq!(sample.faults, [""; 0], "{}: {sample:#?}", kind.name());
+        assert!(figure(&sample, "missing") == 0.0 && figure(&sample, "probes_failed") == 0.0, "{sample:#?}");
+        assert!(figure(&sample, "attack_connections") >= 6.0, "{}: {sample:#?}", kind.name());
+    }
+}
+
 /// The row of a report.
 fn row(kind: attack::Kind, sample: Sample) -> Row {
     let mut row = Row {
