@@ -41,6 +41,9 @@ impl Issuer {
     }
 }
 
+/// The header of answers whose end never comes.
+const HELD: &str = "x-held: 1\r\n";
+
 /// A server with a set of keys.
 #[derive(Clone)]
 struct Source {
@@ -56,6 +59,7 @@ impl Source {
         let source = Self { url, answer: Arc::default(), asked: Arc::default() };
         let served = source.clone();
         tokio::spawn(async move {
+            let mut held = Vec::new();
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut request = Vec::new();
@@ -66,6 +70,9 @@ impl Source {
                 let answer = served.answer.lock().clone();
                 // An error means that the service has seen enough.
                 let _ = stream.write_all(answer.as_bytes()).await;
+                if answer.contains(HELD) {
+                    held.push(stream);
+                }
             }
         });
         source
@@ -161,6 +168,24 @@ async fn the_set_is_read_again_at_its_interval_and_kept_while_its_source_is_away
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_source_that_does_not_answer_in_time_is_asked_again() {
+    let issuer = Issuer::new("one");
+    let source = Source::start().await;
+    source.keys(&[&issuer]);
+    let service = Service::start(&["--jwks", &source.url, "--jwks-refresh", "20ms", "--jwks-timeout", "50ms"]).await;
+    // A machine with much to do may need more than one reading.
+    testkit::soon(async { while status(&service, &issuer.named_token()).await != 200 {} }).await;
+    source.answer(format!("HTTP/1.1 200 OK\r\n{HELD}content-length: 99\r\n\r\n{{"));
+    let asked = source.asked();
+    testkit::soon(async {
+        while source.asked() < asked + 3 {
+            assert_eq!(status(&service, &issuer.named_token()).await, 200);
+        }
+    })
+    .await;
 }
 
 /// A service that cannot check tokens yet is sent no clients, and refuses none for good.
