@@ -13,6 +13,7 @@
 //! - [`connection`]: everything that speaks HTTP
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`reply`], [`error`], [`page`]:
 //!   answers
+//! - `fuzzing`: checks of what reads the bytes of clients
 
 pub mod access;
 mod address_limit;
@@ -27,6 +28,9 @@ mod cors;
 pub mod drain;
 pub mod error;
 mod error_chain;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 pub mod healthcheck;
 mod key_shares;

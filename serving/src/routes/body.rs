@@ -70,7 +70,7 @@ pub(super) async fn read<B: Buf>(
 }
 
 /// The form of a body.
-pub(super) enum Form {
+pub(crate) enum Form {
     Json,
     /// The text to publish, whatever its type.
     Text,
@@ -113,7 +113,7 @@ impl Form {
     }
 
     /// Returns the messages in a body, and whether they came as an array, which holds at most `max_array`.
-    pub(super) fn parse(self, body: Vec<u8>, max_array: usize) -> Result<(Vec<Draft>, bool), ApiError> {
+    pub(crate) fn parse(self, body: Vec<u8>, max_array: usize) -> Result<(Vec<Draft>, bool), ApiError> {
         let text = String::from_utf8(body).map_err(|_| ApiError::InvalidUtf8)?;
         // A byte order mark may be passed over (RFC 8259, section 8.1).
         let json = text.strip_prefix('\u{feff}').unwrap_or(&text);
