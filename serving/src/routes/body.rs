@@ -13,6 +13,7 @@ use super::array;
 use crate::app::App;
 use crate::body_budget::BodyReservation;
 use crate::error::ApiError;
+use crate::json_object::Object;
 use crate::request::Request;
 
 /// The memory that a body has at first which does not announce its length.
@@ -122,11 +123,14 @@ impl Form {
             Self::Text if text.is_empty() => return Err(ApiError::NoText),
             Self::Text => (vec![Draft::text(text)], false),
             Self::Json if json.trim_start().starts_with('[') => {
-                let drafts = array::parse::<JsonDraft>(json, max_array).map_err(bad_json)?;
+                let drafts = array::parse::<Object<JsonDraft>>(json, max_array).map_err(bad_json)?;
                 let drafts = drafts.ok_or(ApiError::TooManyMessages { limit: max_array })?;
-                (drafts.into_iter().map(JsonDraft::draft).collect::<Result<_, _>>()?, true)
+                (drafts.into_iter().map(|Object(draft)| draft.draft()).collect::<Result<_, _>>()?, true)
             }
-            Self::Json => (vec![serde_json::from_str::<JsonDraft>(json).map_err(bad_json)?.draft()?], false),
+            Self::Json => {
+                let Object(draft) = serde_json::from_str::<Object<JsonDraft>>(json).map_err(bad_json)?;
+                (vec![draft.draft()?], false)
+            }
         };
         if drafts.is_empty() { Err(ApiError::NoText) } else { Ok((drafts, many)) }
     }
