@@ -99,7 +99,7 @@ pub(crate) enum ClientFrame {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublishFrame {
-    topic: Option<String>,
+    pub(crate) topic: Option<String>,
     pub(crate) text: Option<Box<str>>,
     pub(crate) event: Option<EventName>,
     pub(crate) key: Option<String>,
