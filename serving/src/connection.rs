@@ -56,6 +56,8 @@ pub(crate) use driver::Connection;
 pub use event::Event;
 pub(crate) use handover::Handover;
 pub use handover::{Answer, Held};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use head::{Head, Purpose};
 pub use peer::Peer;
 pub use pipe::FarEnd;
 pub(crate) use response_head::Framing;

@@ -11,8 +11,9 @@
 //!   fast each may publish, and `key_shares`: how many idempotency keys each may use; [`refusal`]: the
 //!   reasons for not publishing or subscribing
 //! - [`connection`]: everything that speaks HTTP
-//! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`reply`], [`error`], [`page`]:
-//!   answers
+//! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`json_object`]; [`reply`], [`error`],
+//!   [`page`]: answers
+//! - `fuzzing`: checks of what reads the bytes of clients
 
 pub mod access;
 mod address_limit;
@@ -27,8 +28,12 @@ mod cors;
 pub mod drain;
 pub mod error;
 mod error_chain;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 pub mod healthcheck;
+pub mod json_object;
 mod key_shares;
 pub mod listen;
 pub mod log_budget;

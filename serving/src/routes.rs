@@ -16,6 +16,8 @@ mod route;
 mod table;
 mod ticket;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use body::Form;
 pub use index::IndexPage;
 pub(crate) use messages::{MESSAGES, publish_whole};
 pub(crate) use method::Answered;

@@ -9,10 +9,14 @@
 //! - [`moment`], [`wall_clock`]: time as it passes here, and as people have it
 //! - [`hub`]: histories and subscribers
 //! - [`backplane`]: the order of messages; [`ticker`]: the simulated source
+//! - `fuzzing`: checks of the nouns on any bytes
 
 pub mod backplane;
 pub mod cursor;
 pub mod duration;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gap;
 pub mod hub;
 pub mod message;

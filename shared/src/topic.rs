@@ -152,15 +152,16 @@ impl TopicFilter {
     /// Returns whether this filter matches every topic that `other` matches.
     pub fn covers(&self, other: &Self) -> bool {
         let (mut tokens, mut others) = (self.as_str().split('.'), other.as_str().split('.'));
-        loop {
+        for place in 1.. {
             match (tokens.next(), others.next()) {
                 (None, None) | (Some(">"), Some(_)) => return true,
-                // One token is not the whole of one or more.
-                (Some("*"), Some(other)) if other != ">" => {}
+                // One token is not the whole of one or more, unless no topic has more.
+                (Some("*"), Some(other)) if other != ">" || place == MAX_TOKENS => {}
                 (Some(token), Some(other)) if token == other => {}
-                _ => return false,
+                _ => break,
             }
         }
+        false
     }
 
     /// The filter as text.
@@ -249,6 +250,14 @@ mod tests {
             let matches_all = topics.iter().filter(|topic| other.matches(topic)).all(|topic| filter.matches(topic));
             assert_eq!(filter.covers(other), matches_all, "{filter} and {other}");
         }
+    }
+
+    #[test]
+    fn the_rest_of_a_topic_is_one_token_where_no_topic_has_more() {
+        let filter = |text: &str| text.parse::<TopicFilter>().unwrap();
+        let (one, rest) = (filter("1.2.3.4.5.6.7.*"), filter("1.2.3.4.5.6.7.>"));
+        assert!(one.covers(&rest) && rest.covers(&one));
+        assert!(!filter("1.2.3.4.5.6.*").covers(&filter("1.2.3.4.5.6.>")));
     }
 
     #[test]

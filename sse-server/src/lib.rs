@@ -7,10 +7,13 @@
 //! | `/messages`, `/livez`, `/readyz` | as on every service: see [`serving::routes`] |
 //!
 //! In reading order: `main` (the process), [`run`], [`Config`] (the choice of the history), `config` (flags), `routes`
-//! (the handlers), `stream` (the method), `format` (the bytes).
+//! (the handlers), `stream` (the method), `format` (the bytes), `fuzzing` (checks of them against other decoders).
 
 mod config;
 pub mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod routes;
 mod stream;
 

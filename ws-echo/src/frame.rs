@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 use serving::error::ApiError;
+use serving::json_object::Object;
 use shared::cursor::Cursor;
 use shared::gap::Gap;
 use shared::hub::Format;
@@ -98,7 +99,7 @@ pub(crate) enum ClientFrame {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublishFrame {
-    topic: Option<String>,
+    pub(crate) topic: Option<String>,
     pub(crate) text: Option<Box<str>>,
     pub(crate) event: Option<EventName>,
     pub(crate) key: Option<String>,
@@ -122,8 +123,8 @@ impl ClientFrame {
     pub(crate) fn parse(text: &str) -> Result<Self, (Option<String>, ApiError)> {
         // A byte order mark may be passed over (RFC 8259, section 8.1).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        serde_json::from_str(text).map_err(|error| {
-            let key = serde_json::from_str(text).ok().and_then(|keyed: Keyed| keyed.key);
+        serde_json::from_str(text).map(|Object(frame)| frame).map_err(|error| {
+            let key = serde_json::from_str(text).ok().and_then(|Object(keyed): Object<Keyed>| keyed.key);
             (key, ApiError::BadFrame(error.to_string()))
         })
     }

@@ -9,13 +9,17 @@
 //!
 //! In reading order: `main` (the process), [`run`], [`Config`] (the choice of the history), `config` (flags), `routes`
 //! (the handlers), `session` (a WebSocket from handshake to close), `handshake`, `feed` and `echo` (the protocols spoken on
-//! it), `reader` and `frame` (the frames, in and out), `close` (the close codes).
+//! it), `reader` and `frame` (the frames, in and out), `close` (the close codes), `fuzzing` (checks of
+//! the reader and the frames on any bytes).
 
 mod close;
 mod config;
 mod echo;
 mod feed;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod reader;
 mod routes;

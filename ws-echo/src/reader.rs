@@ -126,8 +126,7 @@ impl Reader {
     /// When the memory that all clients share is used up.
     pub(crate) fn reserve(&mut self, begin: impl FnOnce() -> BodyReservation) -> Result<(), Close> {
         let Some(partial) = &mut self.partial else { return Ok(()) };
-        let of_message = partial.unfinished.0.as_ref().map_or(0, |(_, message)| message.capacity());
-        let bytes = partial.unread.capacity() + of_message;
+        let bytes = partial.memory();
         if bytes <= LITTLE {
             partial.reservation = None;
             return Ok(());
@@ -142,9 +141,23 @@ impl Reader {
         self.partial.is_some()
     }
 
+    /// The memory of what is half read, in bytes.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn memory(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.memory())
+    }
+
     /// Returns whether fragments of a message have come, and others are to come.
     pub(crate) fn has_fragments(&self) -> bool {
         self.partial.as_ref().is_some_and(|partial| partial.unfinished.0.is_some())
+    }
+}
+
+impl Partial {
+    /// The memory of what is half read, in bytes.
+    fn memory(&self) -> usize {
+        let of_message = self.unfinished.0.as_ref().map_or(0, |(_, message)| message.capacity());
+        self.unread.capacity() + of_message
     }
 }
 

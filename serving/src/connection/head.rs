@@ -18,16 +18,16 @@ const MAX_HEADERS: usize = 32;
 
 /// The head of a request that is read here.
 #[derive(Debug)]
-pub(super) struct Head<'a> {
-    pub(super) purpose: Purpose<'a>,
-    pub(super) target: PathAndQuery,
-    pub(super) headers: HeaderMap,
-    pub(super) version: Version,
+pub(crate) struct Head<'a> {
+    pub(crate) purpose: Purpose<'a>,
+    pub(crate) target: PathAndQuery,
+    pub(crate) headers: HeaderMap,
+    pub(crate) version: Version,
 }
 
 /// The purpose of such a request.
 #[derive(Debug)]
-pub(super) enum Purpose<'a> {
+pub(crate) enum Purpose<'a> {
     /// To be answered by a route of the method.
     Method(&'a MethodRoute),
     /// To publish a body.
@@ -36,7 +36,7 @@ pub(super) enum Purpose<'a> {
 
 impl Purpose<'_> {
     /// The method of the request.
-    pub(super) fn method(&self) -> Method {
+    pub(crate) fn method(&self) -> Method {
         match self {
             Self::Method(_) => Method::GET,
             Self::Publication(_) => Method::POST,
@@ -44,7 +44,7 @@ impl Purpose<'_> {
     }
 
     /// Returns whether the request is answered by the route even when the service is full.
-    pub(super) fn is_taken_when_full(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn is_taken_when_full(&self, headers: &HeaderMap) -> bool {
         match self {
             Self::Method(route) => route.takes_when_full(headers),
             Self::Publication(_) => false,
@@ -54,7 +54,7 @@ impl Purpose<'_> {
 
 impl<'a> Head<'a> {
     /// Reads the request at the beginning of `unread` and takes it off, if it is one for this file.
-    pub(super) fn take(unread: &mut Bytes, routes: &'a [MethodRoute], max_bytes: usize) -> Option<Self> {
+    pub(crate) fn take(unread: &mut Bytes, routes: &'a [MethodRoute], max_bytes: usize) -> Option<Self> {
         let (mut head, length) = Self::parse(unread, routes, max_bytes)?;
         unread.advance(length);
         if let Purpose::Publication(body) = &mut head.purpose {

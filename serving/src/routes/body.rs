@@ -13,6 +13,7 @@ use super::array;
 use crate::app::App;
 use crate::body_budget::BodyReservation;
 use crate::error::ApiError;
+use crate::json_object::Object;
 use crate::request::Request;
 
 /// The memory that a body has at first which does not announce its length.
@@ -70,7 +71,7 @@ pub(super) async fn read<B: Buf>(
 }
 
 /// The form of a body.
-pub(super) enum Form {
+pub(crate) enum Form {
     Json,
     /// The text to publish, whatever its type.
     Text,
@@ -113,7 +114,7 @@ impl Form {
     }
 
     /// Returns the messages in a body, and whether they came as an array, which holds at most `max_array`.
-    pub(super) fn parse(self, body: Vec<u8>, max_array: usize) -> Result<(Vec<Draft>, bool), ApiError> {
+    pub(crate) fn parse(self, body: Vec<u8>, max_array: usize) -> Result<(Vec<Draft>, bool), ApiError> {
         let text = String::from_utf8(body).map_err(|_| ApiError::InvalidUtf8)?;
         // A byte order mark may be passed over (RFC 8259, section 8.1).
         let json = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -122,11 +123,14 @@ impl Form {
             Self::Text if text.is_empty() => return Err(ApiError::NoText),
             Self::Text => (vec![Draft::text(text)], false),
             Self::Json if json.trim_start().starts_with('[') => {
-                let drafts = array::parse::<JsonDraft>(json, max_array).map_err(bad_json)?;
+                let drafts = array::parse::<Object<JsonDraft>>(json, max_array).map_err(bad_json)?;
                 let drafts = drafts.ok_or(ApiError::TooManyMessages { limit: max_array })?;
-                (drafts.into_iter().map(JsonDraft::draft).collect::<Result<_, _>>()?, true)
+                (drafts.into_iter().map(|Object(draft)| draft.draft()).collect::<Result<_, _>>()?, true)
             }
-            Self::Json => (vec![serde_json::from_str::<JsonDraft>(json).map_err(bad_json)?.draft()?], false),
+            Self::Json => {
+                let Object(draft) = serde_json::from_str::<Object<JsonDraft>>(json).map_err(bad_json)?;
+                (vec![draft.draft()?], false)
+            }
         };
         if drafts.is_empty() { Err(ApiError::NoText) } else { Ok((drafts, many)) }
     }

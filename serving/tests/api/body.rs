@@ -20,6 +20,8 @@ async fn json_of_another_form() {
         (r#"{"text":"a","text":"b"}"#, "duplicate"),
         (r#"[{"text":"a"},{"txt":"b"}]"#, "txt"),
         (r#"[{"text":"a"},"b"]"#, "array of those"),
+        (r#"[{"text":"a"},["b"]]"#, "array of those"),
+        (r#"[["a","news"]]"#, "array of those"),
         (r#"{"text":"\ud800"}"#, "send"),
     ] {
         service.ask_post(JSON, body.as_bytes()).await.assert_error(400, "bad_json", advice);

@@ -2,46 +2,14 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::select;
+use testkit::damage::damage;
+
+/// Bytes with a meaning in a head.
+const LIKELY: &[u8] = b" \t\r\n:\0\x7f";
 
 /// The path of the method's route.
 pub(crate) const PATH: &str = "/direct";
-
-/// A change that is made to the bytes of a head.
-#[derive(Debug, Clone)]
-enum Damage {
-    FlipBit(Index, u32),
-    Insert(Index, u8),
-    Repeat(Index, usize),
-    Drop(Index, usize),
-    Truncate(Index),
-}
-
-impl Damage {
-    fn change(&self, bytes: &mut Vec<u8>) {
-        if bytes.is_empty() {
-            return;
-        }
-        let range = |at: &Index, length: usize| {
-            let start = at.index(bytes.len());
-            start..bytes.len().min(start + length)
-        };
-        match self {
-            Self::FlipBit(at, bit) => *at.get_mut(bytes) ^= 1 << bit,
-            Self::Insert(at, byte) => bytes.insert(at.index(bytes.len()), *byte),
-            Self::Repeat(at, length) => {
-                let range = range(at, *length);
-                let repeated = bytes[range.clone()].to_vec();
-                bytes.splice(range.start..range.start, repeated);
-            }
-            Self::Drop(at, length) => {
-                let range = range(at, *length);
-                bytes.drain(range);
-            }
-            Self::Truncate(at) => bytes.truncate(at.index(bytes.len())),
-        }
-    }
-}
 
 /// A head, most often for the method's route, and the bytes that a client sends after it.
 pub(crate) fn random_head() -> impl Strategy<Value = Vec<u8>> {
@@ -94,7 +62,7 @@ fn request(
     let host =
         prop_oneof![12 => Just("host: test"), 1 => select(&["Host: [::1]:80", "host:", "host: a b", "x: y"][..])];
     let fields = prop_oneof![8 => vec(field(), 0..6), 1 => vec(field(), 28..36), 1 => vec(field(), 95..105)];
-    let damages = prop_oneof![1 => Just(Vec::new()), 1 => vec(damage(), 1..3)];
+    let damages = prop_oneof![1 => Just(Vec::new()), 1 => vec(damage(LIKELY), 1..3)];
     (line, line_end, host, fields, rest, damages).prop_map(move |(line, line_end, host, fields, rest, damages)| {
         let mut bytes = [&line, line_end.as_bytes(), host.as_bytes(), line_end.as_bytes()].concat();
         for field in lines.iter().cloned().chain(fields) {
@@ -171,17 +139,5 @@ fn field() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         2 => known.prop_map(|field| field.as_bytes().to_vec()),
         2 => (name, value).prop_map(|(name, value)| [&name, &b": "[..], &value].concat()),
-    ]
-}
-
-fn damage() -> impl Strategy<Value = Damage> {
-    let at = any::<Index>;
-    prop_oneof![
-        3 => (at(), 0..8_u32).prop_map(|(at, bit)| Damage::FlipBit(at, bit)),
-        2 => (at(), prop_oneof![select(&b" \t\r\n:\0\x7f"[..]), any::<u8>()])
-            .prop_map(|(at, byte)| Damage::Insert(at, byte)),
-        1 => (at(), 1..20_usize).prop_map(|(at, length)| Damage::Repeat(at, length)),
-        1 => (at(), 1..20_usize).prop_map(|(at, length)| Damage::Drop(at, length)),
-        1 => at().prop_map(Damage::Truncate),
     ]
 }

@@ -83,6 +83,8 @@ async fn what_makes_no_sense_is_answered_with_why_and_the_feed_goes_on() {
         (Message::from("hello?"), None, "bad_frame"),
         (Message::from(""), None, "bad_frame"),
         (Message::from("[]"), None, "bad_frame"),
+        (Message::from("[\"publish\",\"main\",\"a\",null,null]"), None, "bad_frame"),
+        (Message::from("[\"k\"]"), None, "bad_frame"),
         (Message::from("{\"text\":\"a\"}"), None, "bad_frame"),
         (Message::from("{\"type\":\"subscribe\",\"text\":\"a\"}"), None, "bad_frame"),
         (Message::from(publication("\"text\":\"a\",\"colour\":\"red\"")), None, "bad_frame"),

@@ -1,0 +1,5 @@
+//! Cursors and positions.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| shared::fuzzing::cursor(bytes));
