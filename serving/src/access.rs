@@ -20,6 +20,8 @@ mod credential;
 pub(crate) mod denial;
 mod fetched_keys;
 mod fixed_keys;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gate;
 mod key;
 mod key_set;

@@ -8,6 +8,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
+pub use crate::access::fuzzing::claims;
 pub use body::body;
 pub use head::head;
 pub use query::query;

@@ -30,6 +30,7 @@ use super::signatures;
 use super::tickets::{self, Asking, Ticket};
 use crate::client_address::ClientAddress;
 use crate::error_chain::with_sources;
+use crate::json_object::Object;
 
 /// Decides on the clients of a closed service.
 pub(crate) struct Gate {
@@ -260,5 +261,6 @@ async fn fetched_claims(
 
 fn header_of(token: &str) -> Option<Header> {
     let (header, _) = token.split_once('.')?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()
+    let header = URL_SAFE_NO_PAD.decode(header).ok()?;
+    serde_json::from_slice::<Object<Header>>(&header).ok().map(|Object(header)| header)
 }

@@ -8,6 +8,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use super::bad_token::BadToken;
 use super::claims::RawClaims;
 use super::secret::Secret;
+use crate::json_object::Object;
 
 /// The least bytes of an RSA modulus (RFC 7518, section 3.3).
 const LEAST_RSA_BYTES: usize = 2048 / 8;
@@ -75,7 +76,8 @@ impl Key {
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
-        decode(token, &self.decoding, &validation).map(|token| token.claims).map_err(|error| match error.kind() {
+        let decoded = decode::<Object<RawClaims>>(token, &self.decoding, &validation);
+        decoded.map(|token| token.claims.0).map_err(|error| match error.kind() {
             ErrorKind::InvalidSignature => BadToken::Signature,
             ErrorKind::InvalidAlgorithm => BadToken::OtherAlgorithm("another algorithm".to_owned()),
             ErrorKind::Json(_) | ErrorKind::Utf8(_) => BadToken::NoClaims,

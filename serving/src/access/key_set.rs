@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::key::Key;
+use crate::json_object::Object;
 
 /// The keys of a set, by their names.
 #[derive(Debug, Default)]
@@ -46,8 +47,8 @@ struct RawKey {
 impl KeySet {
     /// Reads a set. Keys that are of no use here are passed over, as RFC 7517, section 5, asks for.
     pub(super) fn read(json: &[u8]) -> Result<Self, BadKeySet> {
-        let RawSet { keys } = serde_json::from_slice(json).map_err(|_| BadKeySet::Malformed)?;
-        let usable = |key| serde_json::from_value::<RawKey>(key).ok().and_then(RawKey::key);
+        let Object(RawSet { keys }) = serde_json::from_slice(json).map_err(|_| BadKeySet::Malformed)?;
+        let usable = |key| serde_json::from_value::<Object<RawKey>>(key).ok().and_then(|Object(key)| key.key());
         let keys: HashMap<_, _> = keys.into_iter().filter_map(usable).collect();
         if keys.is_empty() { Err(BadKeySet::NoKey) } else { Ok(Self(keys)) }
     }

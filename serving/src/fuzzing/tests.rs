@@ -13,6 +13,11 @@ fn parameters_are_those_of_a_form() {
 }
 
 #[test]
+fn claims_count_whole_or_not_at_all() {
+    assert_holds("claims", super::claims);
+}
+
+#[test]
 fn a_body_holds_the_messages_that_its_json_does() {
     assert_holds("body", super::body);
 }
