@@ -11,7 +11,7 @@
 //! - `tickets`: tickets, made and redeemed
 //! - `key`: a key and its algorithm; `public_key`: the files of public keys; `key_set`: sets of keys (RFC 7517);
 //!   `fixed_keys`: the keys of flags and files; `fetched_keys`: a set that is read again and again
-//! - `signatures`: the cryptography below
+//! - `signatures`: the cryptography below; `fuzzing`: a check of all this on any bytes
 
 mod bad_token;
 mod claims;
