@@ -1,5 +1,6 @@
 //! The checks of `tools/fuzz` as tests: on its seeds, and on seeds that are damaged at random.
 
+use std::env;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use proptest::test_runner::{RngSeed, TestCaseError, TestRunner};
 
 use crate::damage::damage;
 
-/// The damaged seeds for one check.
+/// The damaged seeds for one check, unless `PROPTEST_CASES` says otherwise.
 const CASES: u32 = 2000;
 
 /// Bytes with a meaning in what is parsed.
@@ -32,7 +33,8 @@ pub fn assert_holds(target: &str, check: impl Fn(&[u8])) {
         RngSeed::Random => fastrand::u64(..),
     };
     let rng_seed = RngSeed::Fixed(number);
-    let config = ProptestConfig { cases: CASES, failure_persistence: None, rng_seed, ..default };
+    let cases = if env::var_os("PROPTEST_CASES").is_some() { default.cases } else { CASES };
+    let config = ProptestConfig { cases, failure_persistence: None, rng_seed, ..default };
     let outcome = TestRunner::new(config).run(&damaged(seeds), |input| {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| check(&input)));
         outcome.map_err(|_| TestCaseError::fail(format!("it fails on \"{}\"", input.escape_ascii())))

@@ -6,6 +6,7 @@
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
+//! - `fuzz.rs`: the fuzz targets
 //! - `token.rs`: a token for trying a closed service
 //! - `alone.rs`: each service with the other two deleted
 //! - `pip.rs`: programs from PyPI; `program.rs`: programs on this machine; `workspace.rs`: its folders; `log.rs`: output
@@ -15,6 +16,7 @@ mod alone;
 mod bench;
 mod browser;
 mod crash;
+mod fuzz;
 mod imports;
 mod install;
 mod leash;
@@ -52,6 +54,7 @@ enum Task {
     Imports(imports::Imports),
     Bench(bench::Bench),
     Crash(crash::Crash),
+    Fuzz(fuzz::Fuzz),
     Token(token::Token),
     #[command(hide = true)]
     Leash(leash::Leash),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Bench(task) => task.run(),
         Task::Crash(task) => task.run(),
+        Task::Fuzz(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Token(task) => task.run(),
         Task::Leash(task) => task.run(),
     };
