@@ -28,7 +28,8 @@ async fn the_cursor_of_any_page_resumes_without_loss() {
         let mut since = "earliest".to_owned();
         for had in 1..=all.len() {
             let url = server.url(&format!("/{route}?topic=a&topic=b&since={since}&limit=1"));
-            let page: Value = soon(async { reqwest::get(url).await.unwrap().json().await }).await.unwrap();
+            let page: Value =
+                soon(async { testkit::client().get(url).send().await.unwrap().json().await }).await.unwrap();
             assert_eq!(texts(&page), [all[had - 1]]);
             since = cursor(&page).to_owned();
             let rest = poll(&server, &format!("topic=a&topic=b&since={since}&wait=0")).await;

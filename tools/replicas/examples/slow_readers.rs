@@ -90,7 +90,9 @@ async fn start(program: &str, nats: &str, flags: &[&str]) -> (Process, SocketAdd
 
 /// Returns the cursor after everything that is stored.
 async fn cursor(address: SocketAddr) -> String {
-    let answer = soon(reqwest::get(format!("http://{address}/messages?since=now"))).await.expect("the service answers");
+    let answer = soon(testkit::client().get(format!("http://{address}/messages?since=now")).send())
+        .await
+        .expect("the service answers");
     let page: Value = soon(answer.json()).await.expect("it is JSON");
     page["cursor"].as_str().expect("a page has a cursor").to_owned()
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use eventsource_stream::{Event, Eventsource};
 use futures_util::{Stream, StreamExt};
 use serde_json::Value;
-use testkit::soon;
+use testkit::{client, soon};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
@@ -103,7 +103,7 @@ impl Client {
                 Connection::WebSocket(Box::new(socket))
             }
             Method::EventStream => {
-                let response = soon(reqwest::get(format!("http://{address}/events?{query}"))).await.ok()?;
+                let response = soon(client().get(format!("http://{address}/events?{query}")).send()).await.ok()?;
                 if response.status() != 200 {
                     return None;
                 }
@@ -151,7 +151,7 @@ impl Client {
                 if let Some(received) = page.pop_front() {
                     break received;
                 }
-                let answer = reqwest::get(format!("{base}&since={next}")).await.ok()?;
+                let answer = client().get(format!("{base}&since={next}")).send().await.ok()?;
                 if answer.status() != 200 {
                     return None;
                 }
