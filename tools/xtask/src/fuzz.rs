@@ -61,7 +61,7 @@ impl Fuzz {
             .arg("--")
             .arg(format!("-max_total_time={}", self.seconds))
             .arg(format!("-max_len={}", self.max_bytes))
-            .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0"])
+            .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-print_funcs=0", "-verbosity=0"])
             .status();
         Ok(status.context("starting rustup")?.success())
     }
