@@ -104,3 +104,23 @@ fn check_tools() -> anyhow::Result<()> {
     ensure!(works(&["cargo", "fuzz", "--version"]), "fuzzing needs cargo-fuzz: `cargo install --locked cargo-fuzz`");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_is_a_program_and_has_seeds() {
+        let folder = workspace::root().join("tools/fuzz");
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let targets = targets(&folder).unwrap();
+        for target in &targets {
+            assert!(
+                manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")),
+                "{target} is not in Cargo.toml"
+            );
+            assert!(!files(&folder.join("seeds").join(target)).is_empty(), "{target} has no seeds");
+        }
+        assert_eq!(manifest.matches("[[bin]]").count(), targets.len());
+    }
+}
