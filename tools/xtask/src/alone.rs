@@ -114,6 +114,8 @@ fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
             .args(["--offline", "-p", service])
             .env("CARGO_TARGET_DIR", folder.join("target"))
             .env("CARGO_TERM_COLOR", "never")
+            // Each copy is new, so nothing is kept for its next build.
+            .env("CARGO_INCREMENTAL", "0")
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?)
             .status()
