@@ -76,11 +76,11 @@ impl Certificate {
         Ok(Self { chain: chain.to_owned(), key: key.to_owned(), shown, looked_at: Mutex::new(content) })
     }
 
-    /// Reads the files again if they have changed since they were looked at last. Returns whether there is another certificate.
-    pub(super) fn read_again(&self) -> Result<bool, CertificateError> {
+    /// Reads the files again if they have changed since they were looked at last, or in any case. Returns whether they were read.
+    pub(super) fn read_again(&self, in_any_case: bool) -> Result<bool, CertificateError> {
         let content = Content::read(&self.chain, &self.key);
         let mut looked_at = self.looked_at.lock();
-        if *looked_at == content {
+        if *looked_at == content && !in_any_case {
             return Ok(false);
         }
         *looked_at = content;
