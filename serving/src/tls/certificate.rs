@@ -51,11 +51,11 @@ pub enum CertificateError {
     #[error("there is no CERTIFICATE in {}; it takes that of the service, and then those between it and its authority", .0.display())]
     NoCertificate(PathBuf),
     /// There is no key in the file.
-    #[error(
-        "there is no PRIVATE KEY in {}; a key that is encrypted has to be decrypted first, with `openssl pkey -in … -out …`",
-        .0.display()
-    )]
+    #[error("there is no PRIVATE KEY in {}; it takes that of the certificate, as PEM", .0.display())]
     NoKey(PathBuf),
+    /// The key is encrypted.
+    #[error("the key in {} is encrypted and has to be decrypted first, with `openssl pkey -in … -out …`", .0.display())]
+    EncryptedKey(PathBuf),
     /// The key is not the one of the certificate, or of a kind that is not known.
     #[error("the key in {} is not that of the certificate in {}, or of no kind that is known", key.display(), chain.display())]
     Mismatch {
@@ -114,7 +114,10 @@ fn parse(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     if certificates.is_empty() {
         return Err(CertificateError::NoCertificate(chain.to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|source| match source {
+    let content = read(key)?;
+    let private = PrivateKeyDer::from_pem_slice(&content).map_err(|source| match source {
+        // In the label of the newer form, and in a header of the older one (RFC 1421, section 4.6.1.1), which is no PEM of today.
+        _ if String::from_utf8_lossy(&content).contains("ENCRYPTED") => CertificateError::EncryptedKey(key.to_owned()),
         pem::Error::NoItemsFound => CertificateError::NoKey(key.to_owned()),
         source => unreadable(key, source),
     })?;

@@ -162,6 +162,19 @@ async fn a_large_answer_comes_whole() {
     }
 }
 
+/// A page in the clear is not the service's own: whoever is on the way could make one up.
+#[tokio::test]
+async fn the_own_origin_is_that_of_https() {
+    let identity = Identity::new();
+    let service = start(&identity, &["--allow-origin", "https://page.example"]).await;
+    let client = identity.client();
+    for (scheme, status) in [("https", 200), ("http", 403)] {
+        let origin = format!("{scheme}://{}", service.address());
+        let answer = soon(client.get(url(&service, "/messages")).header("origin", origin).send()).await.unwrap();
+        assert_eq!(answer.status(), status, "{scheme}");
+    }
+}
+
 #[tokio::test]
 async fn a_request_in_the_clear_is_told_so() {
     let identity = Identity::new();
@@ -254,6 +267,8 @@ fn files_that_are_no_certificate_are_refused() {
         path(name)
     };
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let older = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,5A\n\nAAAA\n\
+        -----END RSA PRIVATE KEY-----\n";
     for (chain, private, error) in [
         (path("missing"), key.clone(), "cannot read"),
         (cert.clone(), path("missing"), "cannot read"),
@@ -261,6 +276,7 @@ fn files_that_are_no_certificate_are_refused() {
         (key.clone(), key.clone(), "there is no CERTIFICATE in"),
         (cert.clone(), cert.clone(), "there is no PRIVATE KEY in"),
         (cert.clone(), write("encrypted", encrypted), "has to be decrypted first"),
+        (cert.clone(), write("older", older), "has to be decrypted first"),
         (cert.clone(), other.path("key.pem").to_str().unwrap().to_owned(), "is not that of the certificate"),
         (write("cut", "-----BEGIN CERTIFICATE-----\nAAAA"), key.clone(), "is not PEM"),
     ] {
