@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+use ::ring::digest::{SHA256, digest};
 use parking_lot::{Mutex, RwLock};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
@@ -21,7 +22,8 @@ pub(super) struct Certificate {
     looked_at: Mutex<Content>,
 }
 
-/// The content of both files. Their times do not count, since a file may be replaced by an older one.
+/// The content of both files, as digests, so that the key is not kept for this. Their times do not count, since a file may be replaced by
+/// an older one.
 #[derive(Debug, PartialEq, Eq)]
 struct Content {
     chain: Result<Vec<u8>, io::ErrorKind>,
@@ -97,7 +99,8 @@ impl ResolvesServerCert for Certificate {
 
 impl Content {
     fn read(chain: &Path, key: &Path) -> Self {
-        let [chain, key] = [chain, key].map(|file| fs::read(file).map_err(|error| error.kind()));
+        let digest_of = |content: Vec<u8>| digest(&SHA256, &content).as_ref().to_vec();
+        let [chain, key] = [chain, key].map(|file| fs::read(file).map(digest_of).map_err(|error| error.kind()));
         Self { chain, key }
     }
 }

@@ -192,6 +192,33 @@ fn a_record_may_come_in_pieces() {
     }
 }
 
+/// A client asks so for another key of this side, too (RFC 8446, section 4.6.3).
+#[test]
+fn a_client_may_change_its_key_while_a_record_waits() {
+    let identity = Identity::new();
+    let (mut stream, mut client) = pair(&identity, &rustls::version::TLS13, 10_000);
+    client.shake_hands(|| drop(read(&mut stream, 1)));
+    client.receive();
+    let large = vec![b'x'; 5 * TEXT];
+    let mut written = 0;
+    while let Poll::Ready(count) = stream.poll_write_parts(&mut cx(), &[IoSlice::new(&large[written..])]) {
+        written += count.unwrap();
+    }
+    for round in 0..3 {
+        client.tls.refresh_traffic_keys().unwrap();
+        client.send(format!("text {round}").as_bytes());
+        assert_eq!(read(&mut stream, 100), format!("text {round}").as_bytes());
+    }
+    client.far.make_room(1 << 40);
+    while written < large.len() {
+        let Poll::Ready(count) = stream.poll_write_parts(&mut cx(), &[IoSlice::new(&large[written..])]) else {
+            panic!("there is room");
+        };
+        written += count.unwrap();
+    }
+    assert!(client.receive() == large);
+}
+
 #[test]
 fn a_record_that_was_changed_on_the_way_is_an_error() {
     let identity = Identity::new();
