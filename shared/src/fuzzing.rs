@@ -2,9 +2,11 @@
 //! searches, and the tests with its seeds.
 
 mod cursor;
+mod fields;
 #[cfg(test)]
 mod tests;
 mod topic;
 
 pub use cursor::cursor;
+pub use fields::fields;
 pub use topic::topic;

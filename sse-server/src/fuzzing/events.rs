@@ -25,19 +25,19 @@ pub fn events(bytes: &[u8]) {
     let cursor = Cursor { epoch: Epoch::new(1), offset: 99 };
     let gap = Gap { reason: GapReason::Lagged, since: cursor, cursor };
 
-    // What is no message is put between the messages.
-    let mut stream = format::priming_event(cursor, None).into_bytes();
+    // What is no message is put before the messages and between them.
+    let mut stream = format::turned_away(&ApiError::NotReady(text.to_owned().into())).into_bytes();
+    stream.extend(format::priming_event(cursor, None).into_bytes());
     let mut json_stream = stream.clone();
     for entry in &entries {
         stream.extend(entry.encoded(&TEXT));
         stream.extend(format::heartbeat(None, None).into_bytes());
-        stream.extend(format::turned_away(&ApiError::NotReady(text.to_owned().into())).into_bytes());
         json_stream.extend(entry.encoded(&JSON));
         json_stream.extend(format::gap(&gap).into_bytes());
         assert_eq!(unchunked(&entry.encoded(&TEXT_CHUNK)), entry.encoded(&TEXT));
         assert_eq!(unchunked(&entry.encoded(&JSON_CHUNK)), entry.encoded(&JSON));
     }
-    let piece = 1 + bytes.len() % 7;
+    let piece = 1 + bytes.len() % 97;
     check_texts(&entries, &decoded(&stream, piece));
     check_json(&entries, &gap, &decoded(&json_stream, piece));
 }

@@ -61,7 +61,7 @@ impl Fuzz {
             .arg("--")
             .arg(format!("-max_total_time={}", self.seconds))
             .arg(format!("-max_len={}", self.max_bytes))
-            .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0"])
+            .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-print_funcs=0", "-verbosity=0"])
             .status();
         Ok(status.context("starting rustup")?.success())
     }
@@ -103,4 +103,24 @@ fn check_tools() -> anyhow::Result<()> {
     );
     ensure!(works(&["cargo", "fuzz", "--version"]), "fuzzing needs cargo-fuzz: `cargo install --locked cargo-fuzz`");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_is_a_program_and_has_seeds() {
+        let folder = workspace::root().join("tools/fuzz");
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let targets = targets(&folder).unwrap();
+        for target in &targets {
+            assert!(
+                manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")),
+                "{target} is not in Cargo.toml"
+            );
+            assert!(!files(&folder.join("seeds").join(target)).is_empty(), "{target} has no seeds");
+        }
+        assert_eq!(manifest.matches("[[bin]]").count(), targets.len());
+    }
 }
