@@ -106,7 +106,7 @@ impl Admission {
         let bodies = usize::try_from(input.body_budget.as_u64()).unwrap_or(usize::MAX);
         Self {
             drain,
-            origins: Origins::new(&input.allow_origin),
+            origins: Origins::new(&input.allow_origin, config.tls.is_asked_for()),
             limit: places.regular,
             places: Arc::new(Semaphore::new(places.regular)),
             overflow: Arc::new(overflow),

@@ -14,12 +14,13 @@
 //! - `http2`: the reader of requests over HTTP/2; `session_body`: a session that answers one; `http2_stream`
 //!   and `upgraded`: the bytes of an answer and of a WebSocket there
 //! - `response_head`: the head of an answer
-//! - `transport`: what carries the bytes; `tls_stream`: TLS over TCP; `pipe`: the transport of tests; `input`, `output`: bytes between the two;
-//!   `stall`: the write time-out
+//! - `transport`: what carries the bytes; `tls_stream`: TLS, over a `carrier`; `pipe`: the transport of tests; `input`, `output`: bytes
+//!   between the two; `stall`: the write time-out
 //! - `bell`, `timers`: how a connection is woken for its socket, its timer and the drain
 //! - `peer`: the address
 
 mod bell;
+mod carrier;
 mod client;
 mod driver;
 mod event;
@@ -51,6 +52,7 @@ mod sync {
     pub(super) use std::sync::atomic::{AtomicBool, AtomicU64};
 }
 
+pub(crate) use carrier::Carrier;
 pub use client::Client;
 pub(crate) use driver::Connection;
 pub use event::Event;

@@ -20,6 +20,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) struct Origins {
     any: bool,
     listed: Vec<HeaderValue>,
+    /// The service itself speaks TLS.
+    over_tls: bool,
 }
 
 /// The origin that an answer is open to. It is kept by every waiting client, so it is a number and not the header's value,
@@ -38,7 +40,7 @@ pub(crate) enum OpenTo {
 }
 
 impl Origins {
-    pub(crate) fn new(origins: &[String]) -> Self {
+    pub(crate) fn new(origins: &[String], over_tls: bool) -> Self {
         Self {
             any: origins.iter().any(|origin| origin == "*"),
             listed: origins
@@ -46,6 +48,7 @@ impl Origins {
                 .filter(|origin| *origin != "*")
                 .filter_map(|origin| HeaderValue::from_str(origin).ok())
                 .collect(),
+            over_tls,
         }
     }
 
@@ -58,17 +61,39 @@ impl Origins {
         if self.any {
             return Some(OpenTo::Anyone);
         }
-        is_own(origin, headers).then_some(OpenTo::Nobody)
+        self.is_own(origin, headers).then_some(OpenTo::Nobody)
     }
 
     /// Returns whether a cookie of the request counts: it was sent for a page of the service itself, or of an origin that
     /// `--allow-origin` names, or for no page. `*` names none, since any page could act for its user then.
     pub(crate) fn trusts_cookie(&self, headers: &HeaderMap) -> bool {
         match headers.get(ORIGIN) {
-            Some(origin) => is_own(origin, headers) || self.listed.contains(origin),
+            Some(origin) => self.is_own(origin, headers) || self.listed.contains(origin),
             // Images and links of other pages come without an origin, and browsers say so in another way (W3C Fetch Metadata).
             None => headers.get(SEC_FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none"),
         }
+    }
+
+    /// Returns whether a request comes from a page of the service itself.
+    pub(crate) fn is_of_own_page(&self, headers: &HeaderMap) -> bool {
+        headers.get(ORIGIN).is_some_and(|origin| self.is_own(origin, headers))
+    }
+
+    /// Returns whether an origin is the service's own: its host and port are those that the request was sent to. A service in the clear
+    /// may have a proxy in front that speaks TLS, so both schemes count there. One that speaks TLS has no pages in the clear: whoever is on
+    /// the way could make one up.
+    fn is_own(&self, origin: &HeaderValue, headers: &HeaderMap) -> bool {
+        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let (Some((scheme, authority)), Some(host)) = (origin, host) else { return false };
+        let port = match scheme {
+            "http" if !self.over_tls => ":80",
+            "https" => ":443",
+            _ => return false,
+        };
+        // A browser leaves out the usual port, and a proxy may add it.
+        let without_port = |text: &str| text.strip_suffix(port).unwrap_or(text).to_ascii_lowercase();
+        !authority.is_empty() && without_port(authority) == without_port(host)
     }
 
     /// Gives `put` each of the headers that every answer carries.
@@ -92,27 +117,6 @@ impl Origins {
             put(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after, www-authenticate"));
         }
     }
-}
-
-/// Returns whether a request comes from a page of the service itself.
-pub(crate) fn is_of_own_page(headers: &HeaderMap) -> bool {
-    headers.get(ORIGIN).is_some_and(|origin| is_own(origin, headers))
-}
-
-/// Returns whether an origin is the service's own: its host and port are those that the request was sent to. The scheme is not
-/// compared, as a proxy in front may speak TLS.
-fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
-    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let (Some((scheme, authority)), Some(host)) = (origin, host) else { return false };
-    let port = match scheme {
-        "http" => ":80",
-        "https" => ":443",
-        _ => return false,
-    };
-    // A browser leaves out the usual port, and a proxy may add it.
-    let without_port = |text: &str| text.strip_suffix(port).unwrap_or(text).to_ascii_lowercase();
-    !authority.is_empty() && without_port(authority) == without_port(host)
 }
 
 /// Returns the answer to a browser that asks whether a page may send its request (WHATWG Fetch, section 3.3.3).

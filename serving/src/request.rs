@@ -8,7 +8,7 @@ use crate::admission::Stay;
 use crate::app::App;
 use crate::client_address::ClientAddress;
 use crate::connection::{Answer, Framing, Held, Session};
-use crate::cors::{self, OpenTo};
+use crate::cors::OpenTo;
 use crate::error::ApiError;
 use crate::headers::has_token;
 use crate::query::{Query, TICKET};
@@ -69,8 +69,9 @@ impl Request {
 
     fn asked<'a>(&'a self, app: &App) -> Asked<'a> {
         let headers = &self.headers;
-        let trusts_cookie = app.admission.origins().trusts_cookie(headers);
-        let (ticket, is_own) = (self.query.get(TICKET), cors::is_of_own_page(headers));
+        let origins = app.admission.origins();
+        let (trusts_cookie, is_own) = (origins.trusts_cookie(headers), origins.is_of_own_page(headers));
+        let ticket = self.query.get(TICKET);
         Asked { headers, ticket, trusts_cookie, is_own, client: self.client() }
     }
 

@@ -20,7 +20,7 @@ use tracing::{debug, info, warn};
 use crate::address_limit::Entrance;
 use crate::app::{App, ConfigError};
 use crate::config::ConnectionConfig;
-use crate::connection::{Client, Connection, Peer, TlsStream, Transport};
+use crate::connection::{Carrier, Client, Connection, Peer, TlsStream, Transport};
 use crate::listen::ListenAddress;
 use crate::reuse_port::{self, HANDSHAKES};
 use crate::routes::Routes;
@@ -225,7 +225,7 @@ async fn accept(listener: Arc<TcpListener>, app: Arc<App>, routes: Routes, conne
         let peer = Peer::Address(address);
         let transport = match app.tls().map(Tls::begin) {
             None => Transport::Tcp(stream),
-            Some(Ok(tls)) => Transport::Tls(Box::new(TlsStream::new(stream, tls))),
+            Some(Ok(tls)) => Transport::Tls(Box::new(TlsStream::new(Carrier::Tcp(stream), tls))),
             Some(Err(error)) => {
                 warn!(%error, "a connection cannot begin to speak TLS");
                 continue;

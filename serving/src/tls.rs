@@ -1,9 +1,10 @@
 //! TLS: `--tls-cert`, `--tls-key`.
 //!
-//! The cryptography is *ring*'s. A connection's own part is in `connection::tls_stream`.
+//! The cryptography is *ring*'s. `records` has what a connection keeps of it, and `connection::tls_stream` sends and receives that.
 
 mod certificate;
 mod config;
+mod records;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,11 @@ use tracing::{error, info};
 use certificate::Certificate;
 pub use certificate::CertificateError;
 pub use config::{Http2, TlsConfig};
+use records::HTTP_2;
+pub(crate) use records::{RECORD, Records, TEXT};
 
-/// The protocols that are spoken over TLS, as a client's offer names them (RFC 7301).
+/// HTTP/1.1 as a client's offer names it (RFC 7301).
 const HTTP_1_1: &[u8] = b"http/1.1";
-pub(crate) const HTTP_2: &[u8] = b"h2";
 
 /// The interval at which the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -64,8 +66,8 @@ impl Tls {
     }
 
     /// Begins the server's side of a connection.
-    pub(crate) fn begin(&self) -> Result<UnbufferedServerConnection, rustls::Error> {
-        UnbufferedServerConnection::new(Arc::clone(&self.server))
+    pub(crate) fn begin(&self) -> Result<Records, rustls::Error> {
+        UnbufferedServerConnection::new(Arc::clone(&self.server)).map(Records::new)
     }
 
     /// Reads the certificate and key again when their files have changed, and on SIGHUP. Connections stay as they are. Never ends.
@@ -80,12 +82,13 @@ impl Tls {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                _ = looks.tick() => {}
-                _ = hangup => {}
-            }
-            match self.certificate.read_again() {
-                Ok(true) => info!("the certificate and key of TLS are read again"),
+            let is_asked = tokio::select! {
+                _ = looks.tick() => false,
+                _ = hangup => true,
+            };
+            match self.certificate.read_again(is_asked) {
+                Ok(true) if is_asked => info!("SIGHUP: the certificate and key of TLS are read again"),
+                Ok(true) => info!("the certificate and key of TLS have changed, and are read again"),
                 Ok(false) => {}
                 Err(error) => {
                     let error = crate::error_chain::with_sources(&error);

@@ -395,10 +395,15 @@ impl Client {
         Poll::Ready(Event::Readable)
     }
 
-    /// Closes the server's side.
+    /// Closes the server's side. What the transport writes for that is waited for as all that is written.
     pub(crate) fn poll_shutdown(&mut self) -> Poll<io::Result<()>> {
         let waker = Waker::from(Arc::clone(&self.bell));
-        Pin::new(&mut self.transport).poll_shutdown(&mut Context::from_waker(&waker))
+        let closed = Pin::new(&mut self.transport).poll_shutdown(&mut Context::from_waker(&waker));
+        if closed.is_pending() {
+            self.output.await_transport();
+            self.set_timer();
+        }
+        closed
     }
 
     /// Lends the transport to a library that waits on it by itself, with the input that was kept.

@@ -198,7 +198,11 @@ impl Connection {
             return Step::Stay;
         }
         match event {
-            Event::Due => Step::End,
+            Event::Due => {
+                // So that a client can tell this end from a cut.
+                let _ = client.poll_shutdown();
+                Step::End
+            }
             // Nothing was asked, and the client had its chance before the service began to shut down.
             Event::Draining | Event::Released if !self.is_late => {
                 client.set_framing(Framing::default());

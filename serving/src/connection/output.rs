@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
+use tokio::io::AsyncWrite;
 
 use super::stall::Stall;
 use super::transport::Transport;
@@ -90,8 +92,14 @@ impl Output {
             unwritten.parts.drain(..done);
             unwritten.stall = Stall::begin();
         }
+        ready!(Pin::new(transport).poll_flush(cx))?;
         self.0 = None;
         Poll::Ready(Ok(()))
+    }
+
+    /// Begins to wait until the client takes what the transport itself has written.
+    pub(super) fn await_transport(&mut self) {
+        self.push([]);
     }
 
     fn push(&mut self, parts: impl IntoIterator<Item = Bytes>) {

@@ -53,7 +53,7 @@ impl Transport {
             #[cfg(target_os = "linux")]
             Self::Tcp(stream) => kernel::acknowledged(stream),
             #[cfg(target_os = "linux")]
-            Self::Tls(stream) => kernel::acknowledged(stream.tcp()),
+            Self::Tls(stream) => stream.tcp().and_then(kernel::acknowledged),
             _ => None,
         }
     }
@@ -72,7 +72,7 @@ impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
+            Self::Tls(stream) => stream.poll_read(cx, buf),
             Self::Http2(_) => Poll::Pending,
             Self::Upgraded(stream) => stream.poll_read(cx, buf),
             Self::Memory(pipe) => pipe.poll_read(cx, buf).map(Ok),
@@ -115,9 +115,12 @@ impl AsyncWrite for Transport {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // No transport keeps bytes back: one that cannot send them whole has not taken them.
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            // The end of TLS. Everything else that it cannot send whole, it has not taken.
+            Self::Tls(stream) => stream.poll_flush(cx),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

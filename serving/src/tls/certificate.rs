@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+use ::ring::digest::{SHA256, digest};
 use parking_lot::{Mutex, RwLock};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
@@ -21,7 +22,8 @@ pub(super) struct Certificate {
     looked_at: Mutex<Content>,
 }
 
-/// The content of both files. Their times do not count, since a file may be replaced by an older one.
+/// The content of both files, as digests, so that the key is not kept for this. Their times do not count, since a file may be replaced by
+/// an older one.
 #[derive(Debug, PartialEq, Eq)]
 struct Content {
     chain: Result<Vec<u8>, io::ErrorKind>,
@@ -51,11 +53,11 @@ pub enum CertificateError {
     #[error("there is no CERTIFICATE in {}; it takes that of the service, and then those between it and its authority", .0.display())]
     NoCertificate(PathBuf),
     /// There is no key in the file.
-    #[error(
-        "there is no PRIVATE KEY in {}; a key that is encrypted has to be decrypted first, with `openssl pkey -in … -out …`",
-        .0.display()
-    )]
+    #[error("there is no PRIVATE KEY in {}; it takes that of the certificate, as PEM", .0.display())]
     NoKey(PathBuf),
+    /// The key is encrypted.
+    #[error("the key in {} is encrypted and has to be decrypted first, with `openssl pkey -in … -out …`", .0.display())]
+    EncryptedKey(PathBuf),
     /// The key is not the one of the certificate, or of a kind that is not known.
     #[error("the key in {} is not that of the certificate in {}, or of no kind that is known", key.display(), chain.display())]
     Mismatch {
@@ -76,11 +78,11 @@ impl Certificate {
         Ok(Self { chain: chain.to_owned(), key: key.to_owned(), shown, looked_at: Mutex::new(content) })
     }
 
-    /// Reads the files again if they have changed since they were looked at last. Returns whether there is another certificate.
-    pub(super) fn read_again(&self) -> Result<bool, CertificateError> {
+    /// Reads the files again if they have changed since they were looked at last, or in any case. Returns whether they were read.
+    pub(super) fn read_again(&self, in_any_case: bool) -> Result<bool, CertificateError> {
         let content = Content::read(&self.chain, &self.key);
         let mut looked_at = self.looked_at.lock();
-        if *looked_at == content {
+        if *looked_at == content && !in_any_case {
             return Ok(false);
         }
         *looked_at = content;
@@ -97,7 +99,8 @@ impl ResolvesServerCert for Certificate {
 
 impl Content {
     fn read(chain: &Path, key: &Path) -> Self {
-        let [chain, key] = [chain, key].map(|file| fs::read(file).map_err(|error| error.kind()));
+        let digest_of = |content: Vec<u8>| digest(&SHA256, &content).as_ref().to_vec();
+        let [chain, key] = [chain, key].map(|file| fs::read(file).map(digest_of).map_err(|error| error.kind()));
         Self { chain, key }
     }
 }
@@ -114,7 +117,10 @@ fn parse(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     if certificates.is_empty() {
         return Err(CertificateError::NoCertificate(chain.to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|source| match source {
+    let content = read(key)?;
+    let private = PrivateKeyDer::from_pem_slice(&content).map_err(|source| match source {
+        // In the label of the newer form, and in a header of the older one (RFC 1421, section 4.6.1.1), which is no PEM of today.
+        _ if String::from_utf8_lossy(&content).contains("ENCRYPTED") => CertificateError::EncryptedKey(key.to_owned()),
         pem::Error::NoItemsFound => CertificateError::NoKey(key.to_owned()),
         source => unreadable(key, source),
     })?;

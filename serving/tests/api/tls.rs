@@ -1,6 +1,7 @@
 //! TLS, to clients that we did not write.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,32 @@ async fn the_healthcheck_asks_over_tls() {
     service.app.begin_drain();
     let error = soon(ask(service.address(), true)).await.unwrap_err();
     assert!(error.to_string().contains("shutting down"), "{error}");
+}
+
+/// The clients of the other tests have the library of the service; this one mostly has OpenSSL.
+#[tokio::test]
+async fn curl_is_served() {
+    let identity = Identity::new();
+    let service = start(&identity, &[]).await;
+    let file = identity.path("text");
+    let text = "x".repeat(60_000);
+    std::fs::write(&file, &text).unwrap();
+    for version in ["1.2", "1.3"] {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "--output"])
+            .arg(identity.path("answer"));
+        curl.args(["--write-out", "%{http_version} %{http_code} ", "--tls-max", version, "--tlsv1.2", "--cacert"]);
+        curl.arg(identity.path("cert.pem")).arg("--data-binary").arg(format!("@{}", file.display()));
+        curl.args([url(&service, "/messages"), url(&service, "/messages")]);
+        let output = match tokio::task::spawn_blocking(move || curl.output()).await.unwrap() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            output => output.unwrap(),
+        };
+        let answers = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(answers.matches(" 201 ").count(), 2, "TLS {version}: {answers} {errors}");
+    }
+    assert_eq!(service.held("main"), vec![text; 4]);
 }
 
 /// Every version, several requests in one record and over many, in one connection that is kept open.
@@ -162,6 +189,19 @@ async fn a_large_answer_comes_whole() {
     }
 }
 
+/// A page in the clear is not the service's own: whoever is on the way could make one up.
+#[tokio::test]
+async fn the_own_origin_is_that_of_https() {
+    let identity = Identity::new();
+    let service = start(&identity, &["--allow-origin", "https://page.example"]).await;
+    let client = identity.client();
+    for (scheme, status) in [("https", 200), ("http", 403)] {
+        let origin = format!("{scheme}://{}", service.address());
+        let answer = soon(client.get(url(&service, "/messages")).header("origin", origin).send()).await.unwrap();
+        assert_eq!(answer.status(), status, "{scheme}");
+    }
+}
+
 #[tokio::test]
 async fn a_request_in_the_clear_is_told_so() {
     let identity = Identity::new();
@@ -254,6 +294,8 @@ fn files_that_are_no_certificate_are_refused() {
         path(name)
     };
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let older = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,5A\n\nAAAA\n\
+        -----END RSA PRIVATE KEY-----\n";
     for (chain, private, error) in [
         (path("missing"), key.clone(), "cannot read"),
         (cert.clone(), path("missing"), "cannot read"),
@@ -261,6 +303,7 @@ fn files_that_are_no_certificate_are_refused() {
         (key.clone(), key.clone(), "there is no CERTIFICATE in"),
         (cert.clone(), cert.clone(), "there is no PRIVATE KEY in"),
         (cert.clone(), write("encrypted", encrypted), "has to be decrypted first"),
+        (cert.clone(), write("older", older), "has to be decrypted first"),
         (cert.clone(), other.path("key.pem").to_str().unwrap().to_owned(), "is not that of the certificate"),
         (write("cut", "-----BEGIN CERTIFICATE-----\nAAAA"), key.clone(), "is not PEM"),
     ] {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use reqwest::tls::Version;
 use reqwest::{Certificate, Client, ClientBuilder};
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
@@ -67,6 +68,14 @@ impl Identity {
     /// A client of HTTP/1.1 that trusts this certificate alone.
     pub fn client(&self) -> Client {
         self.client_builder().http1_only().build().expect("the client has no bad settings")
+    }
+
+    /// As [`Identity::client`], one for each of [`VERSIONS`].
+    pub fn clients(&self) -> [Client; 2] {
+        [Version::TLS_1_2, Version::TLS_1_3].map(|version| {
+            let builder = self.client_builder().http1_only().tls_version_min(version).tls_version_max(version);
+            builder.build().expect("the client has no bad settings")
+        })
     }
 
     /// As [`Identity::client`], which speaks HTTP/2 where the service does.

@@ -7,7 +7,9 @@ use testkit::tls::{Identity, VERSIONS};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::helpers::spawn_app;
+use crate::helpers::{Feed, spawn_app};
+
+testkit::certificate_behaviours!(Feed);
 
 #[tokio::test]
 async fn the_feed_and_the_echo_are_spoken_over_tls() {
