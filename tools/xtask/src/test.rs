@@ -23,7 +23,7 @@ impl Test {
         let nats_server = nats_server::find_or_install()?;
         println!("nats-server: {}", nats_server.display());
         let status = workspace::cargo(workspace::root())
-            .args(["test", "--workspace", "--locked"])
+            .args(["test", "--workspace", "--locked", "--no-fail-fast"])
             .env("CHROME", &browser.chrome)
             .env("CHROMEDRIVER", &browser.driver)
             .env("NATS_SERVER", &nats_server)
