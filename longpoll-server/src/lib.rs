@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use clap::Parser;
 pub use config::Flags;
 use serving::app::App;
+use serving::metrics::Method;
 use serving::server::ServeError;
 use shared::backplane::{Backplane, Fatal, Memory};
 use shared::hub::Hub;
@@ -36,7 +37,7 @@ use crate::poll::{GATHER, Poll};
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
     let (backplane, hub) = config.open_history()?;
     let flags = config.flags;
-    let app = App::new(flags.common, backplane, hub)?;
+    let app = App::new(flags.common, Method::LongPolling, backplane, hub)?;
     let poll = Arc::new(Poll::new(Arc::clone(&app), flags.hold));
     let routes = routes::routes(&app, &poll);
     serving::server::serve(listener, app, routes, flags.tick_text, stop).await

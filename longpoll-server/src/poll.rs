@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serving::app::App;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
+use serving::metrics::{Delivery, End};
 use serving::page;
 use serving::query::{Parameters, TICKET};
 use serving::reply::{Body, Reply};
@@ -64,7 +65,9 @@ impl Poll {
         let mut subscriber = self.app.subscribe(&topics, since, &access).await?;
         let batch = self.app.read(&mut subscriber, &page::JSON, limit).await?;
         if !batch.is_empty() || wait.is_zero() || request.is_head() {
-            return Ok(page_of(&batch, &subscriber).into());
+            let (reply, delivery) = page_of(&batch, &subscriber);
+            self.app.count(&delivery, request.client(), &access);
+            return Ok(reply.into());
         }
         request.hold(&access, HeldPage { subscriber, limit, wait })
     }
@@ -84,7 +87,10 @@ impl Poll {
             return Ok(json(Body::new()).into());
         }
         match self.queues.take(&topic, &access).await? {
-            Taken::Message(message) => Ok(json(Body::from_iter([message])).into()),
+            Taken::Message(message) => {
+                self.app.count(&Delivery::message(message.len()), request.client(), &access);
+                Ok(json(Body::from_iter([message])).into())
+            }
             Taken::Turn(_) if wait.is_zero() => Ok(nothing().into()),
             Taken::Turn(turn) => request.hold(&access, HeldTurn { turn: Some(turn), message: None, wait }),
         }
@@ -117,12 +123,18 @@ impl Session for HeldPage {
         if batch.is_empty() && event == Event::News {
             return Flow::Continue;
         }
-        client.answer(page_of(&batch, &self.subscriber));
+        let (reply, delivery) = page_of(&batch, &self.subscriber);
+        client.answer_with(reply, &delivery);
+        client.set_end(end_of(event));
         Flow::Finish
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> task::Poll<Event> {
         self.subscriber.poll_changed(cx).map(|()| Event::News)
+    }
+
+    fn subscriber(&self) -> Option<&Subscriber> {
+        Some(&self.subscriber)
     }
 }
 
@@ -143,7 +155,14 @@ impl Session for HeldTurn {
         match event {
             Event::News | Event::Due | Event::Released | Event::Expired => {
                 let message = self.message.take().or_else(|| self.turn.take()?.give_up());
-                client.answer(message.map_or_else(nothing, |message| json(Body::from_iter([message]))));
+                match message {
+                    None => client.answer(nothing()),
+                    Some(message) => {
+                        let delivery = Delivery::message(message.len());
+                        client.answer_with(json(Body::from_iter([message])), &delivery);
+                    }
+                }
+                client.set_end(end_of(event));
                 Flow::Finish
             }
             Event::Readable => {
@@ -161,10 +180,26 @@ impl Session for HeldTurn {
             Event::News
         })
     }
+
+    fn subscriber(&self) -> Option<&Subscriber> {
+        self.turn.as_ref().map(Turn::subscriber)
+    }
 }
 
-fn page_of(batch: &Batch, subscriber: &Subscriber) -> Reply {
-    json(page::body(batch, subscriber.cursor()))
+/// Returns the answer with a batch, and what it delivers.
+fn page_of(batch: &Batch, subscriber: &Subscriber) -> (Reply, Delivery) {
+    let body = page::body(batch, subscriber.cursor());
+    let delivery = Delivery::page(batch, body.iter().map(Bytes::len).sum());
+    (json(body), delivery)
+}
+
+/// Returns the reason why a poll is held no longer.
+fn end_of(event: Event) -> End {
+    match event {
+        Event::Released => End::Draining,
+        Event::Expired => End::Expired,
+        _ => End::Answered,
+    }
 }
 
 fn json(body: Body) -> Reply {

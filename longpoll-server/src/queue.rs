@@ -152,6 +152,11 @@ impl Turn {
         }
     }
 
+    /// The place of the caller in the topic's history.
+    pub(crate) fn subscriber(&self) -> &Subscriber {
+        &self.subscriber
+    }
+
     /// Ends the wait, unless the message has come just now: then it is taken after all.
     pub(crate) fn give_up(mut self) -> Option<Bytes> {
         let queues = Arc::clone(&self.queues);
@@ -211,7 +216,9 @@ mod tests {
     fn queues() -> Arc<Queues> {
         let flags = Flags::try_parse_from(["test"]).unwrap();
         let (memory, hub) = Memory::new(flags.common.history.limits(), 1);
-        Arc::new(Queues::new(App::new(flags.common, Arc::new(memory), hub).unwrap()))
+        Arc::new(Queues::new(
+            App::new(flags.common, serving::metrics::Method::LongPolling, Arc::new(memory), hub).unwrap(),
+        ))
     }
 
     fn text(message: &[u8]) -> String {

@@ -17,6 +17,7 @@ use crate::cors::{self, OpenTo, Origins};
 use crate::drain::Drain;
 use crate::error::ApiError;
 use crate::headers::is_websocket_upgrade;
+use crate::metrics::Rejections;
 use crate::overflow::{Overflow, OverflowPlace};
 use crate::reply::Reply;
 
@@ -64,6 +65,7 @@ pub(crate) struct Admission {
     overflow: Arc<Overflow>,
     addresses: Arc<AddressLimit>,
     bodies: Arc<BodyBudget>,
+    rejected: Rejections,
 }
 
 /// The place of a connection, given back when dropped.
@@ -98,11 +100,11 @@ pub(crate) enum Stay {
 
 impl Admission {
     /// Holds that many connections at a time.
-    pub(crate) fn new(drain: Drain, places: Places, config: &CommonConfig) -> Self {
+    pub(crate) fn new(drain: Drain, places: Places, rejected: Rejections, config: &CommonConfig) -> Self {
         let (input, connections) = (&config.input, &config.connections);
         let proxies = TrustedProxies::new(&connections.trusted_proxies);
         let addresses = AddressLimit::new(connections.max_connections_per_address, proxies);
-        let overflow = Overflow::new(places.overflow, places.publishers);
+        let overflow = Overflow::new(places.overflow, places.publishers, rejected.clone());
         let bodies = usize::try_from(input.body_budget.as_u64()).unwrap_or(usize::MAX);
         Self {
             drain,
@@ -112,11 +114,17 @@ impl Admission {
             overflow: Arc::new(overflow),
             addresses: Arc::new(addresses),
             bodies: Arc::new(BodyBudget::new(bodies)),
+            rejected,
         }
     }
 
     pub(crate) fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// The number of connections that are served.
+    pub(crate) fn taken(&self) -> usize {
+        self.limit - self.places.available_permits()
     }
 
     pub(crate) fn drain(&self) -> &Drain {
@@ -132,6 +140,7 @@ impl Admission {
         let entrance = self.addresses.enter(peer);
         if matches!(entrance, Entrance::Closed) {
             self.overflow.refused_by_address().add();
+            self.rejected.count_closed();
         }
         entrance
     }

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use http::HeaderMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use crate::access::{Access, Denied, Gate, GateError, denial};
@@ -17,9 +17,13 @@ use crate::client_address::ClientAddress;
 use crate::config::CommonConfig;
 use crate::connection::{Peer, Timers};
 use crate::drain::Drain;
+use crate::error::ApiError;
+use crate::gap_log::GapLog;
+use crate::inquiry::{Answers, ClientId, Inquiries};
 use crate::key_shares::{KeyShares, UsedUp};
+use crate::metrics::{Delivery, Method, Metrics};
 use crate::publish_rate::{PublishRates, TooFast};
-use crate::publisher::Publisher;
+use crate::publisher::{Publisher, PublisherIds};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::tls::{Tls, TlsError};
@@ -47,6 +51,11 @@ pub struct App {
     tls: Option<Tls>,
     /// Absent where the service is open.
     gate: Option<Gate>,
+    metrics: Metrics,
+    gaps: GapLog,
+    inquiries: Inquiries,
+    started: Instant,
+    publisher_ids: PublisherIds,
     key_shares: KeyShares,
     /// Absent without `--publish-rate`.
     publish_rates: Option<PublishRates>,
@@ -91,11 +100,16 @@ pub enum ConfigError {
 }
 
 impl App {
-    /// Serves the history of a hub, which the backplane feeds.
+    /// Serves the history of a hub, which the backplane feeds, by one method.
     ///
     /// # Errors
     /// When the flags contradict each other, or the system allows too few descriptors.
-    pub fn new(config: CommonConfig, backplane: Arc<dyn Backplane>, hub: Hub) -> Result<Arc<Self>, ConfigError> {
+    pub fn new(
+        config: CommonConfig,
+        method: Method,
+        backplane: Arc<dyn Backplane>,
+        hub: Hub,
+    ) -> Result<Arc<Self>, ConfigError> {
         let (message, history) = (config.input.max_message_bytes, config.history.history_bytes);
         // A message is held as it was published and in at least one format, which may be larger; the factor leaves room
         // for both.
@@ -116,7 +130,8 @@ impl App {
             let (asked, room) = (config.connections.max_connections, places.regular);
             info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
         }
-        let admission = Admission::new(drain, places, &config);
+        let metrics = Metrics::new(method);
+        let admission = Admission::new(drain, places, metrics.rejected().clone(), &config);
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
         let key_shares = KeyShares::new(config.history.idempotency_keys);
         let (timers, large_body) = (Timers::new(), Semaphore::new(1));
@@ -128,6 +143,11 @@ impl App {
             backplane,
             tls,
             gate,
+            metrics,
+            gaps: GapLog::default(),
+            inquiries: Inquiries::default(),
+            started: Instant::now(),
+            publisher_ids: PublisherIds::default(),
             key_shares,
             publish_rates,
             large_body,
@@ -172,6 +192,56 @@ impl App {
         self.tls.as_ref()
     }
 
+    /// What the service counts and measures.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Counts what is sent to a client that does not stay.
+    pub fn count(&self, delivery: &Delivery, client: Option<ClientAddress>, access: &Access) {
+        self.metrics.count(delivery);
+        if let Some(gap) = &delivery.gap {
+            let address = client.map(|client| client.to_string()).unwrap_or_default();
+            self.gaps.add(gap, address, access.subject().map(AsRef::as_ref));
+        }
+    }
+
+    /// The gaps that clients were told of.
+    pub(crate) fn gaps(&self) -> &GapLog {
+        &self.gaps
+    }
+
+    /// The questions to all clients.
+    pub(crate) fn inquiries(&self) -> &Inquiries {
+        &self.inquiries
+    }
+
+    /// Asks all clients that stay how far they are behind, and has one of them end.
+    pub(crate) async fn ask_clients(&self, end: Option<ClientId>) -> Answers {
+        let expected = usize::try_from(self.metrics.staying()).unwrap_or(usize::MAX);
+        self.inquiries.ask(expected, end, || self.timers.ring_all()).await
+    }
+
+    /// The time since the service was started, in microseconds.
+    pub(crate) fn uptime_micros(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Counts an error that a client is told in another way than by the answer to its request.
+    pub fn count_error(&self, error: &ApiError) {
+        self.metrics.rejected().count(error.code());
+    }
+
+    /// The history that is followed.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The memory that the history may take, in bytes.
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.hub.limits().bytes
+    }
+
     /// The gate of a closed service; `None` where the service is open.
     pub(crate) fn gate(&self) -> Option<&Gate> {
         self.gate.as_ref()
@@ -190,6 +260,7 @@ impl App {
             return Err(denied(Denied::OtherSubject, client));
         }
         renewed.check_subscribe(followed).map_err(|reason| denied(reason, client))?;
+        self.metrics.count_renewed();
         Ok(renewed)
     }
 
@@ -217,8 +288,28 @@ impl App {
     /// shutting down.
     ///
     /// # Errors
-    /// See [`Refusal`].
+    /// Those of a [`Refusal`].
     pub async fn publish(
+        &self,
+        publication: Publication,
+        access: &Access,
+        client: Option<ClientAddress>,
+    ) -> Result<Receipt, ApiError> {
+        let (messages, begin) = (publication.drafts.len(), Instant::now());
+        match self.try_publish(publication, access, client).await {
+            Ok(receipt) => {
+                self.metrics.count_published(messages, receipt.repeated, begin.elapsed());
+                Ok(receipt)
+            }
+            Err(refusal) => {
+                let error = ApiError::from(refusal);
+                self.metrics.count_unpublished(messages, error.code());
+                Err(error)
+            }
+        }
+    }
+
+    async fn try_publish(
         &self,
         mut publication: Publication,
         access: &Access,
@@ -237,6 +328,7 @@ impl App {
         if let (Some(rates), Some(publisher)) = (&self.publish_rates, &publisher) {
             rates.count(publisher.clone(), publication.drafts.len());
         }
+        publication.publisher = publisher.as_ref().map(|publisher| self.publisher_ids.id(publisher));
         let Some(publisher) = publisher.filter(|_| publication.key.is_some()) else {
             return Ok(self.backplane.publish(publication).await?);
         };

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::access::AccessConfig;
 use crate::client_address::TrustedProxy;
+use crate::listen::ListenAddress;
 use crate::publish_rate::PublishRate;
 use crate::tls::TlsConfig;
 use shared::duration::{duration, period};
@@ -37,6 +38,9 @@ pub struct CommonConfig {
     #[command(flatten, next_help_heading = "Pages")]
     #[allow(missing_docs)]
     pub pages: PageConfig,
+    #[command(flatten, next_help_heading = "Watching")]
+    #[allow(missing_docs)]
+    pub watch: WatchConfig,
     #[command(flatten, next_help_heading = "Logging")]
     #[allow(missing_docs)]
     pub log: LogConfig,
@@ -209,6 +213,15 @@ pub struct PageConfig {
     /// Base URL of sse-server for the page /compare [default: this host, port 3001]
     #[arg(long, env = "PUSH_PEER_SSE", value_name = "URL", value_parser = base_url)]
     pub peer_sse: Option<String>,
+}
+
+/// What those see who run the service.
+#[derive(Debug, Clone, Args)]
+pub struct WatchConfig {
+    /// Serve /metrics at this address alone, and /debug: IP:PORT, localhost:PORT or :PORT, in the clear. Whoever reaches it sees who
+    /// follows what, and can end clients [default: /metrics is at --listen, and /debug nowhere]
+    #[arg(long, env = "PUSH_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<ListenAddress>,
 }
 
 /// The log.

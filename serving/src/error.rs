@@ -9,12 +9,12 @@ use serde_json::json;
 use crate::access::Denied;
 use crate::body_budget::BudgetSpent;
 use crate::refusal::Refusal;
-use crate::reply::{Body, Reply};
+use crate::reply::{Body, ErrorCode, Reply};
 use shared::backplane::{BadIdempotencyKey, NotReady, PublishError};
 use shared::cursor::BadCursor;
 use shared::topic::BadTopic;
 
-/// Seconds after which a client that was turned away may try again, as a header has them.
+/// Seconds after which a client that was turned away may try again, as a header has them, where nobody can know when it will be taken.
 const RETRY_AFTER_SECONDS: &str = "2";
 
 /// An answer other than what was asked for: a status, and `{"error":"<code>","message":"<what and what to do>"}`.
@@ -328,7 +328,8 @@ impl ApiError {
     /// The answer.
     pub(crate) fn reply(&self) -> Reply {
         let body = json!({ "error": self.code(), "message": self.to_string() });
-        let reply = Reply::json(self.status(), Body::from_iter([body.to_string().into()]));
+        let mut reply = Reply::json(self.status(), Body::from_iter([body.to_string().into()]));
+        reply.error = Some(ErrorCode(self.code()));
         match self {
             Self::MethodNotAllowed { allow } => reply.with(ALLOW, allow),
             // RFC 6750, section 3.
@@ -337,7 +338,9 @@ impl ApiError {
             Self::UpgradeRequired => {
                 reply.with(UPGRADE, "websocket").with(CONNECTION, "upgrade").with(SEC_WEBSOCKET_VERSION, "13")
             }
-            Self::TooFast { wait, .. } | Self::ShareOfKeys { wait, .. } => {
+            Self::TooFast { wait, .. }
+            | Self::ShareOfKeys { wait, .. }
+            | Self::Publish(PublishError::TooManyKeys { wait, .. }) => {
                 reply.with_value(RETRY_AFTER, HeaderValue::from(seconds(*wait)))
             }
             _ if matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {

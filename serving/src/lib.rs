@@ -13,10 +13,13 @@
 //! - [`connection`]: everything that speaks HTTP
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`json_object`]; [`reply`], [`error`],
 //!   [`page`]: answers
+//! - [`metrics`]: what is counted and measured; `admin`: the port of those who run the service, with `gap_log` and
+//!   `inquiry`: who has lost messages, and who reads slowly
 //! - `fuzzing`: checks of what reads the bytes of clients
 
 pub mod access;
 mod address_limit;
+mod admin;
 mod admission;
 pub mod app;
 mod body_budget;
@@ -31,14 +34,17 @@ mod error_chain;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gap_log;
 mod headers;
 pub mod healthcheck;
+mod inquiry;
 pub mod json_object;
 mod key_shares;
 pub mod listen;
 pub mod log_budget;
 pub mod log_writer;
 pub mod logging;
+pub mod metrics;
 mod overflow;
 pub mod page;
 pub mod publish_rate;

@@ -16,6 +16,9 @@ use tracing::warn;
 /// The number of lines that wait to be written.
 const LINES: usize = 1024;
 
+/// The lines that were dropped since the process was started.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
 /// The queue of the process, for [`flush`].
 static QUEUE: OnceLock<SyncSender<Entry>> = OnceLock::new();
 
@@ -55,6 +58,11 @@ impl LogWriter {
     }
 }
 
+/// The number of lines that were dropped since the process was started.
+pub(crate) fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
 /// Waits until the lines logged so far are written, for a second at most. Called before the process ends.
 pub fn flush() {
     if let Some(queue) = QUEUE.get() {
@@ -88,6 +96,7 @@ impl Write for LogWriter {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
+                DROPPED.fetch_add(1, Ordering::Relaxed);
             }
         }
         Ok(line.len())

@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
+use crate::metrics::Rejections;
+
 /// The places of connections beyond the limit, and the number of those that were refused.
 #[derive(Debug)]
 pub(crate) struct Overflow {
@@ -21,6 +23,7 @@ pub(crate) struct Overflow {
     refused: Refused,
     /// Those whose addresses had enough.
     refused_by_address: Refused,
+    rejected: Rejections,
 }
 
 /// Connections that were refused.
@@ -50,13 +53,14 @@ pub(crate) struct OverflowPlace {
 }
 
 impl Overflow {
-    pub(crate) fn new(limit: usize, publishers: usize) -> Self {
+    pub(crate) fn new(limit: usize, publishers: usize, rejected: Rejections) -> Self {
         Self {
             limit,
             guests: Mutex::default(),
             publishers: Arc::new(Semaphore::new(publishers.min(Semaphore::MAX_PERMITS))),
             refused: Refused::default(),
             refused_by_address: Refused::default(),
+            rejected,
         }
     }
 
@@ -71,6 +75,7 @@ impl Overflow {
         drop(guests);
         if let Some((_, Some(task))) = oldest {
             task.abort();
+            self.rejected.count_closed();
         }
         Arc::new(OverflowPlace {
             overflow: Arc::clone(self),
@@ -150,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_were_not_served_count_as_refused() {
-        let overflow = Arc::new(Overflow::new(2, 1));
+        let overflow = Arc::new(Overflow::new(2, 1, Rejections::default()));
         let places = [(); 4].map(|()| overflow.enter(false));
         places[0].serve_probe();
         assert!(places[1].serve_publisher());

@@ -1,6 +1,9 @@
 //! The publisher by whom publications are counted.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+
+use shared::publisher::PublisherId;
 
 use crate::client_address::ClientAddress;
 
@@ -9,6 +12,16 @@ use crate::client_address::ClientAddress;
 pub(crate) enum Publisher {
     Subject(Arc<str>),
     Address(ClientAddress),
+}
+
+/// Numbers publishers for the history, by hashes that nobody else can foresee.
+#[derive(Debug, Default)]
+pub(crate) struct PublisherIds(RandomState);
+
+impl PublisherIds {
+    pub(crate) fn id(&self, publisher: &Publisher) -> PublisherId {
+        PublisherId::from_hash(self.0.hash_one(publisher))
+    }
 }
 
 impl From<ClientAddress> for Publisher {

@@ -15,7 +15,13 @@ pub struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: SmallVec<[(HeaderName, HeaderValue); 3]>,
     pub(crate) body: Body,
+    /// The code of the error, if it is one.
+    pub(crate) error: Option<ErrorCode>,
 }
+
+/// The code of the error that a response answers with, among the extensions of the response.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ErrorCode(pub(crate) &'static str);
 
 /// The parts of a body, which follow each other.
 pub type Body = SmallVec<[Bytes; 3]>;
@@ -33,7 +39,7 @@ impl Reply {
 
     /// An answer with a body in parts.
     pub fn new(status: StatusCode, body: Body) -> Self {
-        Self { status, headers: SmallVec::new(), body }
+        Self { status, headers: SmallVec::new(), body, error: None }
     }
 
     /// Adds a header.
@@ -81,7 +87,7 @@ impl Iterator for Pieces {
 }
 
 impl From<Reply> for warp::reply::Response {
-    fn from(Reply { status, headers, body }: Reply) -> Self {
+    fn from(Reply { status, headers, body, error }: Reply) -> Self {
         let mut response = match &body[..] {
             [] => Self::new(Bytes::new().into()),
             [whole] => Self::new(whole.clone().into()),
@@ -94,6 +100,9 @@ impl From<Reply> for warp::reply::Response {
             }
         };
         *response.status_mut() = status;
+        if let Some(error) = error {
+            response.extensions_mut().insert(error);
+        }
         for (name, value) in headers {
             response.headers_mut().insert(name, value);
         }

@@ -112,7 +112,8 @@ impl Request {
         match self.context.stay {
             Stay::Draining => Err(ApiError::Draining),
             Stay::Welcome | Stay::Full => {
-                Ok(Answer::Held(Held { session: Box::new(session), expires_at: access.expires_at() }))
+                let (expires_at, subject) = (access.expires_at(), access.subject().cloned());
+                Ok(Answer::Held(Held { session: Box::new(session), expires_at, subject }))
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! - `table`: all routes of a service
 //! - `method`: the routes of its own method; `route`: how a route is declared
-//! - `messages`, with `body`, `ticket`, `health`, `pages`, with `index`: the routes that all services have
+//! - `messages`, with `body`, `ticket`, `health`, `metrics`, `pages`, with `index`: the routes that all services have
 
 mod array;
 mod body;
@@ -11,6 +11,7 @@ mod index;
 mod json;
 mod messages;
 mod method;
+mod metrics;
 mod pages;
 mod route;
 mod table;
@@ -19,9 +20,12 @@ mod ticket;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use body::Form;
 pub use index::IndexPage;
+pub(crate) use json::json;
 pub(crate) use messages::{MESSAGES, publish_whole};
 pub(crate) use method::Answered;
 pub use method::MethodRoute;
+pub(crate) use metrics::{METRICS, metrics};
 pub use pages::Asset;
+pub(crate) use pages::DEBUG_PAGE;
 pub use route::Upgrade;
 pub use table::Routes;

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::address_limit::Entrance;
+use crate::admin;
 use crate::app::{App, ConfigError};
 use crate::config::ConnectionConfig;
 use crate::connection::{Carrier, Client, Connection, Peer, TlsStream, Transport};
@@ -40,7 +41,7 @@ pub enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address is taken, or not this machine's.
-    #[error("cannot listen on {address}; choose another address with --listen")]
+    #[error("cannot listen on {address}; choose another address with --listen or --admin-listen")]
     Listen {
         /// `--listen`.
         address: ListenAddress,
@@ -130,6 +131,15 @@ pub async fn serve(
     let address = listener.local_addr().map_err(ServeError::Address)?;
     info!(%address, tls = app.tls().is_some(), max_connections = app.admission.limit(), "listening");
 
+    let admin = match app.config.watch.admin_listen {
+        None => None,
+        Some(address) => {
+            let listener = listen_with(address, &app.config.connections)?;
+            info!(address = %listener.local_addr().map_err(ServeError::Address)?, "listening for those who run the service");
+            Some(listener)
+        }
+    };
+
     // All end with this function.
     let mut backplane = JoinSet::new();
     backplane.spawn(app.backplane().run());
@@ -142,6 +152,9 @@ pub async fn serve(
     let reported = Arc::clone(&app);
     background.spawn(async move { reported.admission.report_full_addresses().await });
 
+    if let Some(listener) = admin {
+        background.spawn(admin::serve(listener, Arc::clone(&app)));
+    }
     match app.gate() {
         Some(_) => info!("closed: publishing and subscribing need a token"),
         None => info!(

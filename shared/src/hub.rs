@@ -21,7 +21,7 @@
 //! - `entry`, `format`: a message and its encodings; `usage`, `account`: the memory that they take
 //! - `window`, `ring`, `offset_queue`: messages in order; `loss`, `progress`: what is gone, and for which reader
 //! - `topic_history`, `pattern_group`, `trie`, `forgotten`, `registry`, `survey`: the topics and patterns
-//! - `history`, `limits`: one epoch; `appender`: its writer; `slots`, `wake`: the subscribers that wait for news
+//! - `history`, `limits`: one epoch; `appender`: its writer, with `publisher_shares`; `slots`, `wake`: the subscribers that wait for news
 //! - `batch`, `budget`, `joined`, `burst`: the messages that are read at once
 //! - `subscriber`, `interests`, `interest`, `matcher`, `unread`: its readers; `archive`, `backfill`: messages that memory no longer holds
 //! - `handle`: the hub itself
@@ -47,6 +47,7 @@ mod matcher;
 mod offset_queue;
 mod pattern_group;
 mod progress;
+mod publisher_shares;
 mod registry;
 mod ring;
 mod shared_window;
@@ -63,10 +64,10 @@ mod window;
 
 pub use appender::Appender;
 pub use archive::{Archive, ArchivePosition, Fetched};
-pub use batch::{Batch, BatchLimit, EncodedBatch, Entries};
+pub use batch::{Batch, BatchLimit, EncodedBatch, Entries, Tally};
 pub use entry::Entry;
 pub use format::Format;
-pub use handle::Hub;
+pub use handle::{Hub, TopicUse};
 pub use limits::HistoryLimits;
 pub use subscriber::Subscriber;
 pub use wake::Wake;

@@ -5,7 +5,7 @@
 //! of a service: this crate knows no transport.
 //!
 //! In reading order:
-//! - [`message`], [`timestamp`], [`topic`], [`cursor`], [`gap`], [`duration`]: the nouns of the wire contract
+//! - [`message`], [`timestamp`], [`topic`], [`cursor`], [`gap`], [`duration`]: the nouns of the wire contract; [`publisher`]: whoever publishes
 //! - [`moment`], [`wall_clock`]: time as it passes here, and as people have it
 //! - [`hub`]: histories and subscribers
 //! - [`backplane`]: the order of messages; [`ticker`]: the simulated source
@@ -21,6 +21,7 @@ pub mod gap;
 pub mod hub;
 pub mod message;
 pub mod moment;
+pub mod publisher;
 pub mod ticker;
 pub mod timestamp;
 pub mod topic;

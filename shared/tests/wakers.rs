@@ -17,10 +17,6 @@ mod sync {
     pub(super) struct AtomicWaker(loom::future::AtomicWaker);
 
     impl AtomicWaker {
-        pub(super) fn new() -> Self {
-            Self::default()
-        }
-
         pub(super) fn register(&self, waker: &Waker) {
             self.0.register_by_ref(waker);
         }

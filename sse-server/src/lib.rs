@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 use clap::Parser;
 pub use config::Flags;
 use serving::app::App;
+use serving::metrics::Method;
 use serving::server::ServeError;
 use shared::backplane::{Backplane, Fatal, Memory};
 use shared::hub::Hub;
@@ -40,7 +41,7 @@ const GATHER: Duration = Duration::ZERO;
 pub async fn run(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
     let (backplane, hub) = config.open_history()?;
     let flags = config.flags;
-    let app = App::new(flags.common, backplane, hub)?;
+    let app = App::new(flags.common, Method::ServerSentEvents, backplane, hub)?;
     let routes = routes::routes(&app);
     serving::server::serve(listener, app, routes, flags.tick_text, stop).await
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serving::app::App;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
+use serving::metrics::{Delivery, End};
 use serving::query::{Parameters, TICKET};
 use serving::reply::{Body, Reply};
 use serving::request::Request;
@@ -44,7 +45,7 @@ const LAST_EVENT_ID_OF_POLYFILLS: &str = "lastEventId";
 /// Answers a request for the stream. An `EventSource` never gives up because it was turned away for now.
 pub(crate) async fn answer(app: Arc<App>, request: Request) -> Result<Answer, ApiError> {
     let accepts_events = accepts_events(&request.headers);
-    let turned_away = match events(app, request).await {
+    let turned_away = match events(Arc::clone(&app), request).await {
         Err(
             error @ (ApiError::Full
             | ApiError::TooManyPatterns { .. }
@@ -55,6 +56,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request) -> Result<Answer, Ap
         answer => return answer,
     };
     debug!(error = turned_away.code(), "refused");
+    app.count_error(&turned_away);
     Ok(whole(Body::from_iter([format::turned_away(&turned_away).into()])))
 }
 
@@ -175,11 +177,13 @@ impl Stream {
 
     /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
-        let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(self.format.messages, BATCH);
+        let batch = self.subscriber.read_encoded(self.format.messages, BATCH);
+        let delivery = Delivery::encoded(&batch);
+        let EncodedBatch { gap, bytes, more, .. } = batch;
         let gap = gap.map(|gap| self.format.encode(format::gap(&gap))).unwrap_or_default();
         // An empty batch with more to come means that older messages are being fetched or searched.
         let is_empty = gap.is_empty() && bytes.is_empty();
-        client.write_shared([gap, bytes]);
+        client.deliver([gap, bytes], &delivery);
         if !is_empty {
             self.reported = self.subscriber.cursor();
         }
@@ -227,6 +231,10 @@ impl Session for Stream {
                 Parting::Expired => format::expired(),
             });
             client.write_shared([last, self.format.end()]);
+            client.set_end(match parting {
+                Parting::Released => End::Draining,
+                Parting::Expired => End::Expired,
+            });
             return Flow::Finish;
         }
         Flow::Continue
@@ -237,6 +245,10 @@ impl Session for Stream {
             return Poll::Ready(Event::News);
         }
         self.subscriber.poll_changed(cx).map(|()| Event::News)
+    }
+
+    fn subscriber(&self) -> Option<&Subscriber> {
+        Some(&self.subscriber)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The reasons why this service closes a WebSocket, with every code that it sends (RFC 6455, section 7.4.1, and the IANA
 //! registry).
 
+use serving::metrics::End;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// The code of a client that has to authenticate itself (IANA registry).
@@ -50,6 +51,18 @@ impl Close {
         // A control frame holds 125 bytes, two of them the code.
         let reason = &reason[..reason.floor_char_boundary(123)];
         [&u16::from(code).to_be_bytes(), reason.as_bytes()].concat()
+    }
+
+    /// The reason, as it is counted.
+    pub(crate) fn end(&self) -> End {
+        match self {
+            Self::ByClient(_) => End::Client,
+            Self::Protocol(_) | Self::InvalidUtf8 | Self::TooSlow | Self::TooLarge(_) => End::Protocol,
+            Self::Silent => End::Silent,
+            Self::Restart => End::Draining,
+            Self::Expired => End::Expired,
+            Self::Full | Self::NoMemory => End::Full,
+        }
     }
 
     /// Returns whether to wait for the client's close frame.

@@ -12,6 +12,7 @@ use serving::app::App;
 use serving::client_address::ClientAddress;
 use serving::connection::{Answer, Client, Event, Peer};
 use serving::error::ApiError;
+use serving::metrics::Delivery;
 use serving::query::{Parameters, TICKET};
 use serving::request::Request;
 use shared::backplane::Publication;
@@ -105,11 +106,13 @@ impl Feed {
 
     /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
-        let EncodedBatch { gap, bytes, more } = self.subscriber.read_encoded(&frame::MESSAGE, BATCH);
+        let batch = self.subscriber.read_encoded(&frame::MESSAGE, BATCH);
+        let delivery = Delivery::encoded(&batch);
+        let EncodedBatch { gap, bytes, more, .. } = batch;
         let gap = gap.map(|gap| ServerFrame::Gap(&gap).encode()).unwrap_or_default();
         // An empty batch with more to come means that older messages are being fetched or searched.
         let is_empty = gap.is_empty() && bytes.is_empty();
-        client.write_shared([gap, bytes]);
+        client.deliver([gap, bytes], &delivery);
         if !is_empty {
             self.reported = self.subscriber.cursor();
         }
@@ -133,13 +136,13 @@ impl Feed {
                             let ack = ServerFrame::Ack { key: key.as_deref(), id, repeated };
                             Outcome { frame: ack.encode().into(), access: None }
                         }
-                        Err(error) => Outcome::error(key.as_deref(), &error),
+                        Err(error) => Outcome::error(&app, key.as_deref(), &error),
                     }
                 }
                 .boxed()
             }
             Ok(ClientFrame::Token { token }) => renew(app, access, self.subscriber.filters(), token).boxed(),
-            Err((key, error)) => ready(Outcome::error(key.as_deref(), &error)).boxed(),
+            Err((key, error)) => ready(Outcome::error(&app, key.as_deref(), &error)).boxed(),
         }
     }
 
@@ -163,7 +166,8 @@ impl Feed {
 }
 
 impl Outcome {
-    fn error(key: Option<&str>, error: &ApiError) -> Self {
+    fn error(app: &App, key: Option<&str>, error: &ApiError) -> Self {
+        app.count_error(error);
         let frame = ServerFrame::Error { key, error: error.code(), message: &error.to_string() };
         Self { frame: frame.encode().into(), access: None }
     }
@@ -249,6 +253,10 @@ impl Conversation for Feed {
         ready!(self.subscriber.poll_changed(cx));
         Poll::Ready(Event::News)
     }
+
+    fn subscriber(&self) -> Option<&Subscriber> {
+        Some(&self.subscriber)
+    }
 }
 
 /// Returns whether the client's token has ended, and no other has come for it.
@@ -269,7 +277,7 @@ async fn renew(app: Arc<App>, access: Access, followed: Vec<TopicFilter>, token:
             let exp = access.expires().map(frame::number);
             Outcome { frame: ServerFrame::Token { exp }.encode().into(), access: Some(access) }
         }
-        Err(refusal) => Outcome::error(None, &refusal.into()),
+        Err(refusal) => Outcome::error(&app, None, &refusal.into()),
     }
 }
 

@@ -7,6 +7,7 @@ use serving::access::Access;
 use serving::connection::{Answer, Client, Event, Flow, Session};
 use serving::error::ApiError;
 use serving::request::Request;
+use shared::hub::Subscriber;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 use warp::http::HeaderMap;
@@ -48,6 +49,11 @@ pub(crate) trait Conversation: Send + 'static {
 
     /// Waits for the conversation's own events.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event>;
+
+    /// The client's cursor into the history, if it has one.
+    fn subscriber(&self) -> Option<&Subscriber> {
+        None
+    }
 }
 
 /// Answers the handshake and has the connection held for a conversation.
@@ -112,6 +118,7 @@ impl<C: Conversation> Session for WebSocket<C> {
         let Phase::Handshake { headers, full } = std::mem::replace(&mut self.phase, Phase::Refused) else { return };
         client.upgrade(&headers);
         if full {
+            client.app().count_error(&ApiError::Full);
             return;
         }
         self.phase = Phase::Open;
@@ -176,6 +183,10 @@ impl<C: Conversation> Session for WebSocket<C> {
             Phase::Open => !self.has_more && self.parting.is_none() && self.conversation.takes_messages(),
             Phase::Handshake { .. } | Phase::Refused | Phase::Closing => true,
         }
+    }
+
+    fn subscriber(&self) -> Option<&Subscriber> {
+        self.conversation.subscriber()
     }
 }
 
@@ -289,6 +300,7 @@ impl<C: Conversation> WebSocket<C> {
         frame::put(&mut answers, OpCode::Control(Control::Close), &[&close.payload()]);
         client.write(&answers);
         client.end_in_order();
+        client.set_end(close.end());
         if !close.is_answered() {
             return Flow::Finish;
         }

@@ -84,7 +84,7 @@ impl<'a> Append<'a> {
 
     /// Adds the messages of a publication, unless it is a repeat or is refused.
     pub(crate) fn add(&mut self, publication: Publication) -> Result<Answered, rusqlite::Error> {
-        let Publication { topic, drafts, key, may_use_new_key } = publication;
+        let Publication { topic, drafts, key, may_use_new_key, .. } = publication;
         let epoch = self.row.epoch;
         let receipt = |answer: Answer, repeated| {
             let Answer { first, count, at } = answer;

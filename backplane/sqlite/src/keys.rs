@@ -1,5 +1,7 @@
 //! The idempotency keys that the file remembers, with the answers to the publications under them.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::history_row::{HistoryRow, number};
@@ -67,7 +69,9 @@ impl<'a> Keys<'a> {
     pub(crate) fn check_room(&self, row: &mut HistoryRow) -> Result<Result<(), PublishError>, rusqlite::Error> {
         while row.keys as usize >= self.limit {
             if self.forget_expired(row)? == 0 {
-                return Ok(Err(PublishError::TooManyKeys { limit: self.limit }));
+                let forgotten = self.oldest()?.map_or(0, |used| used + WINDOW - self.age);
+                let wait = Duration::from_millis(u64::try_from(forgotten).unwrap_or_default());
+                return Ok(Err(PublishError::TooManyKeys { limit: self.limit, wait }));
             }
         }
         Ok(Ok(()))
@@ -94,9 +98,12 @@ impl<'a> Keys<'a> {
 
     /// Returns whether some keys have expired.
     pub(crate) fn has_expired(&self) -> Result<bool, rusqlite::Error> {
-        let mut oldest = self.connection.prepare_cached("SELECT min(used) FROM keys")?;
-        let oldest: Option<i64> = oldest.query_row([], |row| row.get(0))?;
-        Ok(oldest.is_some_and(|used| used + WINDOW <= self.age))
+        Ok(self.oldest()?.is_some_and(|used| used + WINDOW <= self.age))
+    }
+
+    /// The age at which the oldest key was used.
+    fn oldest(&self) -> Result<Option<i64>, rusqlite::Error> {
+        self.connection.prepare_cached("SELECT min(used) FROM keys")?.query_row([], |row| row.get(0))
     }
 
     /// Forgets some of the keys that have expired, and returns their number.

@@ -19,7 +19,7 @@ const ROOMY: usize = 1 << 20;
 fn app() -> Arc<App> {
     let config = Config::parse_from(["longpoll-server"]);
     let (backplane, hub) = config.open_history().unwrap();
-    App::new(config.flags.common, backplane, hub).unwrap()
+    App::new(config.flags.common, serving::metrics::Method::LongPolling, backplane, hub).unwrap()
 }
 
 fn publish(app: &App, text: &str) {

@@ -11,6 +11,7 @@ mod gap;
 mod head;
 mod helpers;
 mod http2;
+mod metrics;
 mod process;
 mod queue;
 mod refusal;

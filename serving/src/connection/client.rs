@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{HeaderName, HeaderValue, StatusCode};
+use shared::hub::Subscriber;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
@@ -23,6 +24,8 @@ use super::response_head::Framing;
 use super::transport::Transport;
 use crate::address_limit::Seat;
 use crate::app::App;
+use crate::inquiry::{ClientId, Described, Slowness};
+use crate::metrics::{Delivery, End};
 use crate::reply::Reply;
 
 /// The largest answer that is copied into one buffer with its head. A larger one is written from where its parts are.
@@ -50,10 +53,24 @@ pub struct Client {
     is_overflow: bool,
     /// Absent if connections are not counted by address.
     seat: Option<Arc<Seat>>,
-    /// The end of the client's rights. Boxed, since mostly they have none.
-    expiry: Option<Box<Expiry>>,
+    /// Boxed, since most clients have no token.
+    token: Option<Box<Token>>,
     /// The connection broke, or the client closed its side or takes nothing.
     is_gone: bool,
+    /// The reason why it stays no longer, if that is known already.
+    end: Option<End>,
+    /// The microseconds since the start of the service at which it began to stay: for a WebSocket, a stream or a poll. 0 if it does not.
+    stays_since: u64,
+    /// The number of the last question to all clients that it has answered.
+    answered: u32,
+}
+
+/// The token of a client, as far as it concerns its connection.
+#[derive(Debug)]
+struct Token {
+    subject: Option<Arc<str>>,
+    /// `None` if its rights do not end.
+    expiry: Option<Expiry>,
 }
 
 /// The time at which it is the connection's turn to go.
@@ -85,8 +102,11 @@ impl Client {
             framing: Framing::default(),
             is_overflow,
             seat,
-            expiry: None,
+            token: None,
             is_gone: false,
+            end: None,
+            stays_since: 0,
+            answered: 0,
         }
     }
 
@@ -127,19 +147,21 @@ impl Client {
         self.set_due(Instant::now() + NEVER);
     }
 
-    /// Sets the end of the rights that the client came with. `None` if they do not end.
-    pub(crate) fn expire_at(&mut self, at: Option<Instant>) {
-        self.set_expiry(at.map(Expiry::new));
+    /// Sets the subject of the token that the client came with, and the end of its rights. `None` if there is none.
+    pub(crate) fn set_rights(&mut self, subject: Option<Arc<str>>, at: Option<Instant>) {
+        self.set_token(subject, at.map(Expiry::new));
     }
 
     /// Sets the end of the rights that have taken the place of those before. `None` if they do not end.
     pub fn renew_until(&mut self, at: Option<Instant>) {
-        self.set_expiry(at.map(Expiry::renewed));
+        let subject = self.token.as_mut().and_then(|token| token.subject.take());
+        self.set_token(subject, at.map(Expiry::renewed));
     }
 
-    fn set_expiry(&mut self, expiry: Option<Expiry>) {
-        if expiry.is_some() || self.expiry.is_some() {
-            self.expiry = expiry.map(Box::new);
+    fn set_token(&mut self, subject: Option<Arc<str>>, expiry: Option<Expiry>) {
+        let token = (subject.is_some() || expiry.is_some()).then_some(Token { subject, expiry });
+        if token.is_some() || self.token.is_some() {
+            self.token = token.map(Box::new);
             // The events may be due already.
             self.bell.keep_rung();
             self.set_timer();
@@ -148,12 +170,108 @@ impl Client {
 
     /// The end of the client's rights. `None` if they do not end.
     pub fn expires_at(&self) -> Option<Instant> {
-        self.expiry.as_ref().map(|expiry| expiry.at())
+        self.expiry().map(Expiry::at)
+    }
+
+    fn expiry(&self) -> Option<&Expiry> {
+        self.token.as_ref()?.expiry.as_ref()
+    }
+
+    fn expiry_mut(&mut self) -> Option<&mut Expiry> {
+        self.token.as_mut()?.expiry.as_mut()
+    }
+
+    /// Begins to count the client among those who stay.
+    pub(crate) fn begin_stay(&mut self) {
+        self.end = None;
+        self.stays_since = self.app.uptime_micros().max(1);
+        // It has nothing to answer to a question from before.
+        self.answered = self.app.inquiries().number();
+        self.app.metrics().begin_stay();
+    }
+
+    /// Returns whether there is a question to all clients that this one has not answered.
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
+        self.app.inquiries().number() != self.answered
+    }
+
+    /// Answers the question to all clients, with the client's cursor into the history if it has one. Returns whether this one is to end.
+    pub(crate) fn answer_inquiry(&mut self, subscriber: Option<&Subscriber>) -> bool {
+        self.answered = self.app.inquiries().number();
+        let Some(inquiry) = self.app.inquiries().latest() else { return false };
+        let client = ClientId { place: Arc::as_ptr(&self.bell).addr(), since: self.stays_since };
+        let slowness = Slowness {
+            lag: subscriber.map_or(0, Subscriber::lag),
+            stalled: self.output.stall().map_or(0, |stall| stall.lasted().as_secs()),
+            age: self.stayed().as_secs(),
+        };
+        let is_to_end = inquiry.answer(client, slowness, || {
+            let filters = subscriber.map(Subscriber::filters).unwrap_or_default();
+            Described {
+                address: self.peer.to_string(),
+                subject: self.subject().map(str::to_owned),
+                topics: filters.iter().map(ToString::to_string).collect(),
+                cursor: subscriber.map(|subscriber| subscriber.cursor().to_string()),
+            }
+        });
+        if is_to_end {
+            self.set_end(End::Operator);
+        }
+        is_to_end
+    }
+
+    /// The time for which it has stayed.
+    fn stayed(&self) -> Duration {
+        Duration::from_micros(self.app.uptime_micros().saturating_sub(self.stays_since))
+    }
+
+    /// The subject of its token.
+    fn subject(&self) -> Option<&str> {
+        self.token.as_ref()?.subject.as_deref()
+    }
+
+    /// Counts the client no longer, for the reason that is known, or else for this one.
+    pub(crate) fn end_stay(&mut self, otherwise: End) {
+        if self.stays_since > 0 {
+            self.app.metrics().end_stay(self.end.unwrap_or(otherwise), self.stayed());
+            self.stays_since = 0;
+        }
+    }
+
+    /// Notes the reason why the client stays no longer, unless one is known already.
+    pub fn set_end(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    /// Writes a delivery, in parts as [`Client::write_shared`] does, counts it, and measures how late it is.
+    pub fn deliver(&mut self, parts: impl IntoIterator<Item = Bytes>, delivery: &Delivery) {
+        self.write_shared(parts);
+        self.count(delivery);
+    }
+
+    /// Gives a whole answer that is a delivery.
+    pub fn answer_with(&mut self, reply: Reply, delivery: &Delivery) {
+        self.answer(reply);
+        self.count(delivery);
+    }
+
+    fn count(&mut self, delivery: &Delivery) {
+        self.app.metrics().count(delivery);
+        if let Some(gap) = &delivery.gap {
+            self.app.gaps().add(gap, self.peer.to_string(), self.subject());
+        }
+        if let Some(appended) = delivery.tally.appended {
+            match self.output.is_empty() {
+                true => self.app.metrics().measure_delay(appended.elapsed()),
+                false => self.output.appended_at(appended),
+            }
+        }
     }
 
     /// The session has written its end: the client is not cut off any more when its rights have ended, once it has taken that.
     pub fn end_in_order(&mut self) {
-        if let Some(expiry) = &mut self.expiry {
+        if let Some(expiry) = self.expiry_mut() {
             expiry.end();
         }
     }
@@ -319,8 +437,12 @@ impl Client {
             return Poll::Ready(());
         }
         let waker = Waker::from(Arc::clone(&self.bell));
+        let appended = self.output.appended();
         match self.output.poll_written(&mut self.transport, &mut Context::from_waker(&waker)) {
             Poll::Ready(Ok(())) => {
+                if let Some(appended) = appended {
+                    self.app.metrics().measure_delay(appended.elapsed());
+                }
                 // For the events that had to wait meanwhile.
                 self.bell.keep_rung();
                 self.set_timer();
@@ -328,12 +450,16 @@ impl Client {
             Poll::Ready(Err(error)) => self.lose(&error),
             Poll::Pending => {
                 let timeout = self.app.config.connections.write_timeout;
-                let has_expired = self.expiry.as_ref().is_some_and(|expiry| expiry.cut_off() <= Instant::now());
+                let has_expired = self.expiry().is_some_and(|expiry| expiry.cut_off() <= Instant::now());
                 if !has_expired && !self.output.is_stalled(&self.transport, timeout) {
                     self.set_timer();
                     return Poll::Pending;
                 }
-                let reason = if has_expired { "its token has expired" } else { "the client takes nothing" };
+                let (end, reason) = match has_expired {
+                    true => (End::Expired, "its token has expired"),
+                    false => (End::WriteTimeout, "the client takes nothing"),
+                };
+                self.set_end(end);
                 self.lose(&io::Error::new(io::ErrorKind::TimedOut, reason));
             }
         }
@@ -373,10 +499,11 @@ impl Client {
             self.release = Release::Reported;
             return Poll::Ready(Event::Released);
         }
-        match self.expiry.as_mut().map_or(Due::Nothing, |expiry| expiry.step(now)) {
+        match self.expiry_mut().map_or(Due::Nothing, |expiry| expiry.step(now)) {
             Due::Nothing => {}
             Due::Event(event) => return Poll::Ready(event),
             Due::CutOff => {
+                self.set_end(End::Expired);
                 self.lose(&io::Error::new(io::ErrorKind::TimedOut, "its token has expired"));
                 return Poll::Ready(Event::Due);
             }
@@ -422,12 +549,12 @@ impl Client {
         if let Release::At(release) = self.release {
             due = due.min(release);
         }
-        if let Some(next) = self.expiry.as_ref().and_then(|expiry| expiry.next()) {
+        if let Some(next) = self.expiry().and_then(Expiry::next) {
             due = due.min(next);
         }
         if let Some(stall) = self.output.stall() {
             due = stall.next_check(self.app.config.connections.write_timeout);
-            due = self.expiry.as_ref().map_or(due, |expiry| due.min(expiry.cut_off()));
+            due = self.expiry().map_or(due, |expiry| due.min(expiry.cut_off()));
         }
         self.app.timers.set(&self.bell, due);
     }
@@ -442,6 +569,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // Whoever is still there when the service ends has not left by itself.
+        let end = if self.is_gone || self.app.admission.is_open() { End::Client } else { End::Draining };
+        self.end_stay(end);
         self.bell.close();
     }
 }

@@ -24,8 +24,9 @@ use super::session::{Flow, Session};
 use crate::admission::Place;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::metrics::End;
 use crate::query::Query;
-use crate::reply::Reply;
+use crate::reply::{ErrorCode, Reply};
 use crate::request::{Context as RequestContext, Request};
 use crate::routes::{Answered, Routes, publish_whole};
 
@@ -144,6 +145,7 @@ impl Connection {
                     Flow::Continue => Step::Stay,
                     Flow::Finish => {
                         client.end_in_order();
+                        client.end_stay(End::Answered);
                         Step::Next(Phase::Answered)
                     }
                     Flow::Drop => Step::End,
@@ -172,7 +174,7 @@ impl Connection {
     /// Begins to wait for a request, which has to begin in time.
     fn await_request(&mut self, within: Duration) -> Phase {
         if let Some(client) = &mut self.client {
-            client.expire_at(None);
+            client.set_rights(None, None);
             client.set_due(Instant::now() + within);
             client.look_again();
         }
@@ -270,16 +272,20 @@ impl Connection {
         }
     }
 
-    fn hold(&mut self, Held { mut session, expires_at }: Held) -> Step {
+    fn hold(&mut self, Held { mut session, expires_at, subject }: Held) -> Step {
         if let Some(client) = &mut self.client {
             client.repeat_release();
-            client.expire_at(expires_at);
+            client.set_rights(subject, expires_at);
+            client.begin_stay();
             session.begin(client);
         }
         Step::Next(Phase::Session(session))
     }
 
     fn reply(&mut self, reply: Reply) -> Step {
+        if let Some(ErrorCode(code)) = reply.error {
+            self.app.metrics().rejected().count(code);
+        }
         if let Some(client) = &mut self.client {
             client.answer(reply);
         }
@@ -320,6 +326,12 @@ impl Future for Connection {
         let _entered = this.span.as_ref().map(|span| span.clone().entered());
         if let Some(client) = &this.client {
             client.listen(cx.waker());
+        }
+        if let (Some(client), Phase::Session(session)) = (&mut this.client, &this.phase)
+            && client.is_asked()
+            && client.answer_inquiry(session.subscriber())
+        {
+            return Poll::Ready(());
         }
         let mut has_begun = false;
         for _ in 0..STEPS {

@@ -24,11 +24,13 @@ pub enum Answer {
     Held(Held),
 }
 
-/// A session, and the time at which its client's rights end.
+/// A session, whose client it is, and the time at which the client's rights end.
 pub struct Held {
     pub(crate) session: Box<dyn Session>,
     /// `None` if they do not.
     pub(crate) expires_at: Option<Instant>,
+    /// The subject of its token, if it has one.
+    pub(crate) subject: Option<Arc<str>>,
 }
 
 /// Between the handler of a request and the task of its connection.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
+use tokio::time::Instant;
 
 use super::stall::Stall;
 use super::transport::Transport;
@@ -25,6 +26,8 @@ struct Unwritten {
     /// The unwritten parts in order; the first may be partly written.
     parts: VecDeque<Bytes>,
     stall: Stall,
+    /// The time at which the newest message among them was appended.
+    appended: Option<Instant>,
 }
 
 impl Output {
@@ -97,13 +100,25 @@ impl Output {
         Poll::Ready(Ok(()))
     }
 
+    /// Notes the time at which the newest of the messages was appended that wait.
+    pub(super) fn appended_at(&mut self, appended: Instant) {
+        if let Some(unwritten) = &mut self.0 {
+            unwritten.appended = Some(appended);
+        }
+    }
+
+    /// The time at which the newest of the messages was appended that wait.
+    pub(super) fn appended(&self) -> Option<Instant> {
+        self.0.as_ref()?.appended
+    }
+
     /// Begins to wait until the client takes what the transport itself has written.
     pub(super) fn await_transport(&mut self) {
         self.push([]);
     }
 
     fn push(&mut self, parts: impl IntoIterator<Item = Bytes>) {
-        let new = || Box::new(Unwritten { parts: VecDeque::new(), stall: Stall::begin() });
+        let new = || Box::new(Unwritten { parts: VecDeque::new(), stall: Stall::begin(), appended: None });
         self.0.get_or_insert_with(new).parts.extend(parts);
     }
 }

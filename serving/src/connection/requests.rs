@@ -31,6 +31,7 @@ use crate::app::App;
 use crate::cors::OpenTo;
 use crate::error::ApiError;
 use crate::overflow::OverflowPlace;
+use crate::reply::ErrorCode;
 use crate::request::Context;
 use crate::routes::Routes;
 
@@ -146,7 +147,7 @@ pub(super) fn respond(
         pace.next().await;
         let (mut head, body) = request.into_parts();
         if let Err(error) = rules::check(head.version, &head.headers) {
-            return Ok(with_headers(error.reply().with(CONNECTION, "close"), &app, OpenTo::NoRequest));
+            return Ok(finished(error.reply().with(CONNECTION, "close"), &app, OpenTo::NoRequest));
         }
         let (method, path) = (&head.method, head.uri.path());
         let reads = matches!(*method, Method::GET | Method::HEAD);
@@ -170,14 +171,17 @@ pub(super) fn respond(
                 tower_service::Service::call(&mut warp::service(routes.all()), request).await?
             }
         };
-        Ok(with_headers(response, &app, admitted.open_to))
+        Ok(finished(response, &app, admitted.open_to))
     }
     .boxed()
 }
 
-/// Adds the headers that every answer carries.
-fn with_headers(response: impl Into<Response>, app: &App, open_to: OpenTo) -> Response {
+/// Adds the headers that every answer carries, and counts the answer if it is an error.
+fn finished(response: impl Into<Response>, app: &App, open_to: OpenTo) -> Response {
     let mut response = response.into();
+    if let Some(ErrorCode(code)) = response.extensions().get() {
+        app.metrics().rejected().count(code);
+    }
     let headers = response.headers_mut();
     app.admission.origins().each_header(open_to, |name, value| drop(headers.insert(name, value)));
     response

@@ -2,6 +2,8 @@
 
 use std::task::{Context, Poll};
 
+use shared::hub::Subscriber;
+
 use super::client::Client;
 use super::event::Event;
 
@@ -25,6 +27,11 @@ pub trait Session: Send {
     /// client is held up by its own connection.
     fn takes_input(&self) -> bool {
         true
+    }
+
+    /// The client's cursor into the history, if it has one: for those who look for slow readers.
+    fn subscriber(&self) -> Option<&Subscriber> {
+        None
     }
 }
 

@@ -18,6 +18,7 @@ use super::session::{Flow, Session};
 use super::transport::Transport;
 use super::upgraded::UpgradedStream;
 use crate::app::App;
+use crate::metrics::End;
 
 /// The number of events that are looked at in one turn.
 const EVENTS: usize = 64;
@@ -33,7 +34,7 @@ impl SessionBody {
     /// Begins the session.
     pub(super) fn begin(
         framing: Framing,
-        Held { mut session, expires_at }: Held,
+        Held { mut session, expires_at, subject }: Held,
         peer: Peer,
         is_overflow: bool,
         app: &Arc<App>,
@@ -42,7 +43,8 @@ impl SessionBody {
         let mut client = Client::new(transport, peer, Arc::clone(app), is_overflow, None);
         client.set_framing(framing);
         client.never_due();
-        client.expire_at(expires_at);
+        client.set_rights(subject, expires_at);
+        client.begin_stay();
         session.begin(&mut client);
         Self { client, session, has_finished: false }
     }
@@ -66,6 +68,9 @@ impl SessionBody {
     /// Waits for the next part of the body; `None` after the last.
     pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         self.client.listen(cx.waker());
+        if self.is_ended() {
+            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+        }
         for _ in 0..EVENTS {
             if let Some(part) = self.stream().parts.pop_front() {
                 return Poll::Ready(Some(Ok(part)));
@@ -88,6 +93,9 @@ impl SessionBody {
         let event = ready!(client.poll_event(cx, takes_input, |cx| session.poll_event(cx)));
         let flow = session.on(event, client);
         *has_finished = flow != Flow::Continue;
+        if flow == Flow::Finish {
+            client.end_stay(End::Answered);
+        }
         // The client has gone, or its rights have ended.
         let is_cut = client.is_gone() || flow == Flow::Drop;
         Poll::Ready(if is_cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) })
@@ -104,6 +112,9 @@ impl SessionBody {
 
     fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.client.listen(cx.waker());
+        if self.is_ended() {
+            return Poll::Ready(());
+        }
         for _ in 0..EVENTS {
             ready!(self.client.poll_written());
             if self.client.is_gone() {
@@ -118,6 +129,11 @@ impl SessionBody {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Answers a question to all clients, if there is one. Returns whether this one is to end.
+    fn is_ended(&mut self) -> bool {
+        self.client.is_asked() && self.client.answer_inquiry(self.session.subscriber())
     }
 
     fn stream(&mut self) -> &mut Http2Stream {

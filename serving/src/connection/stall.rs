@@ -29,6 +29,11 @@ impl Stall {
         Self { since: now, checked: now, acknowledged: None }
     }
 
+    /// The time for which the client has taken nothing, as far as it was looked at.
+    pub(super) fn lasted(&self) -> Duration {
+        self.since.elapsed()
+    }
+
     /// The time of the next check.
     pub(super) fn next_check(&self, timeout: Duration) -> Instant {
         (self.checked + timeout / CHECKS).min(self.since + timeout)

@@ -13,7 +13,7 @@ pub(super) fn answer(outcome: Result<Reply, ApiError>) -> Response {
 }
 
 /// Makes an answer of JSON. `body` has a form in JSON.
-pub(super) fn json(status: StatusCode, body: impl serde::Serialize) -> Reply {
+pub(crate) fn json(status: StatusCode, body: impl serde::Serialize) -> Reply {
     let body = serde_json::to_vec(&body).expect("a struct of strings and numbers has a form in JSON");
     Reply::json(status, Body::from_iter([Bytes::from(body)]))
 }

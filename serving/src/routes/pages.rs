@@ -43,6 +43,15 @@ const SHARED: &[Asset] = &[
     shared_asset!("/assets/ws.js", "ws.js"),
 ];
 
+/// The page of those who run the service, and its files.
+pub(crate) const DEBUG_PAGE: &[Asset] = &[
+    shared_asset!("/debug", "debug.html"),
+    shared_asset!("/assets/debug.js", "debug.js"),
+    shared_asset!("/assets/icon.svg", "icon.svg"),
+    shared_asset!("/assets/style.css", "style.css"),
+    shared_asset!("/assets/text.js", "text.js"),
+];
+
 impl Asset {
     fn content_type(&self) -> &'static str {
         match self.path.rsplit_once('.') {
@@ -51,6 +60,24 @@ impl Asset {
             Some((_, "svg")) => "image/svg+xml",
             _ => "text/html; charset=utf-8",
         }
+    }
+
+    /// The answer with the file. Its scripts may connect to these sources too, each with a space before it.
+    pub(crate) fn response(&self, sources: &str) -> Response {
+        let mut response = Response::new(self.content.into());
+        let answer = response.headers_mut();
+        answer.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
+        // A new version of the service has new files under the same names.
+        answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        answer.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        let policy = format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{sources}; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        );
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            answer.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        response
     }
 }
 
@@ -71,21 +98,8 @@ pub(super) fn routes(app: &Arc<App>, own: &[Asset]) -> BoxedFilter<(Response,)> 
 }
 
 fn file(asset: Asset, app: &App, headers: &HeaderMap) -> Response {
-    let mut response = Response::new(asset.content.into());
-    let answer = response.headers_mut();
-    answer.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type()));
-    // A new version of the service has new files under the same names.
-    answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    answer.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let connect = if asset.path == "/compare" { Peers::of(app, headers).sources() } else { own_socket(headers) };
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{connect}; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        answer.insert(CONTENT_SECURITY_POLICY, policy);
-    }
-    response
+    let sources = if asset.path == "/compare" { Peers::of(app, headers).sources() } else { own_socket(headers) };
+    asset.response(&sources)
 }
 
 /// Older browsers do not count a WebSocket of the page's own host as `'self'`.

@@ -7,6 +7,7 @@ use clap::Parser;
 use serving::access::Access;
 use serving::app::{App, ConfigError};
 use serving::config::CommonConfig;
+use serving::metrics::Method;
 use serving::routes::{MethodRoute, Routes};
 use serving::server::serve;
 use shared::backplane::Memory;
@@ -34,7 +35,7 @@ pub(crate) fn config(flags: &[&str]) -> CommonConfig {
 pub(crate) fn app(flags: &[&str]) -> Result<Arc<App>, ConfigError> {
     let config = config(flags);
     let (memory, hub) = Memory::new(config.history.limits(), config.history.idempotency_keys);
-    App::new(config, Arc::new(memory), hub)
+    App::new(config, Method::ServerSentEvents, Arc::new(memory), hub)
 }
 
 /// A running service.

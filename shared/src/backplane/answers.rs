@@ -73,8 +73,13 @@ impl Answers {
         }
     }
 
-    pub(super) fn check_room(&self) -> Result<(), PublishError> {
-        if self.by_key.len() < self.limit { Ok(()) } else { Err(PublishError::TooManyKeys { limit: self.limit }) }
+    pub(super) fn check_room(&self, now: Instant) -> Result<(), PublishError> {
+        if self.by_key.len() < self.limit {
+            return Ok(());
+        }
+        let oldest = self.by_age.front().map_or(now, |(used, _)| *used);
+        let wait = (oldest + IDEMPOTENCY_WINDOW).saturating_duration_since(now);
+        Err(PublishError::TooManyKeys { limit: self.limit, wait })
     }
 
     pub(super) fn remember(&mut self, key: IdempotencyKey, content: ContentHash, placement: Placement, now: Instant) {
@@ -102,11 +107,13 @@ mod tests {
         let placement = Placement { epoch, topic: Topic::default(), offsets };
         let content = ContentHash(1);
         answers.remember(key.clone(), content, placement, Instant::now());
-        assert!(answers.check_room().is_err());
-        tokio::time::advance(IDEMPOTENCY_WINDOW - Duration::from_millis(1)).await;
+        let last_millisecond = Duration::from_millis(1);
+        tokio::time::advance(IDEMPOTENCY_WINDOW - last_millisecond).await;
+        let refused = answers.check_room(Instant::now());
+        assert!(matches!(refused, Err(PublishError::TooManyKeys { limit: 1, wait }) if wait == last_millisecond));
         assert!(answers.find(&key, content, Instant::now()).unwrap().is_some());
-        tokio::time::advance(Duration::from_millis(1)).await;
+        tokio::time::advance(last_millisecond).await;
         assert!(answers.find(&key, content, Instant::now()).unwrap().is_none());
-        assert!(answers.check_room().is_ok());
+        assert!(answers.check_room(Instant::now()).is_ok());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::time::Duration;
 
 /// The reason why a publication was refused. Nothing of it has been appended, unless the error says so.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,8 @@ pub enum PublishError {
     TooManyKeys {
         /// The number of keys that are remembered.
         limit: usize,
+        /// The time after which the oldest of them is forgotten.
+        wait: Duration,
     },
     /// The publisher has used up its share of the keys that are remembered.
     #[error("the publisher has used up its share of the idempotency keys of the last 2 minutes")]

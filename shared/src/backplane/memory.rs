@@ -69,7 +69,7 @@ impl Memory {
 
     fn append(&self, publication: Publication) -> Result<Receipt, PublishError> {
         let content = publication.key.is_some().then(|| self.content_hasher.hash(&publication));
-        let Publication { topic, drafts, key, may_use_new_key } = publication;
+        let Publication { topic, drafts, key, publisher, may_use_new_key } = publication;
         let keyed = key.zip(content);
         let mut sequence = self.sequence.lock();
         if let Some((key, content)) = &keyed {
@@ -79,7 +79,7 @@ impl Memory {
             if !may_use_new_key {
                 return Err(PublishError::ShareOfKeys);
             }
-            sequence.answers.check_room()?;
+            sequence.answers.check_room(Instant::now())?;
         }
         let epoch = sequence.appender.epoch();
         let first = sequence.appender.last_offset() + 1;
@@ -90,7 +90,7 @@ impl Memory {
             let id = Cursor { epoch, offset };
             Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }
         });
-        let wake = sequence.appender.append(messages);
+        let wake = sequence.appender.append_by(publisher, messages);
         if let Some((key, content)) = keyed {
             sequence.answers.remember(key, content, placement.clone(), Instant::now());
         }

@@ -3,6 +3,7 @@
 use super::idempotency_key::IdempotencyKey;
 use super::placement::{Placed, Placement};
 use crate::message::Draft;
+use crate::publisher::PublisherId;
 use crate::topic::Topic;
 
 /// Messages that are published in one step: they are appended together, in order.
@@ -14,15 +15,17 @@ pub struct Publication {
     pub drafts: Vec<Draft>,
     /// A repeat under a key of the last [`super::IDEMPOTENCY_WINDOW`] appends nothing. Another publication under it is refused.
     pub key: Option<IdempotencyKey>,
+    /// The publisher, whose messages are counted in memory; `None` if they are not.
+    pub publisher: Option<PublisherId>,
     /// The publisher has not used up its share of the keys that are remembered. Else a repeat is answered, and a key that is not remembered
     /// is refused, where there is a limit of keys.
     pub may_use_new_key: bool,
 }
 
 impl Publication {
-    /// A publication whose publisher may use a new key.
+    /// A publication of nobody in particular, who may use a new key.
     pub fn new(topic: Topic, drafts: Vec<Draft>, key: Option<IdempotencyKey>) -> Self {
-        Self { topic, drafts, key, may_use_new_key: true }
+        Self { topic, drafts, key, publisher: None, may_use_new_key: true }
     }
 }
 

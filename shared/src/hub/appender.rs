@@ -3,21 +3,25 @@
 use std::sync::Arc;
 use std::{fmt, ptr};
 
+use tokio::time::Instant;
+
 use super::archive::Archive;
 use super::entry::Entry;
 use super::history::History;
 use super::loss::Loss;
+use super::publisher_shares::PublisherShares;
 use super::topic_history::TopicHistory;
 use super::wake::Wake;
 use crate::cursor::Epoch;
 use crate::message::Message;
 use crate::moment::Moment;
+use crate::publisher::PublisherId;
 use crate::topic::{Topic, TopicFilter};
 
 /// The bytes that a topic with messages costs besides the messages: its share of the maps, lists and locks.
 const TOPIC_COST: usize = 512;
 
-/// A topic whose messages take more than this part of the limit of bytes loses messages before others do.
+/// A topic or publisher whose messages take more than this part of the limit of bytes loses messages before others do.
 const SHARES: usize = 16;
 
 /// The number of messages that are evicted by age at once.
@@ -30,11 +34,12 @@ pub struct Appender {
     history: Arc<History>,
     /// The topics whose messages take more than their share of the memory. They are fewer than [`SHARES`].
     over_share: Vec<Arc<TopicHistory>>,
+    publishers: PublisherShares,
 }
 
 impl Appender {
     pub(crate) fn new(history: Arc<History>) -> Self {
-        Self { history, over_share: Vec::new() }
+        Self { history, over_share: Vec::new(), publishers: PublisherShares::default() }
     }
 
     /// The appender of an empty history of another epoch, which nobody can follow until [`super::Hub::replace`] puts it in the
@@ -70,8 +75,14 @@ impl Appender {
 
     /// As [`Appender::append_held`], with messages that the history holds from now on.
     pub fn append(&mut self, messages: impl IntoIterator<Item = Message>) -> Wake {
+        self.append_by(None, messages)
+    }
+
+    /// As [`Appender::append`], with messages of one publisher: where memory is short, it loses its own messages before it makes others
+    /// lose theirs.
+    pub fn append_by(&mut self, publisher: Option<PublisherId>, messages: impl IntoIterator<Item = Message>) -> Wake {
         let now = self.now();
-        self.append_held(messages.into_iter().map(|message| (message, now)))
+        self.append_all(publisher, messages.into_iter().map(|message| (message, now)))
     }
 
     /// Appends messages, each with the moment since which it counts as held. Their offsets ascend and are greater than the last one, all visible at once, and evicts what the limits no
@@ -79,12 +90,21 @@ impl Appender {
     ///
     /// The caller wakes the subscribers by the returned [`Wake`], after it has given up its own locks.
     pub fn append_held(&mut self, messages: impl IntoIterator<Item = (Message, Moment)>) -> Wake {
+        self.append_all(None, messages)
+    }
+
+    fn append_all(
+        &mut self,
+        publisher: Option<PublisherId>,
+        messages: impl IntoIterator<Item = (Message, Moment)>,
+    ) -> Wake {
         let mut topics: Vec<Arc<TopicHistory>> = Vec::new();
+        let appended = Instant::now();
         let mut last = self.history.head();
         for (message, since) in messages {
             debug_assert!(message.id.epoch == self.history.epoch && message.id.offset > last);
             last = message.id.offset;
-            let topic = self.push(message, since);
+            let topic = self.push(Entry::held(message, since, appended, publisher, &self.history.usage), publisher);
             if !topics.last().is_some_and(|last| Arc::ptr_eq(last, &topic)) {
                 topics.push(topic);
             }
@@ -162,10 +182,10 @@ impl Appender {
         Wake::all(&registry)
     }
 
-    fn push(&mut self, message: Message, since: Moment) -> Arc<TopicHistory> {
-        let name = message.topic.clone();
-        let entry = Arc::new(Entry::held(message, since, &self.history.usage));
-        let bytes = entry.bytes();
+    fn push(&mut self, entry: Entry, publisher: Option<PublisherId>) -> Arc<TopicHistory> {
+        let name = entry.message.topic.clone();
+        let entry = Arc::new(entry);
+        let (offset, bytes) = (entry.offset(), entry.bytes());
 
         // While the guard is held, the topic stays in the registry, and no pattern can be opened that would miss the
         // message.
@@ -180,16 +200,19 @@ impl Appender {
         if (share + 1..=share + bytes).contains(&topic.bytes()) {
             self.over_share.push(Arc::clone(&topic));
         }
-        if topic.len() == 1 {
-            self.history.usage.add(TOPIC_COST);
+        let topic_cost = if topic.len() == 1 { TOPIC_COST } else { 0 };
+        self.history.usage.add(topic_cost);
+        if let Some(publisher) = publisher {
+            self.publishers.add(publisher, offset, bytes + topic_cost, &topic, share);
         }
         topic
     }
 
-    /// Makes room: evicts the oldest messages, of topics that take more than their share as long as there are any.
+    /// Makes room: evicts the oldest messages, of topics that take more than their share as long as there are any, and then of
+    /// publishers that do.
     fn evict_over_bytes(&mut self) {
         while self.history.usage.exceeds_limit() && self.history.ring.read().len() > 1 {
-            match self.topic_over_share() {
+            match self.topic_over_share().or_else(|| self.publishers.topic_over_share()) {
                 Some(topic) => self.evict_from(&topic),
                 None => self.evict_oldest(),
             }
@@ -202,7 +225,7 @@ impl Appender {
         topics.min_by_key(|topic| topic.oldest_after(0)).cloned()
     }
 
-    /// The memory that the messages of a topic may take before they go first, in bytes without encodings.
+    /// The memory that the messages of a topic, or of a publisher, may take before they go first, in bytes without encodings.
     fn share(&self) -> usize {
         self.history.limits.bytes / SHARES
     }
@@ -230,6 +253,9 @@ impl Appender {
         drop(registry);
         self.history.set_evictions(eviction);
         entry.release();
+        if let Some(publisher) = entry.publisher() {
+            self.publishers.remove(publisher, entry.offset(), self.share());
+        }
         if topic.bytes() <= self.share() {
             self.over_share.retain(|other| !ptr::eq(Arc::as_ptr(other), topic));
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use super::entry::Entry;
 use crate::gap::Gap;
@@ -20,6 +21,24 @@ pub struct BatchLimit {
     pub bytes: usize,
 }
 
+/// The messages of one read, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
+    pub messages: u32,
+    /// Those that were published before the subscription.
+    pub replayed: u32,
+    /// The time at which the newest of the others was appended here. `None` if there is no other, or memory no longer holds it.
+    pub appended: Option<Instant>,
+}
+
+impl Tally {
+    /// The same messages, all of them replayed.
+    pub(crate) fn of_replay(self) -> Self {
+        Self { replayed: self.messages, appended: None, ..self }
+    }
+}
+
 /// The result of one read, to be sent in this order: the gap first, then the messages.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -27,6 +46,8 @@ pub struct Batch {
     pub gap: Option<Gap>,
     /// The next messages, in order.
     pub entries: Entries,
+    /// The messages, counted.
+    pub tally: Tally,
     /// There may be more than the limit allowed, or than was fetched or searched so far. After an empty batch, read again when
     /// [changed](super::Subscriber::changed).
     pub more: bool,
@@ -39,6 +60,8 @@ pub struct EncodedBatch {
     pub gap: Option<Gap>,
     /// The next messages, in order. Shared by subscribers of one topic or pattern that read the same burst.
     pub bytes: Bytes,
+    /// The messages, counted.
+    pub tally: Tally,
     /// As in [`Batch`].
     pub more: bool,
 }

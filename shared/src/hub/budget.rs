@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::batch::{BatchLimit, Entries};
+use super::batch::{BatchLimit, Entries, Tally};
 use super::entry::Entry;
 use super::format::Format;
 
@@ -14,6 +14,9 @@ pub(crate) struct Budget {
     left: BatchLimit,
     /// The offset of the last message that was added.
     last: Option<u64>,
+    /// The offset up to which messages are replayed.
+    replay_through: u64,
+    tally: Tally,
 }
 
 /// The messages of a batch: themselves, or their encodings.
@@ -23,8 +26,14 @@ pub(crate) trait Body: Default {
 }
 
 impl Budget {
-    pub(crate) fn new(format: &'static Format, limit: BatchLimit) -> Self {
-        Self { format, left: limit, last: None }
+    /// The budget of a subscriber that has joined at an offset, up to which messages are replayed.
+    pub(crate) fn new(format: &'static Format, limit: BatchLimit, replay_through: u64) -> Self {
+        Self { format, left: limit, last: None, replay_through, tally: Tally::default() }
+    }
+
+    /// The messages that were added, counted.
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// The offset of the last message that was added.
@@ -54,6 +63,12 @@ impl Budget {
         self.left.messages = self.left.messages.saturating_sub(1);
         self.left.bytes = self.left.bytes.saturating_sub(encoded.len());
         self.last = Some(entry.offset());
+        self.tally.messages += 1;
+        if entry.offset() <= self.replay_through {
+            self.tally.replayed += 1;
+        } else {
+            self.tally.appended = entry.appended();
+        }
         Some(encoded)
     }
 }

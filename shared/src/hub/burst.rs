@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::batch::BatchLimit;
+use super::batch::{BatchLimit, Tally};
 use super::budget::Budget;
 use super::entry::Entry;
 use super::format::Format;
@@ -24,6 +24,8 @@ pub(crate) struct Burst {
     pub(crate) last: u64,
     /// There are more than the limit allowed.
     pub(crate) more: bool,
+    /// The messages, counted as if none was replayed.
+    pub(crate) tally: Tally,
 }
 
 /// The identity of a burst. Messages neither change nor move, so two bursts with the same key are the same.
@@ -65,16 +67,17 @@ impl Bursts {
         let first = entries.next()?;
         let key = key(first.offset());
         let Some(second) = entries.next() else {
-            return Some(Burst { bytes: first.encoded(key.format), last: first.offset(), more: false });
+            let tally = Tally { messages: 1, replayed: 0, appended: first.appended() };
+            return Some(Burst { bytes: first.encoded(key.format), last: first.offset(), more: false, tally });
         };
         if let Some((_, burst)) = self.oldest_first.lock().iter().rfind(|(kept, _)| kept.is(&key)) {
             return Some(burst.clone());
         }
-        let mut budget = Budget::new(key.format, key.limit);
+        let mut budget = Budget::new(key.format, key.limit, 0);
         let mut joined = Joined::default();
         let all = budget.fill(&mut joined, once(first).chain(once(second)).chain(entries));
         let last = budget.last().unwrap_or(first.offset());
-        let burst = Burst { bytes: joined.into(), last, more: !all };
+        let burst = Burst { bytes: joined.into(), last, more: !all, tally: budget.tally() };
         self.keep(key, burst.clone());
         Some(burst)
     }

@@ -4,6 +4,7 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::account::Account;
 use super::format::Format;
@@ -11,6 +12,7 @@ use super::offset_queue::AtOffset;
 use super::usage::Usage;
 use crate::message::Message;
 use crate::moment::Moment;
+use crate::publisher::PublisherId;
 
 /// A message as a history holds it, with its encodings.
 #[derive(Debug)]
@@ -28,6 +30,10 @@ pub struct Entry {
 struct Held {
     account: Account,
     since: Moment,
+    /// The time at which it was appended.
+    appended: Instant,
+    /// `None` if it is not known.
+    publisher: Option<PublisherId>,
 }
 
 /// A message in one format, and the link to its encodings in other formats.
@@ -45,9 +51,15 @@ impl Entry {
     }
 
     /// An entry of a history since a moment, which counts in its usage until it is released.
-    pub(super) fn held(message: Message, since: Moment, usage: &Arc<Usage>) -> Self {
+    pub(super) fn held(
+        message: Message,
+        since: Moment,
+        appended: Instant,
+        publisher: Option<PublisherId>,
+        usage: &Arc<Usage>,
+    ) -> Self {
         let account = Account::open(Arc::clone(usage), Self::bytes_of(&message));
-        Self { message, encoding: OnceLock::new(), held: Some(Held { account, since }) }
+        Self { message, encoding: OnceLock::new(), held: Some(Held { account, since, appended, publisher }) }
     }
 
     /// The memory that the message takes, without its encodings.
@@ -145,6 +157,16 @@ impl Entry {
     /// Returns whether a history has held the entry since before a moment.
     pub(super) fn is_held_since_before(&self, moment: Moment) -> bool {
         self.held.as_ref().is_some_and(|held| held.since < moment)
+    }
+
+    /// The time at which the entry was appended, if a history holds it.
+    pub(super) fn appended(&self) -> Option<Instant> {
+        self.held.as_ref().map(|held| held.appended)
+    }
+
+    /// The publisher, if a history holds the entry and knows it.
+    pub(super) fn publisher(&self) -> Option<PublisherId> {
+        self.held.as_ref()?.publisher
     }
 
     fn account(&self) -> Option<&Account> {

@@ -10,10 +10,29 @@ use super::appender::Appender;
 use super::archive::Archive;
 use super::history::History;
 use super::limits::HistoryLimits;
+use super::shared_window::SharedWindow;
+use super::slots::Slots;
 use super::subscriber::Subscriber;
+use super::topic_history::TopicHistory;
 use super::wake::Wake;
 use crate::cursor::{Cursor, Epoch, Position};
 use crate::topic::{Topic, TopicFilter};
+
+/// The number of topics that are looked at under one lock.
+const SLICE: usize = 1024;
+
+/// The memory that a topic takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicUse {
+    /// The topic.
+    pub topic: Topic,
+    /// Its messages in memory.
+    pub messages: usize,
+    /// Their bytes, without encodings.
+    pub bytes: usize,
+    /// The subscribers that name it, not by a pattern.
+    pub followers: usize,
+}
 
 /// A handle to the shared history. Cloning it makes another handle to the same one.
 #[derive(Clone)]
@@ -89,6 +108,65 @@ impl Hub {
     /// The number of topics that are kept: those with messages or subscribers.
     pub fn topics(&self) -> usize {
         self.history().registry.read().topics()
+    }
+
+    /// The number of messages that memory holds.
+    pub fn messages(&self) -> usize {
+        self.history().ring.read().len()
+    }
+
+    /// The limits of what memory holds.
+    pub fn limits(&self) -> HistoryLimits {
+        self.history().limits
+    }
+
+    /// The memory that is used, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.history().usage.bytes()
+    }
+
+    /// The topics whose messages take the most memory, the largest first.
+    pub fn largest_topics(&self, most: usize) -> Vec<TopicUse> {
+        let mut largest: Vec<TopicUse> = Vec::new();
+        self.for_each_topic(|topic| {
+            let (messages, bytes) = (topic.len(), topic.bytes());
+            if messages > 0 && (largest.len() < most || largest.last().is_some_and(|last| last.bytes < bytes)) {
+                largest.truncate(most.saturating_sub(1));
+                let place = largest.partition_point(|other| other.bytes >= bytes);
+                let followers = topic.slots.len();
+                largest.insert(place, TopicUse { topic: topic.topic.clone(), messages, bytes, followers });
+            }
+        });
+        largest
+    }
+
+    /// The number of messages of one topic or pattern that memory holds, and that the slowest of their subscribers has not read.
+    pub fn lag(&self) -> usize {
+        let lag = |slots: &Slots, window: &SharedWindow| {
+            let position = slots.farthest_behind().filter(|position| *position < window.last());
+            position.map_or(0, |position| window.ask(|window| window.count_after(position)))
+        };
+        let mut slowest = 0;
+        self.for_each_topic(|topic| slowest = slowest.max(lag(&topic.slots, &topic.window)));
+        let history = self.history();
+        history.registry.read().for_each_pattern(|group| slowest = slowest.max(lag(&group.slots, &group.window)));
+        slowest
+    }
+
+    /// Calls `visit` with each topic that is there all the time.
+    fn for_each_topic(&self, mut visit: impl FnMut(&TopicHistory)) {
+        let history = self.history();
+        let mut below = usize::MAX;
+        while below > 0 {
+            // In slices, so that publishers get in between.
+            let registry = history.registry.read();
+            let topics = registry.topics_below(below).take(SLICE);
+            below = 0;
+            for (index, topic) in topics {
+                below = index;
+                visit(topic);
+            }
+        }
     }
 
     fn history(&self) -> Arc<History> {

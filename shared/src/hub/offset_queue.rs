@@ -30,6 +30,11 @@ impl<T: AtOffset> OffsetQueue<T> {
         self.items.front()
     }
 
+    /// All items.
+    pub(crate) fn iter(&self) -> Iter<'_, T> {
+        self.items.iter()
+    }
+
     /// Adds an item whose offset is greater than those of all others.
     pub(crate) fn push(&mut self, item: T) {
         self.items.push_back(item);

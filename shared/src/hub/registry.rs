@@ -67,6 +67,11 @@ impl Registry {
         self.patterns.get(pattern)
     }
 
+    /// Calls `visit` with the group of each pattern.
+    pub(crate) fn for_each_pattern(&self, mut visit: impl FnMut(&Arc<PatternGroup>)) {
+        self.patterns.for_each(&mut visit);
+    }
+
     /// The groups whose earlier losses are not known.
     pub(crate) fn unsurveyed(&self) -> Vec<Arc<PatternGroup>> {
         let mut groups = Vec::new();

@@ -1,7 +1,7 @@
 //! Waking the subscribers of a topic or pattern.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 // Imported from `super`, because a test puts a model checker's types in their place.
@@ -23,6 +23,8 @@ struct Slot {
     waker: AtomicWaker,
     /// The index of the slot in the list. Written and read under the list's lock.
     index: AtomicUsize,
+    /// The offset up to which the subscriber has read.
+    position: AtomicU64,
 }
 
 /// A place among the slots, given back when dropped.
@@ -38,7 +40,9 @@ impl Slots {
 
     pub(crate) fn join(self: &Arc<Self>) -> Seat {
         let mut list = self.list.lock();
-        let slot = Arc::new(Slot { waker: AtomicWaker::new(), index: AtomicUsize::new(list.len()) });
+        // It has no news until it is noted how far it has read.
+        let slot = Slot { position: AtomicU64::new(u64::MAX), index: AtomicUsize::new(list.len()), ..Slot::default() };
+        let slot = Arc::new(slot);
         Arc::make_mut(&mut list).push(Arc::clone(&slot));
         drop(list);
         Seat { slots: Arc::clone(self), slot }
@@ -55,6 +59,12 @@ impl Slots {
         self.list.lock().len()
     }
 
+    /// The position of the subscriber that is farthest behind.
+    pub(crate) fn farthest_behind(&self) -> Option<u64> {
+        let snapshot = Arc::clone(&self.list.lock());
+        snapshot.iter().map(|slot| slot.position.load(Ordering::Relaxed)).min()
+    }
+
     /// Wakes every subscriber that has a waker registered, after a claim. No lock is held while waking.
     pub(crate) fn wake_all(&self) {
         // Before the first is woken: news that comes from now on needs a claim of its own. A swap and not a store: the news
@@ -64,6 +74,13 @@ impl Slots {
         for slot in snapshot.iter() {
             slot.waker.wake();
         }
+    }
+}
+
+impl Seat {
+    /// Notes the offset up to which the subscriber has read.
+    pub(crate) fn note(&self, position: u64) {
+        self.slot.position.store(position, Ordering::Relaxed);
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 
 use super::archive::{ArchivePosition, Fetched};
 use super::backfill::Backfill;
-use super::batch::{Batch, BatchLimit, EncodedBatch, Entries};
+use super::batch::{Batch, BatchLimit, EncodedBatch, Entries, Tally};
 use super::budget::{Body, Budget};
 use super::burst::{Burst, BurstKey};
 use super::format::Format;
@@ -32,6 +32,8 @@ pub struct Subscriber {
     interests: Interests,
     progress: Progress,
     reach: Reach,
+    /// The end of the history at the subscription: messages up to it are replayed.
+    joined: u64,
     /// Boxed, since it is rare.
     pending: Option<Box<Pending>>,
 }
@@ -73,6 +75,7 @@ enum Pending {
 struct Reading<B> {
     gap: Option<Gap>,
     body: B,
+    tally: Tally,
     more: bool,
 }
 
@@ -84,7 +87,7 @@ impl Subscriber {
         // From here on every message wakes this subscriber, so the position can be taken.
         let progress = Progress { position: history.head(), ignored_evictions: 0 };
         let reach = if archived { Reach::Archive { ignored_evictions: Some(0) } } else { Reach::Memory };
-        let mut subscriber = Self { history, interests, progress, reach, pending: None };
+        let mut subscriber = Self { history, interests, progress, reach, joined: progress.position, pending: None };
         let arrival = match from {
             Position::Now => Arrival::InMemory,
             Position::Earliest if archived && subscriber.begins_with_oldest() => {
@@ -114,6 +117,7 @@ impl Subscriber {
         } else {
             subscriber.arrive(arrival);
         }
+        subscriber.note_position();
         subscriber
     }
 
@@ -132,20 +136,28 @@ impl Subscriber {
         self.interests.filters()
     }
 
+    /// The number of messages that memory holds and that are not read. One that several patterns match counts several times.
+    pub fn lag(&self) -> usize {
+        let unread = |interest: &Interest| interest.window().ask(|window| window.count_after(self.progress.position));
+        self.interests.as_slice().iter().map(unread).sum()
+    }
+
     /// Takes the next messages, without waiting, and moves the position behind them. The limit counts bytes in the format.
     pub fn read(&mut self, format: &'static Format, limit: BatchLimit) -> Batch {
-        let Reading { gap, body: entries, more } = self.read_into::<Entries>(format, limit);
-        Batch { gap, entries, more }
+        let Reading { gap, body: entries, tally, more } = self.read_into::<Entries>(format, limit);
+        self.note_position();
+        Batch { gap, entries, tally, more }
     }
 
     /// As [`Subscriber::read`], with the encoded messages joined.
     pub fn read_encoded(&mut self, format: &'static Format, limit: BatchLimit) -> EncodedBatch {
         let mut batch = EncodedBatch::default();
-        if self.read_burst(format, limit, &mut batch) {
-            return batch;
+        if !self.read_burst(format, limit, &mut batch) {
+            let Reading { gap, body, tally, more } = self.read_into::<Joined>(format, limit);
+            batch = EncodedBatch { gap, bytes: Bytes::from(body), tally, more };
         }
-        let Reading { gap, body, more } = self.read_into::<Joined>(format, limit);
-        EncodedBatch { gap, bytes: Bytes::from(body), more }
+        self.note_position();
+        batch
     }
 
     /// Returns whether a read has only begun to look through what memory holds. It goes on once this has
@@ -188,11 +200,17 @@ impl Subscriber {
         if head <= self.progress.position {
             return true;
         }
+        let is_replay = self.progress.position < self.joined;
+        if is_replay && head > self.joined {
+            // Some of the messages may be replayed and some not, which nobody counts of a burst.
+            return false;
+        }
         let read = self.interests.read(self.progress, head, limit, &self.history.ring, |unread, through| {
             let key = |first| BurstKey { format, limit, group, first, through };
             match self.history.bursts.read(unread, key) {
-                Some(Burst { bytes, last, more }) => {
+                Some(Burst { bytes, last, more, tally }) => {
                     (batch.bytes, batch.more) = (bytes, more || through < head);
+                    batch.tally = if is_replay { tally.of_replay() } else { tally };
                     if more { last } else { through }
                 }
                 None => through,
@@ -216,7 +234,7 @@ impl Subscriber {
             Some(Pending::Gap(gap)) => Some(gap),
             Some(pending @ Pending::Survey(_)) if self.may_have_lost() => {
                 self.pending = Some(Box::new(pending));
-                return Reading { gap: None, body: B::default(), more: true };
+                return Reading { more: true, ..Reading::default() };
             }
             Some(Pending::Survey(arrival)) => {
                 self.arrive(arrival);
@@ -224,13 +242,20 @@ impl Subscriber {
             }
             Some(Pending::Backfill(backfill)) => return self.read_archived(backfill, format, limit),
         };
-        let mut reading = Reading { gap, body: B::default(), more: false };
-        let mut budget = Budget::new(format, limit);
+        let mut reading = Reading { gap, ..Reading::default() };
+        let mut budget = Budget::new(format, limit, self.joined);
+        self.fill(&mut reading, &mut budget, limit);
+        reading.tally = budget.tally();
+        reading
+    }
+
+    /// Reads what memory holds, as far as the budget goes.
+    fn fill<B: Body>(&mut self, reading: &mut Reading<B>, budget: &mut Budget, limit: BatchLimit) {
         loop {
             let head = self.history.head();
             // The position can be ahead, where another process has come further with the same history.
             if head <= self.progress.position {
-                return reading;
+                return;
             }
             let read = self.interests.read(self.progress, head, limit, &self.history.ring, |entries, through| {
                 if budget.fill(&mut reading.body, entries) { Ok(through) } else { Err(budget.last()) }
@@ -243,22 +268,18 @@ impl Subscriber {
                         if budget.last().is_none() && reading.gap.is_none() {
                             self.interrupt_search();
                         }
-                        return reading;
+                        return;
                     }
                 }
                 Ok(Err(last)) => {
                     self.progress.position = last.unwrap_or(self.progress.position);
                     reading.more = true;
-                    return reading;
+                    return;
                 }
-                // The next read reports it.
-                Err(Lost) if budget.last().is_some() => {
+                // The next read reports it, or reads from the archive.
+                Err(Lost) if budget.last().is_some() || self.begin_backfill(GapReason::Lagged) => {
                     reading.more = true;
-                    return reading;
-                }
-                Err(Lost) if self.begin_backfill(GapReason::Lagged) => {
-                    reading.more = true;
-                    return reading;
+                    return;
                 }
                 Err(Lost) => {
                     let lagged = self.fall_forward(GapReason::Lagged, self.cursor());
@@ -276,7 +297,7 @@ impl Subscriber {
         let (entries, through) = match backfill.into_page() {
             Err(backfill) => {
                 self.pending = Some(Box::new(Pending::Backfill(backfill)));
-                return Reading { gap: None, body: B::default(), more: true };
+                return Reading { more: true, ..Reading::default() };
             }
             // A page that leads nowhere would be asked for again without end.
             Ok(Fetched::Page { entries, through, ignored_evictions }) if through > self.progress.position => {
@@ -297,12 +318,12 @@ impl Subscriber {
                 return self.read_into(format, limit);
             }
         };
-        let (mut body, mut budget) = (B::default(), Budget::new(format, limit));
+        let (mut body, mut budget) = (B::default(), Budget::new(format, limit, self.joined));
         let first = entries.partition_point(|entry| entry.offset() <= self.progress.position);
         let all = budget.fill(&mut body, entries[first..].iter());
         self.progress.position = budget.last().filter(|_| !all).unwrap_or(through);
         let more = (self.lost_through().is_some() && self.begin_backfill(reason)) || self.has_news();
-        Reading { gap: None, body, more }
+        Reading { gap: None, body, tally: budget.tally(), more }
     }
 
     /// Returns whether something may be lost of the patterns that only a survey can find.
@@ -329,6 +350,11 @@ impl Subscriber {
                 }
             }
         }
+    }
+
+    /// Shows to the hub how far the subscriber has read.
+    fn note_position(&self) {
+        self.interests.as_slice().iter().for_each(|interest| interest.seat().note(self.progress.position));
     }
 
     /// Leaves the rest of a long search to the next read, which waits until other tasks have had their turn.

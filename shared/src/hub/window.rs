@@ -64,6 +64,11 @@ impl Window {
         self.entries.range(offset, u64::MAX).next().map(|entry| entry.offset())
     }
 
+    /// The number of entries after an offset.
+    pub(crate) fn count_after(&self, offset: u64) -> usize {
+        self.entries.range(offset, u64::MAX).len()
+    }
+
     /// Removes an entry that is evicted, which is a loss.
     pub(crate) fn evict(&mut self, loss: Loss) -> Option<Arc<Entry>> {
         self.losses.add(loss);

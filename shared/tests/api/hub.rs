@@ -2,6 +2,7 @@
 
 mod archive;
 mod encoding;
+mod figures;
 mod gap;
 mod limits;
 mod load;
@@ -20,6 +21,7 @@ use shared::cursor::{Cursor, Epoch, Position};
 use shared::hub::{Appender, Batch, BatchLimit, Format, HistoryLimits, Hub, Subscriber, Wake};
 use shared::message::{Draft, Message};
 use shared::moment::Moment;
+use shared::publisher::PublisherId;
 use shared::timestamp::Timestamp;
 use shared::topic::TopicFilter;
 
@@ -180,5 +182,12 @@ impl Fed {
         let (topic, at) = (topic.parse().unwrap(), Timestamp::from_millis(at));
         let since = Moment::from_millis(at.as_millis() as i64);
         self.appender.append_held([(Message { id, topic, text: text.into(), event: None, at }, since)])
+    }
+
+    /// Appends a message of a publisher, and leaves the waking to the caller.
+    fn append_by(&mut self, publisher: Option<PublisherId>, topic: &str, text: &str) -> Wake {
+        let id = self.cursor(self.appender.last_offset() + 1);
+        let (topic, at) = (topic.parse().unwrap(), Timestamp::from_millis(0));
+        self.appender.append_by(publisher, [Message { id, topic, text: text.into(), event: None, at }])
     }
 }

@@ -20,7 +20,7 @@ const ROOMY: usize = 1 << 20;
 fn app(flags: &[&str]) -> Arc<App> {
     let config = Config::parse_from(["sse-server"].iter().chain(flags));
     let (backplane, hub) = config.open_history().unwrap();
-    App::new(config.flags.common, backplane, hub).unwrap()
+    App::new(config.flags.common, serving::metrics::Method::ServerSentEvents, backplane, hub).unwrap()
 }
 
 fn publish(app: &App, texts: &[&str]) {

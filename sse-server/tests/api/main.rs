@@ -9,6 +9,7 @@ mod drain;
 mod gap;
 mod helpers;
 mod http2;
+mod metrics;
 mod process;
 mod refusal;
 mod stream;

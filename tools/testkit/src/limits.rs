@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use reqwest::{Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::access::{SECRET, token_with};
 use crate::client::client;
@@ -152,6 +152,15 @@ pub async fn a_publisher_uses_a_tenth_of_the_keys<S: Service>() {
     assert_eq!(publish(address, 2, "192.0.2.1", None).await.status(), StatusCode::OK, "a repeat");
     assert_eq!(publish(address, 3, "192.0.2.2", None).await.status(), StatusCode::CREATED, "another publisher");
     assert_eq!(publish_text(address, "a.b", "192.0.2.1").await.status(), StatusCode::CREATED, "without a key");
+    // All keys together.
+    for key in 4..30 {
+        let status = publish(address, key, &format!("198.51.100.{}", key / 3), None).await.status();
+        assert_eq!(status, StatusCode::CREATED, "{key}");
+    }
+    let refused = publish(address, 30, "198.51.100.20", None).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = refused.headers()["retry-after"].to_str().expect("a number").parse().expect("a number");
+    assert!((60..=120).contains(&wait), "{wait}");
 
     let (_process, address) = start::<S>(&[&flags[..], &["--jwt-secret", SECRET]].concat()).await;
     let [ada, eve] = ["ada", "eve"].map(|subject| token_with(json!({ "sub": subject })));
@@ -160,6 +169,29 @@ pub async fn a_publisher_uses_a_tenth_of_the_keys<S: Service>() {
         assert_eq!(status, if key < 3 { StatusCode::CREATED } else { StatusCode::TOO_MANY_REQUESTS });
     }
     assert_eq!(publish(address, 4, "192.0.2.0", Some(&eve)).await.status(), StatusCode::CREATED, "another subject");
+}
+
+/// A client that floods many topics pushes out its own messages, and not those of others.
+pub async fn a_publisher_has_a_share_of_the_history<S: Service>() {
+    let flags = ["--history-bytes", "256 KiB", "--max-message-bytes", "8 KiB", "--trusted-proxies", "127.0.0.0/8"];
+    let (_process, address) = start::<S>(&flags).await;
+    for number in 0..10 {
+        let status = publish_text(address, &format!("steady.{number}"), "192.0.2.1").await.status();
+        assert_eq!(status, StatusCode::CREATED);
+    }
+    let flood = "x".repeat(4000);
+    for number in 0..200 {
+        let topic = format!("flood.{number}");
+        let status = publish(address, &topic, "192.0.2.2", "text/plain", &flood).await.status();
+        assert_eq!(status, StatusCode::CREATED);
+    }
+    let held = async |topics: &str| {
+        let page = client().get(format!("http://{address}/messages?topic={topics}&limit=1000"));
+        let page: Value = soon(async { page.send().await?.json().await }).await.expect("a page");
+        page["messages"].as_array().expect("a list").len()
+    };
+    assert_eq!(held("steady.*").await, 10);
+    assert!((20..60).contains(&held("flood.*").await), "the room is used");
 }
 
 /// At the limit of topics a new one is refused, to publishers and to followers; those that are there go on.
@@ -197,6 +229,7 @@ macro_rules! limit_behaviours {
             limits::a_proxy_has_connections_for_its_clients,
             limits::an_address_publishes_so_fast,
             limits::a_publisher_uses_a_tenth_of_the_keys,
+            limits::a_publisher_has_a_share_of_the_history,
             limits::so_many_topics_are_kept,
             limits::limits_that_make_no_sense_are_refused,
         );

@@ -73,6 +73,15 @@ pub(crate) fn browser() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Has the package manager update its lists. Returns whether it did.
+pub(crate) fn refresh(output: &File) -> anyhow::Result<bool> {
+    let manager = MANAGERS.iter().find(|manager| program(Path::new(manager.program)).is_some());
+    match manager.and_then(|manager| Some((manager, manager.refresh?))) {
+        Some((manager, refresh)) => run(manager, refresh, output),
+        None => Ok(true),
+    }
+}
+
 /// Runs the manager, through sudo if that is needed and installed. Returns whether it succeeded.
 fn run(manager: &Manager, arguments: &str, output: &File) -> anyhow::Result<bool> {
     let mut command = if manager.unprivileged || Uid::effective().is_root() || program(Path::new("sudo")).is_none() {

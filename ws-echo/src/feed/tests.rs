@@ -11,7 +11,7 @@ use crate::Config;
 fn app(flags: &[&str]) -> Arc<App> {
     let config = Config::parse_from(["ws-echo"].iter().chain(flags));
     let (backplane, hub) = config.open_history().unwrap();
-    App::new(config.flags.common, backplane, hub).unwrap()
+    App::new(config.flags.common, serving::metrics::Method::WebSockets, backplane, hub).unwrap()
 }
 
 fn publish(app: &App, topic: &str) -> Cursor {

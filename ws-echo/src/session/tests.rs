@@ -16,7 +16,7 @@ const ROOMY: usize = 1 << 20;
 fn app() -> Arc<App> {
     let config = Config::parse_from(["ws-echo"]);
     let (backplane, hub) = config.open_history().unwrap();
-    App::new(config.flags.common, backplane, hub).unwrap()
+    App::new(config.flags.common, serving::metrics::Method::WebSockets, backplane, hub).unwrap()
 }
 
 /// A conversation that repeats messages, and can be made busy.

@@ -61,7 +61,7 @@ async fn keys_over_the_limit_are_refused_and_nothing_is_appended() {
     }
     let head = instance.hub.head();
     let refused = instance.try_publish("a", &["3"], Some("three")).await;
-    assert!(matches!(refused, Err(PublishError::TooManyKeys { limit: 2 })), "{refused:?}");
+    assert!(matches!(refused, Err(PublishError::TooManyKeys { limit: 2, .. })), "{refused:?}");
     assert_eq!(number(directory.path(), "SELECT last FROM history"), head.offset as i64);
     assert!(instance.try_publish("a", &["one"], Some("one")).await.unwrap().repeated, "a known key is still known");
     assert!(instance.try_publish("a", &["3"], None).await.is_ok(), "without a key there is room");

@@ -8,6 +8,7 @@ use shared::gap::GapReason;
 use shared::hub::HistoryLimits;
 use shared::message::Draft;
 use shared::moment::Moment;
+use shared::publisher::PublisherId;
 use shared::timestamp::Timestamp;
 use shared::topic::Topic;
 use shared::wall_clock::WallClock;
@@ -133,6 +134,49 @@ fn a_topic_that_is_flooded_loses_its_own_messages() {
     let numbers: Vec<usize> = floods.iter().map(|text| text.split(' ').next().unwrap().parse().unwrap()).collect();
     assert_eq!(numbers, (2000 - numbers.len()..2000).collect::<Vec<_>>(), "the newest of both, in their order");
     assert!(numbers.len() > 30, "the room is used: {}", numbers.len());
+}
+
+#[test]
+fn a_publisher_that_floods_many_topics_loses_its_own_messages() {
+    let limit = 200_000;
+    let mut fed = Fed::new(HistoryLimits { bytes: limit, ..ROOMY });
+    let [flooding, steady] = [1, 2].map(PublisherId::from_hash);
+    // More than a share of one publisher, each topic less than its own.
+    let topics: Vec<String> = (0..20).map(|number| format!("steady.{number}")).collect();
+    for topic in &topics {
+        fed.append_by(Some(steady), topic, &"s".repeat(1000)).wake();
+    }
+    fed.append("nobody", "n", 0).wake();
+    let mut quiet = fed.hub.subscribe(&filters(&["quiet"]), Position::Now);
+    fed.append_by(Some(PublisherId::from_hash(3)), "quiet", "q").wake();
+    for number in 0..5000 {
+        let topic = format!("flood.{}", number % 1000);
+        fed.append_by(Some(flooding), &topic, &format!("{number} {}", "x".repeat(fastrand::usize(..500)))).wake();
+        assert!(fed.appender.bytes() <= limit, "{} bytes", fed.appender.bytes());
+    }
+    let held = |names: &[&str]| read_whole(&mut fed.hub.subscribe(&filters(names), Position::Earliest));
+    assert_eq!(held(&["steady.*"]).len(), topics.len());
+    assert_eq!((held(&["nobody"]), read_whole(&mut quiet)), (vec!["n".into()], vec!["q".into()]));
+    let numbers: Vec<usize> =
+        held(&["flood.*"]).iter().map(|text| text.split(' ').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(numbers, (5000 - numbers.len()..5000).collect::<Vec<_>>(), "the newest, in their order");
+    assert!(numbers.len() > 100, "the room is used: {}", numbers.len());
+}
+
+#[test]
+fn a_publisher_does_not_push_out_messages_of_others_in_front_of_its_own() {
+    let mut fed = Fed::new(HistoryLimits { bytes: 100_000, ..ROOMY });
+    let [flooding, steady] = [1, 2].map(PublisherId::from_hash);
+    let topics: Vec<String> = (0..10).map(|number| format!("steady.{number}")).collect();
+    for topic in &topics {
+        fed.append_by(Some(steady), topic, "s").wake();
+        fed.append_by(Some(flooding), topic, "behind it").wake();
+    }
+    for number in 0..5000 {
+        fed.append_by(Some(flooding), &format!("flood.{}", number % 100), &"x".repeat(500)).wake();
+    }
+    let held = read_whole(&mut fed.hub.subscribe(&filters(&["steady.*"]), Position::Earliest));
+    assert_eq!(held.iter().filter(|text| *text == "s").count(), topics.len());
 }
 
 #[test]

@@ -121,13 +121,15 @@ impl World {
         let follower = &mut followers[who];
         let (next, missed) = (follower.next(all), follower.missed(all));
         let limit = BatchLimit { messages: most, ..ALL };
-        let (gap, read, more) = if encoded {
-            let EncodedBatch { gap, bytes, more } = follower.subscriber.read_encoded(format, limit);
-            (gap, offsets_of(&bytes), more)
+        let (gap, read, tally, more) = if encoded {
+            let EncodedBatch { gap, bytes, tally, more } = follower.subscriber.read_encoded(format, limit);
+            (gap, offsets_of(&bytes), tally, more)
         } else {
-            let Batch { gap, entries, more } = follower.subscriber.read(format, limit);
-            (gap, entries.iter().map(|entry| entry.message.id.offset).collect::<Vec<_>>(), more)
+            let Batch { gap, entries, tally, more } = follower.subscriber.read(format, limit);
+            (gap, entries.iter().map(|entry| entry.message.id.offset).collect::<Vec<_>>(), tally, more)
         };
+        assert_eq!(tally.messages as usize, read.len());
+        assert!(tally.replayed <= tally.messages && (tally.replayed < tally.messages) == tally.appended.is_some());
 
         assert!(gap.is_some() || missed.is_empty(), "{missed:?} are not reported");
         let mut after = follower.position;

@@ -1,0 +1,163 @@
+// The page of those who run the service: who reads slowly, who has lost messages, and what the history holds.
+
+import { language, number, say, translate } from "./text.js";
+
+const byId = (id) => document.getElementById(id);
+const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
+const size = new Intl.NumberFormat(language, { style: "unit", unit: "kilobyte", maximumFractionDigits: 1 });
+
+const kilobytes = (bytes) => size.format(bytes / 1000);
+const yes = (value) => say(value ? "yes" : "no");
+
+/** The largest two units of a time, such as 2 h 5 min. */
+function duration(seconds) {
+  const units = [
+    [86400, "day"],
+    [3600, "hour"],
+    [60, "minute"],
+    [1, "second"],
+  ];
+  const first = units.findIndex(([length]) => seconds >= length);
+  const shown = units.slice(first === -1 ? 3 : first).slice(0, 2);
+  let rest = seconds;
+  return shown
+    .map(([length, unit]) => {
+      const count = Math.floor(rest / length);
+      rest %= length;
+      return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "narrow" }).format(count);
+    })
+    .join(" ");
+}
+
+function cell(content, name = "td") {
+  const element = document.createElement(name);
+  if (name === "th") element.scope = "col";
+  element.append(content);
+  return element;
+}
+
+function row(cells, name) {
+  const element = document.createElement("tr");
+  element.append(...cells.map((content) => cell(content, name)));
+  return element;
+}
+
+/** Fills a table; without rows, it says so. */
+function fill(table, heads, rows) {
+  if (rows.length === 0) {
+    const none = cell(say("debugNone"));
+    const only = document.createElement("tr");
+    only.append(none);
+    table.replaceChildren(only);
+    return;
+  }
+  const head = document.createElement("thead");
+  head.append(row(heads.map((key) => say(key)), "th"));
+  const body = document.createElement("tbody");
+  body.append(...rows.map((cells) => row(cells)));
+  table.replaceChildren(head, body);
+}
+
+function figures(list) {
+  byId("figures").replaceChildren(
+    ...list.flatMap(([key, value]) => {
+      const name = document.createElement("dt");
+      name.textContent = say(key);
+      const figure = document.createElement("dd");
+      figure.textContent = value;
+      return [name, figure];
+    }),
+  );
+}
+
+function endButton({ client, address }) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = say("debugEnd");
+  button.setAttribute("aria-label", say("debugEndOf", { address }));
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    // A header that no form of another site can send.
+    const request = { method: "POST", headers: { "X-Push-Debug": "1" } };
+    const response = await fetch(`debug/end?client=${encodeURIComponent(client)}`, request).catch(() => null);
+    byId("ended").textContent = say(response?.ok ? "debugEnded" : "debugNotEnded", { address });
+    await refresh();
+  });
+  return button;
+}
+
+function show({ version, transport, uptime_seconds, draining, clients, gaps, history, backplane }) {
+  byId("service").textContent = say("debugService", {
+    transport: transport.replaceAll("_", " "),
+    version,
+    uptime: duration(uptime_seconds),
+  });
+  figures([
+    ["debugConnected", number(clients.connected)],
+    ["debugSilent", number(Math.max(0, clients.connected - clients.answered))],
+    ...clients.by_age
+      .filter((age) => age.clients > 0)
+      .map((age) => {
+        const under = age.under_seconds;
+        return [under === null ? "debugOlder" : `debugUnder${under}`, number(age.clients)];
+      }),
+    ["debugMessages", number(history.messages)],
+    ["debugMemory", `${kilobytes(history.bytes)} / ${kilobytes(history.bytes_limit)}`],
+    ["debugTopicCount", number(history.topics)],
+    ["debugPatternCount", number(history.patterns)],
+    ["debugBackplane", backplane.message ?? say(backplane.up ? "debugUp" : "debugDown")],
+    ["debugShared", yes(backplane.shared)],
+    ["debugDraining", yes(draining)],
+  ]);
+  fill(
+    byId("slowest"),
+    ["debugAddress", "debugSubject", "debugFollows", "debugLag", "debugStalled", "debugAge", "debugAct"],
+    clients.slowest.map((client) => [
+      client.address,
+      client.subject ?? "–",
+      client.topics.join(" ") || "–",
+      number(client.lag_messages),
+      client.stalled_seconds > 0 ? duration(client.stalled_seconds) : "–",
+      duration(client.connected_seconds),
+      endButton(client),
+    ]),
+  );
+  fill(
+    byId("gaps"),
+    ["debugWhen", "debugAddress", "debugSubject", "debugReason", "debugSince", "debugCursor"],
+    gaps.map((gap) => [
+      dateTime.format(new Date(gap.at)),
+      gap.address || "–",
+      gap.subject ?? "–",
+      say({ expired: "debugExpired", epoch: "debugEpoch", lagged: "debugLagged" }[gap.reason]),
+      gap.since,
+      gap.cursor,
+    ]),
+  );
+  fill(
+    byId("topics"),
+    ["debugTopic", "debugMessages", "debugBytes", "debugFollowers"],
+    history.largest.map((topic) => [
+      topic.topic,
+      number(topic.messages),
+      kilobytes(topic.bytes),
+      number(topic.followers),
+    ]),
+  );
+}
+
+async function refresh() {
+  byId("refresh").disabled = true;
+  try {
+    const response = await fetch("debug.json", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    show(await response.json());
+    byId("error").textContent = "";
+  } catch {
+    byId("error").textContent = say("debugUnreachable");
+  }
+  byId("refresh").disabled = false;
+}
+
+translate();
+byId("refresh").addEventListener("click", refresh);
+refresh();

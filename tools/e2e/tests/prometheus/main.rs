@@ -1,0 +1,104 @@
+//! The metrics, as Prometheus reads them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use e2e::{Method, Service};
+use serde_json::{Value, json};
+use testkit::{Process, client, soon};
+use tokio::time::sleep;
+
+/// The program that a variable names, or else the one on the path.
+fn program(variable: &str, name: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| name.to_owned())
+}
+
+/// The instructions where a program is missing.
+const MISSING: &str = "run `cargo xtask test`, which installs Prometheus into the target folder";
+
+/// Three services, each of which has been published to so many times and has answered a bad request.
+async fn used(published: usize) -> [Service; 3] {
+    let services = Service::all_three(&[]).await.unwrap();
+    for service in &services {
+        for number in 0..published {
+            let answer = client().post(service.url("messages?topic=a.b")).body(number.to_string()).send();
+            assert_eq!(soon(answer).await.unwrap().status(), 201);
+        }
+        let answer = client().get(service.url("messages?since=x")).send();
+        assert_eq!(soon(answer).await.unwrap().status(), 400);
+    }
+    services
+}
+
+/// `promtool` finds nothing to say about names, types and texts.
+#[tokio::test]
+async fn promtool_has_nothing_to_say() {
+    for service in used(3).await {
+        let text = soon(async { client().get(service.url("metrics")).send().await?.text().await }).await.unwrap();
+        let mut promtool = Command::new(program("PROMTOOL", "promtool"));
+        let promtool = promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut promtool = promtool.stderr(Stdio::piped()).spawn().expect(MISSING);
+        promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = promtool.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
+    }
+}
+
+/// A Prometheus that scrapes the three services has their figures.
+#[tokio::test]
+async fn prometheus_reads_the_figures() {
+    const PUBLISHED: usize = 7;
+    let services = used(PUBLISHED).await;
+    let folder = tempfile::tempdir().unwrap();
+    let targets: Vec<String> =
+        services.iter().map(|service| service.url("").replace("http://", "").replace('/', "")).collect();
+    // JSON is YAML.
+    let config = json!({
+        "global": { "scrape_interval": "200ms" },
+        "scrape_configs": [{ "job_name": "push", "static_configs": [{ "targets": targets }] }],
+    });
+    let config_file = folder.path().join("prometheus.yml");
+    fs::write(&config_file, config.to_string()).unwrap();
+    // Prometheus does not say which port it was given.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let flags = [
+        format!("--config.file={}", config_file.display()),
+        format!("--storage.tsdb.path={}", folder.path().join("data").display()),
+        format!("--web.listen-address=127.0.0.1:{port}"),
+    ];
+    let program = program("PROMETHEUS", "prometheus");
+    let version = Command::new(&program).arg("--version").output().expect(MISSING);
+    assert!(version.status.success(), "{MISSING}");
+    let _prometheus = Process::start(&program, &flags.each_ref().map(String::as_str));
+
+    let query = async |query: &str| -> Option<Vec<f64>> {
+        let answer = client().get(format!("http://127.0.0.1:{port}/api/v1/query")).query(&[("query", query)]).send();
+        let answer: Value = answer.await.ok()?.json().await.ok()?;
+        let values = answer["data"]["result"].as_array()?.iter();
+        values.map(|result| result["value"][1].as_str()?.parse().ok()).collect()
+    };
+    for (asked, expected) in [
+        ("up", 1.0),
+        ("push_published_messages_total{result=\"new\"}", PUBLISHED as f64),
+        ("push_history_messages", PUBLISHED as f64),
+        ("push_backplane_confirm_seconds_count", PUBLISHED as f64),
+        ("push_rejected_total{reason=\"bad_cursor\"}", 1.0),
+        ("push_delivered_messages_total", 0.0),
+        ("sum by (instance) (push_connections)", 0.0),
+        ("count by (instance) (process_start_time_seconds > 0)", 1.0),
+    ] {
+        soon(async {
+            while query(asked).await.as_deref() != Some(&[expected; 3]) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+}
