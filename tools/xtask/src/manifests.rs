@@ -15,8 +15,9 @@ const PACKAGE: Package = Package {
     by_hand: "install Python 3 with pip",
 };
 
-/// The manifests, in the folder `deploy`.
-const FILES: [&str; 2] = ["kubernetes.yaml", "kubernetes-one-node.yaml"];
+/// The manifests, in the folder `deploy`. A PodMonitor is no part of Kubernetes, and is not checked.
+const FILES: [&str; 4] =
+    ["kubernetes.yaml", "kubernetes-one-node.yaml", "kubernetes-token.yaml", "kubernetes-monitoring.yaml"];
 
 /// The oldest version that the manifests are for, and the newest one that the package has.
 const VERSIONS: [&str; 2] = ["1.30", "1.37"];
