@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use e2e::{Method, Service};
+use e2e::service::Service;
 use serde_json::{Value, json};
 use testkit::{Process, client, soon};
 use tokio::time::sleep;
@@ -79,7 +79,7 @@ async fn prometheus_reads_the_figures() {
     let _prometheus = Process::start(&program, &flags.each_ref().map(String::as_str));
 
     let query = async |query: &str| -> Option<Vec<f64>> {
-        let answer = client().get(format!("http://127.0.0.1:{port}/api/v1/query")).query(&[("query", query)]).send();
+        let answer = client().post(format!("http://127.0.0.1:{port}/api/v1/query")).form(&[("query", query)]).send();
         let answer: Value = answer.await.ok()?.json().await.ok()?;
         let values = answer["data"]["result"].as_array()?.iter();
         values.map(|result| result["value"][1].as_str()?.parse().ok()).collect()
