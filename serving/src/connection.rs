@@ -11,7 +11,7 @@
 //!   of its rights
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
-//! - `http2`: the reader of requests over HTTP/2; `session_body`: a session that answers one; `http2_stream`
+//! - `http2`: the reader of requests over HTTP/2, with `http2_stall`, its write time-out; `session_body`: a session that answers one; `http2_stream`
 //!   and `upgraded`: the bytes of an answer and of a WebSocket there
 //! - `response_head`: the head of an answer
 //! - `transport`: what carries the bytes; `tls_stream`: TLS, over a `carrier`; `pipe`: the transport of tests; `input`, `output`: bytes
@@ -28,6 +28,7 @@ mod expiry;
 mod handover;
 mod head;
 mod http2;
+mod http2_stall;
 mod http2_stream;
 mod hyper_io;
 mod input;

@@ -269,6 +269,11 @@ impl Client {
         }
     }
 
+    /// Returns whether the client's rights have ended so long ago that it is to be cut off, whatever still waits for it.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.expiry().is_some_and(|expiry| expiry.cut_off() <= Instant::now())
+    }
+
     /// The session has written its end: the client is not cut off any more when its rights have ended, once it has taken that.
     pub fn end_in_order(&mut self) {
         if let Some(expiry) = self.expiry_mut() {
@@ -450,7 +455,7 @@ impl Client {
             Poll::Ready(Err(error)) => self.lose(&error),
             Poll::Pending => {
                 let timeout = self.app.config.connections.write_timeout;
-                let has_expired = self.expiry().is_some_and(|expiry| expiry.cut_off() <= Instant::now());
+                let has_expired = self.is_cut_off();
                 if !has_expired && !self.output.is_stalled(&self.transport, timeout) {
                     self.set_timer();
                     return Poll::Pending;
@@ -561,6 +566,10 @@ impl Client {
 
     fn lose(&mut self, error: &io::Error) {
         tracing::debug!(%error, "the client has gone");
+        if error.kind() == io::ErrorKind::TimedOut {
+            // As the system says too, which waits for acknowledgements about as long.
+            self.set_end(End::WriteTimeout);
+        }
         self.is_gone = true;
         self.output = Output::default();
         self.bell.keep_rung();

@@ -18,7 +18,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::ext::Protocol;
 use hyper::server::conn::http2;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -26,11 +26,14 @@ use tracing::debug;
 
 use super::client::Client;
 use super::handover::Handover;
+use super::http2_stall::{StreamExecutor, Taking};
 use super::hyper_io::{Io, TrackedBody, WriteProgress};
 use super::pace::Pace;
-use super::requests::{Sender, respond};
+use super::requests::{Sender, finished, respond};
 use super::session_body::SessionBody;
 use crate::app::App;
+use crate::cors::OpenTo;
+use crate::error::ApiError;
 use crate::overflow::OverflowPlace;
 use crate::routes::Routes;
 
@@ -67,6 +70,12 @@ impl Open {
         OpenRequest(self.clone())
     }
 
+    /// Waits until there has been a request.
+    async fn begun(&self) {
+        // An error would mean that the sender has gone, which is `self`.
+        let _ = self.0.subscribe().wait_for(|count| count.has_begun).await;
+    }
+
     /// Waits until no request has been open for a time, which is that of the first request at first.
     async fn idle(&self, first: Duration, further: Duration) {
         let mut count = self.0.subscribe();
@@ -92,6 +101,7 @@ impl Drop for OpenRequest {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflow: Option<Arc<OverflowPlace>>) {
+    let is_overflow = overflow.is_some();
     let sender = Sender { peer: client.peer(), seat: client.seat().cloned(), overflow };
     let progress = Arc::new(WriteProgress::default());
     // No answer of hyper's own takes the place of ours here.
@@ -102,7 +112,7 @@ pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflo
         answer(request, app, routes, sender.clone(), Arc::clone(&progress), request_is_open)
     });
     let times = &app.config.connections;
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let connection = http2::Builder::new(StreamExecutor { limit: times.write_timeout })
         .timer(TokioTimer::new())
         .enable_connect_protocol()
         .max_concurrent_streams(STREAMS)
@@ -128,7 +138,10 @@ pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflo
             }
             () = drain_begun.as_mut(), if !is_closing => {}
             () = open.idle(times.read_timeout, times.idle_timeout), if !is_closing => {}
-            () = open.idle(times.close_timeout, times.close_timeout), if is_closing => return,
+            // As everywhere, a connection beyond the limit ends with its first answer.
+            () = open.begun(), if is_overflow && !is_closing => {}
+            // What is answered may still wait for the client to take it.
+            () = open.idle(times.write_timeout, times.write_timeout), if is_closing => return,
         }
         is_closing = true;
         connection.as_mut().graceful_shutdown();
@@ -163,9 +176,17 @@ async fn answer(
 ) -> io::Result<Response<AnswerBody>> {
     let websocket = take_websocket(&mut request);
     let (mut head, body) = request.into_parts();
-    if let (false, Some(authority)) = (head.headers.contains_key(HOST), head.uri.authority()) {
+    match (head.headers.get(HOST), head.uri.authority()) {
         // The rest of the service knows it by its old name (RFC 9113, section 8.3.1).
-        head.headers.extend(HeaderValue::from_str(authority.as_str()).ok().map(|host| (HOST, host)));
+        (None, Some(authority)) => {
+            head.headers.extend(HeaderValue::from_str(authority.as_str()).ok().map(|host| (HOST, host)));
+        }
+        (Some(host), Some(authority)) if !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => {
+            let error = ApiError::BadRequest("Host and :authority name different hosts; send one of them".to_owned());
+            let response = finished(error.reply(), &app, OpenTo::NoRequest);
+            return Ok(response.map(|body| AnswerBody::Whole { body, open, taking: Taking::of_stream() }));
+        }
+        _ => {}
     }
     let request = Request::from_parts(head, TrackedBody::new(body, progress));
     let (handover, peer, is_overflow) = (Handover::default(), sender.peer, sender.overflow.is_some());
@@ -175,11 +196,13 @@ async fn answer(
         Poll::Pending => handover.take().map_or(Poll::Pending, |held| Poll::Ready(Ok(held))),
     });
     match held.await {
-        Err(response) => Ok(response.map(|body| AnswerBody::Whole { body, open })),
+        Err(response) => Ok(response.map(|body| AnswerBody::Whole { body, open, taking: Taking::of_stream() })),
         Ok((framing, held)) => {
             let mut body = SessionBody::begin(framing, held, peer, is_overflow, &app);
             let head = poll_fn(|cx| body.poll_head(cx)).await?;
-            let Some(websocket) = websocket else { return Ok(head.map(|()| AnswerBody::Session { body, open })) };
+            let Some(websocket) = websocket else {
+                return Ok(head.map(|()| AnswerBody::Session { body, open, taking: Taking::of_stream() }));
+            };
             tokio::spawn(async move {
                 // An error means that the client has gone.
                 if let Ok(upgraded) = websocket.await {
@@ -196,8 +219,8 @@ pin_project! {
     /// The body of an answer.
     #[project = AnswerBodyProjection]
     enum AnswerBody {
-        Whole { #[pin] body: WholeBody, open: OpenRequest },
-        Session { body: SessionBody, open: OpenRequest },
+        Whole { #[pin] body: WholeBody, open: OpenRequest, taking: Taking },
+        Session { body: SessionBody, open: OpenRequest, taking: Taking },
         /// That of a WebSocket, which goes on in another way.
         Empty,
     }
@@ -221,13 +244,13 @@ impl Body for AnswerBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.project() {
-            AnswerBodyProjection::Whole { body, .. } => {
-                let frame = ready!(body.poll_frame(cx));
+            AnswerBodyProjection::Whole { body, taking, .. } => {
+                let frame = ready!(taking.watch(body.poll_frame(cx)));
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
             AnswerBodyProjection::Empty => Poll::Ready(None),
-            AnswerBodyProjection::Session { body, .. } => {
-                let part = ready!(body.poll_part(cx));
+            AnswerBodyProjection::Session { body, taking, .. } => {
+                let part = ready!(taking.watch(body.poll_part(cx)));
                 Poll::Ready(part.map(|part| part.map(Frame::data).map_err(Into::into)))
             }
         }

@@ -120,6 +120,11 @@ pub(super) async fn serve_requests(
             left
         }
         Ok(None) => Left::Finished,
+        // An answer is half written, and nothing can come behind it.
+        Err(error) if progress.is_write_pending() => {
+            debug!(%error, "connection ended");
+            Left::Gone
+        }
         Err(error) => match answer_to_bad_head(&error, &app, parts.read_buf.len()) {
             Some(answer) => {
                 debug!(%error, "bad request");
@@ -177,7 +182,7 @@ pub(super) fn respond(
 }
 
 /// Adds the headers that every answer carries, and counts the answer if it is an error.
-fn finished(response: impl Into<Response>, app: &App, open_to: OpenTo) -> Response {
+pub(super) fn finished(response: impl Into<Response>, app: &App, open_to: OpenTo) -> Response {
     let mut response = response.into();
     if let Some(ErrorCode(code)) = response.extensions().get() {
         app.metrics().rejected().count(code);

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::Response;
 use hyper::upgrade::Upgraded;
+use tokio::time::timeout;
 
 use super::client::Client;
 use super::handover::Held;
@@ -72,6 +73,11 @@ impl SessionBody {
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
         }
         for _ in 0..EVENTS {
+            // Nothing of what waits was asked for in time.
+            if self.client.is_cut_off() {
+                self.client.set_end(End::Expired);
+                return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+            }
             if let Some(part) = self.stream().parts.pop_front() {
                 return Poll::Ready(Some(Ok(part)));
             }
@@ -108,7 +114,18 @@ impl SessionBody {
             self.client.write_shared(stream.parts);
         }
         poll_fn(|cx| self.poll_upgraded(cx)).await;
+        if !self.client.is_gone() {
+            let limit = self.client.app().config.connections.write_timeout;
+            let closing = poll_fn(|cx| {
+                self.client.listen(cx.waker());
+                self.client.poll_shutdown()
+            });
+            // A client whose window stays closed takes no end.
+            let _ = timeout(limit, closing).await;
+        }
     }
+
+    /// Waits until the session has finished and everything is written, or the client has gone.
 
     fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.client.listen(cx.waker());
@@ -121,7 +138,7 @@ impl SessionBody {
                 return Poll::Ready(());
             }
             if self.has_finished {
-                return self.client.poll_shutdown().map(drop);
+                return Poll::Ready(());
             }
             if ready!(self.poll_event(cx)).is_err() {
                 return Poll::Ready(());

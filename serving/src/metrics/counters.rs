@@ -213,6 +213,10 @@ impl Published {
         let confirm = Histogram::new(CONFIRM);
         let help = "The time until the backplane has confirmed a publication";
         registry.register_with_unit("backplane_confirm", help, Unit::Seconds, confirm.clone());
+        // From the beginning, so that the first of them shows as an increase.
+        for result in ["not_ready", "in_doubt"] {
+            drop(by_result.get_or_create(&labels::result(result)));
+        }
         let [new, repeated] = ["new", "repeated"].map(|result| by_result.get_or_create_owned(&labels::result(result)));
         Self { new, repeated, by_result, confirm }
     }

@@ -20,11 +20,13 @@ pub(crate) struct Records {
     tls: UnbufferedServerConnection,
     /// The beginning of a record of which more is to come.
     unopened: Vec<u8>,
+    /// The client has broken the protocol. rustls counts on bytes that are gone since, so it is asked nothing any more.
+    is_broken: bool,
 }
 
 impl Records {
     pub(super) fn new(tls: UnbufferedServerConnection) -> Self {
-        Self { tls, unopened: Vec::new() }
+        Self { tls, unopened: Vec::new(), is_broken: false }
     }
 
     /// Returns whether the client has chosen HTTP/2.
@@ -70,7 +72,8 @@ impl Records {
                     return Ok(has_ended);
                 }
                 Err(error) => {
-                    self.put_alert(answers)?;
+                    self.is_broken = true;
+                    self.put_alert(&mut received[done + discard..], answers)?;
                     return Err(broken(error));
                 }
             }
@@ -78,11 +81,13 @@ impl Records {
         }
     }
 
-    fn put_alert(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
-        while let Ok(ConnectionState::EncodeTlsData(mut alert)) = self.tls.process_tls_records(&mut []).state {
-            put_encoded(into, |room| alert.encode(room))?;
+    /// Adds to `into` the alert after a mistake, of which `rest` are the bytes that were not used.
+    fn put_alert(&mut self, rest: &mut [u8], into: &mut Vec<u8>) -> io::Result<()> {
+        // Once: what was left to send comes first, and asking for more would read the mistake again.
+        match self.tls.process_tls_records(rest).state {
+            Ok(ConnectionState::EncodeTlsData(mut alert)) => put_encoded(into, |room| alert.encode(room)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Encrypts a text, which is not longer than [`TEXT`], and adds the record to `into`.
@@ -90,6 +95,9 @@ impl Records {
     /// # Errors
     /// When the handshake is not done, or this side has said that nothing more comes.
     pub(crate) fn seal(&mut self, text: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
+        if self.is_broken {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
         loop {
             match self.tls.process_tls_records(&mut self.unopened).state.map_err(broken)? {
                 ConnectionState::WriteTraffic(mut write) => {
@@ -104,7 +112,9 @@ impl Records {
 
     /// Adds to `into` the alert that says that nothing more comes. There is none before the handshake is done.
     pub(crate) fn put_farewell(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
-        while let Ok(state) = self.tls.process_tls_records(&mut self.unopened).state {
+        while !self.is_broken
+            && let Ok(state) = self.tls.process_tls_records(&mut self.unopened).state
+        {
             match state {
                 ConnectionState::WriteTraffic(mut write) => {
                     return put_encrypted(into, 64, |room| write.queue_close_notify(room));

@@ -220,6 +220,59 @@ async fn a_connection_without_requests_ends() {
     assert!(soon(used.ended).await.unwrap().is_ok());
 }
 
+/// A client that takes nothing of one answer loses that one, and what it asks for besides goes on.
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_given_up_and_the_others_go_on() {
+    let identity = Identity::new();
+    let service = start(&identity, &["--write-timeout", "300ms"]).await;
+    let text = "x".repeat(60_000);
+    for _ in 0..10 {
+        let publication = identity.http2_client().post(url(&service, "/messages")).body(text.clone());
+        assert_eq!(soon(publication.send()).await.unwrap().status(), StatusCode::CREATED);
+    }
+    let mut connection = Connection::open(&identity, &service).await;
+    poll_fn(|cx| connection.requests.poll_ready(cx)).await.unwrap();
+    let (answer, _) = connection.requests.send_request(Connection::get("/messages"), true).unwrap();
+    let mut body = soon(answer).await.unwrap().into_body();
+    // The window is not opened again, so not all of it comes.
+    let ended = async {
+        loop {
+            match body.data().await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return error,
+                None => panic!("all of it has come"),
+            }
+        }
+    };
+    assert!(soon(ended).await.reason().is_some(), "the stream is reset");
+    assert_eq!(connection.status(Connection::get("/livez")).await.unwrap(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let identity = Identity::new();
+    let service = start(&identity, &[]).await;
+    let mut connection = Connection::open(&identity, &service).await;
+    for (host, status) in [("127.0.0.1", StatusCode::OK), ("other.example", StatusCode::BAD_REQUEST)] {
+        let mut request = Connection::get("/livez");
+        request.headers_mut().insert("host", host.parse().unwrap());
+        assert_eq!(connection.status(request).await.unwrap(), status, "{host}");
+    }
+}
+
+/// Where all places are taken, a connection ends with its first answer.
+#[tokio::test]
+async fn a_connection_beyond_the_limit_ends_with_its_first_answer() {
+    let identity = Identity::new();
+    let service = start(&identity, &["--max-connections", "1", "--write-timeout", "200ms"]).await;
+    let mut first = Connection::open(&identity, &service).await;
+    assert_eq!(first.status(Connection::get("/livez")).await.unwrap(), StatusCode::OK);
+    let mut beyond = Connection::open(&identity, &service).await;
+    assert_eq!(beyond.status(Connection::get("/livez")).await.unwrap(), StatusCode::OK);
+    let _ = soon(beyond.ended).await.unwrap();
+    assert!(!first.ended.is_finished());
+}
+
 async fn service_is_well(identity: &Identity, service: &Service) {
     let answer = soon(identity.http2_client().get(url(service, "/livez")).send()).await.unwrap();
     assert_eq!(answer.status(), 200);

@@ -60,9 +60,8 @@ fn unpack(folder: &Path) -> anyhow::Result<()> {
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
     let download = || run(folder, "apt-get", &["download", "prometheus"], &output);
     // The lists of packages may be missing or old.
-    if !download()? && !(install::refresh(&output)? && download()?) {
-        bail!("the package could not be downloaded: {BY_HAND}\n{}", log::last_lines(&log, 20));
-    }
+    let downloaded = download()? || (install::refresh(&output)? && download()?);
+    ensure!(downloaded, "the package could not be downloaded: {BY_HAND}\n{}", log::last_lines(&log, 20));
     let files = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.file_name()));
     let package = files.filter_map(|name| name.into_string().ok()).find(|name| name.ends_with(".deb"));
     let package = package.context("apt-get has downloaded no package")?;

@@ -236,6 +236,42 @@ fn a_record_that_was_changed_on_the_way_is_an_error() {
     }
 }
 
+/// The beginning of a message, and then a record that has no place there: rustls remembers where the message is in bytes that are gone.
+#[test]
+fn a_handshake_that_breaks_off_in_a_message_is_an_error_and_no_panic() {
+    let identity = Identity::new();
+    for ends in [
+        &b"\x17\x03\x03\0\x01\0"[..],
+        b"\x17\x03\x03\0\0",
+        b"\x16\x03\x01\0\0",
+        b"hello",
+        b"\x15\x03\x01\0\x02\x02\x28",
+    ] {
+        for in_pieces in [false, true] {
+            let (mut stream, client) = pair(&identity, VERSIONS[1], 1 << 40);
+            let beginning = b"\x16\x03\x01\0\x02\x01\0";
+            let mut buffer = [0; 9];
+            if in_pieces {
+                client.far.send(beginning);
+                assert!(stream.poll_read(&mut cx(), &mut ReadBuf::new(&mut buffer)).is_pending());
+                client.far.send(ends);
+            } else {
+                client.far.send([beginning, ends].concat());
+            }
+            let outcome = stream.poll_read(&mut cx(), &mut ReadBuf::new(&mut buffer));
+            assert!(matches!(outcome, Poll::Ready(Err(_))), "{ends:?} {outcome:?}");
+            // As the connection's task ends.
+            assert!(
+                stream
+                    .poll_write_parts(&mut cx(), &[io::IoSlice::new(b"text")])
+                    .map(|written| written.is_err())
+                    .is_ready()
+            );
+            assert!(stream.poll_shutdown(&mut cx()).is_ready());
+        }
+    }
+}
+
 /// A connection's task over TLS.
 fn connect(
     app: &Arc<App>,

@@ -27,10 +27,10 @@ async fn used(published: usize) -> [Service; 3] {
     let services = Service::all_three(&[]).await.unwrap();
     for service in &services {
         for number in 0..published {
-            let answer = client().post(service.url("messages?topic=a.b")).body(number.to_string()).send();
+            let answer = client().post(service.url("/messages?topic=a.b")).body(number.to_string()).send();
             assert_eq!(soon(answer).await.unwrap().status(), 201);
         }
-        let answer = client().get(service.url("messages?since=x")).send();
+        let answer = client().get(service.url("/messages?since=x")).send();
         assert_eq!(soon(answer).await.unwrap().status(), 400);
     }
     services
@@ -40,7 +40,7 @@ async fn used(published: usize) -> [Service; 3] {
 #[tokio::test]
 async fn promtool_has_nothing_to_say() {
     for service in used(3).await {
-        let text = soon(async { client().get(service.url("metrics")).send().await?.text().await }).await.unwrap();
+        let text = soon(async { client().get(service.url("/metrics")).send().await?.text().await }).await.unwrap();
         let mut promtool = Command::new(program("PROMTOOL", "promtool"));
         let promtool = promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut promtool = promtool.stderr(Stdio::piped()).spawn().expect(MISSING);
@@ -100,5 +100,17 @@ async fn prometheus_reads_the_figures() {
             }
         })
         .await;
+    }
+}
+
+/// The alerts are valid, and each fires when it should and not else.
+#[test]
+fn alerts_fire_when_they_should() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
+    for arguments in [["check", "rules", "alerts.yaml"], ["test", "rules", "alerts.test.yaml"]] {
+        let promtool = Command::new(program("PROMTOOL", "promtool")).current_dir(folder).args(arguments).output();
+        let output = promtool.expect(MISSING);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
     }
 }
