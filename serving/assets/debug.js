@@ -4,9 +4,13 @@ import { language, number, say, translate } from "./text.js";
 
 const byId = (id) => document.getElementById(id);
 const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
-const size = new Intl.NumberFormat(language, { style: "unit", unit: "kilobyte", maximumFractionDigits: 1 });
 
-const kilobytes = (bytes) => size.format(bytes / 1000);
+/** A number of bytes, in kB or MB. */
+function bytes(count) {
+  const [unit, length] = count < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
+  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: 1 }).format(count / length);
+}
+
 const yes = (value) => say(value ? "yes" : "no");
 
 /** The largest two units of a time, such as 2 h 5 min. */
@@ -60,12 +64,14 @@ function fill(table, heads, rows) {
 
 function figures(list) {
   byId("figures").replaceChildren(
-    ...list.flatMap(([key, value]) => {
+    ...list.map(([key, value]) => {
       const name = document.createElement("dt");
       name.textContent = say(key);
       const figure = document.createElement("dd");
       figure.textContent = value;
-      return [name, figure];
+      const pair = document.createElement("div");
+      pair.append(name, figure);
+      return pair;
     }),
   );
 }
@@ -94,7 +100,9 @@ function show({ version, transport, uptime_seconds, draining, clients, gaps, his
   });
   figures([
     ["debugConnected", number(clients.connected)],
-    ["debugSilent", number(Math.max(0, clients.connected - clients.answered))],
+    ...(clients.connected > clients.answered
+      ? [["debugSilent", number(clients.connected - clients.answered)]]
+      : []),
     ...clients.by_age
       .filter((age) => age.clients > 0)
       .map((age) => {
@@ -102,7 +110,7 @@ function show({ version, transport, uptime_seconds, draining, clients, gaps, his
         return [under === null ? "debugOlder" : `debugUnder${under}`, number(age.clients)];
       }),
     ["debugMessages", number(history.messages)],
-    ["debugMemory", `${kilobytes(history.bytes)} / ${kilobytes(history.bytes_limit)}`],
+    ["debugMemory", `${bytes(history.bytes)} / ${bytes(history.bytes_limit)}`],
     ["debugTopicCount", number(history.topics)],
     ["debugPatternCount", number(history.patterns)],
     ["debugBackplane", backplane.message ?? say(backplane.up ? "debugUp" : "debugDown")],
@@ -140,7 +148,7 @@ function show({ version, transport, uptime_seconds, draining, clients, gaps, his
     history.largest.map((topic) => [
       topic.topic,
       number(topic.messages),
-      kilobytes(topic.bytes),
+      bytes(topic.bytes),
       number(topic.followers),
     ]),
   );

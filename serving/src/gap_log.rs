@@ -15,6 +15,9 @@ use crate::log_budget::ClientLine;
 /// The number of gaps that are kept.
 const KEPT: usize = 100;
 
+/// The line of the log.
+const TOLD: &str = "a client was told of a gap";
+
 /// The latest gaps.
 #[derive(Debug, Default)]
 pub(crate) struct GapLog {
@@ -36,11 +39,10 @@ impl GapLog {
     /// Keeps a gap, and logs it.
     pub(crate) fn add(&self, gap: &Gap, address: String, subject: Option<&str>) {
         let Gap { reason, since, cursor } = *gap;
-        let text = "a client was told of a gap";
         if ClientLine::Connection.is_in_budget() {
-            info!(?reason, %since, %cursor, address, subject, text);
+            info!(?reason, %since, %cursor, address, subject, "{TOLD}");
         } else {
-            debug!(?reason, %since, %cursor, address, subject, text);
+            debug!(?reason, %since, %cursor, address, subject, "{TOLD}");
         }
         let told =
             ToldGap { at: SystemClock.now(), address, subject: subject.map(str::to_owned), reason, since, cursor };

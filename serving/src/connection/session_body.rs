@@ -126,7 +126,6 @@ impl SessionBody {
     }
 
     /// Waits until the session has finished and everything is written, or the client has gone.
-
     fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.client.listen(cx.waker());
         if self.is_ended() {
