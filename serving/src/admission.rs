@@ -204,7 +204,7 @@ impl Admission {
         // A WebSocket client is answered by a close frame after the handshake, since a page cannot read the status of one
         // that failed.
         let served = overflow.map_or(has_room || is_probe(path), |place| is_served(place, method, path))
-            || is_websocket_upgrade(headers)
+            || (*method == Method::GET && is_websocket_upgrade(headers))
             || answers_when_full;
         let refusal = cors::preflight(method, headers).or_else(|| (!served).then(|| ApiError::Full.reply()));
         Admitted { open_to, refusal, stay }

@@ -332,18 +332,22 @@ impl App {
         let Some(publisher) = publisher.filter(|_| publication.key.is_some()) else {
             return Ok(self.backplane.publish(publication).await?);
         };
-        let share = self.key_shares.check(&publisher);
+        let share = self.key_shares.reserve(&publisher);
         publication.may_use_new_key = share.is_ok();
-        match (self.backplane.publish(publication).await, share) {
-            (Err(PublishError::ShareOfKeys), Err(UsedUp { share, wait })) => Err(Refusal::ShareOfKeys { share, wait }),
-            (Ok(receipt), _) => {
-                if !receipt.repeated {
-                    self.key_shares.count(publisher);
-                }
-                Ok(receipt)
+        let published = self.backplane.publish(publication).await;
+        match share {
+            Err(UsedUp { share, wait }) if matches!(published, Err(PublishError::ShareOfKeys)) => {
+                return Err(Refusal::ShareOfKeys { share, wait });
             }
-            (Err(error), _) => Err(error.into()),
+            // In doubt, the key may be in use.
+            Ok(reserved)
+                if !matches!(&published, Ok(Receipt { repeated: false, .. }) | Err(PublishError::InDoubt(_))) =>
+            {
+                self.key_shares.give_back(&publisher, reserved);
+            }
+            _ => {}
         }
+        Ok(published?)
     }
 
     /// Fails if there would be too many topics with these. Requests at the same time can exceed the limit by what the threads of the

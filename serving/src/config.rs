@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
+use tracing_subscriber::filter::Targets;
 use url::Url;
 
 use crate::access::AccessConfig;
@@ -227,9 +228,10 @@ pub struct WatchConfig {
 /// The log.
 #[derive(Debug, Clone, Args)]
 pub struct LogConfig {
-    /// The level of the log: error, warn, info, debug or trace; or one per module, such as `info,serving=debug`
-    #[arg(long, env = "PUSH_LOG", value_name = "LEVEL", default_value = "info")]
-    pub log: tracing_subscriber::filter::Targets,
+    /// The level of the log: error, warn, info, debug or trace; or one per module, such as `info,serving=debug` [default: that of the
+    /// variable RUST_LOG, or else info]
+    #[arg(long, env = "PUSH_LOG", value_name = "LEVEL")]
+    pub log: Option<Targets>,
     /// The form of the log
     #[arg(long, env = "PUSH_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,

@@ -46,6 +46,12 @@ struct Used {
     counts: [u32; SLOTS],
 }
 
+/// A key that counts as used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reserved {
+    slot: u64,
+}
+
 /// The publisher has used up its share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UsedUp {
@@ -62,13 +68,21 @@ impl KeyShares {
         Self { share: (keys / PART).max(1), start: Instant::now(), publishers: Mutex::new(publishers) }
     }
 
-    /// Fails if a publisher has used up its share.
-    pub(crate) fn check(&self, publisher: &Publisher) -> Result<(), UsedUp> {
+    /// Counts a key as used by a publisher, or fails if that has used up its share. Counted before it is known whether the key is new, so that
+    /// many publications at a time do not exceed the share.
+    pub(crate) fn reserve(&self, publisher: &Publisher) -> Result<Reserved, UsedUp> {
         let now = self.slot();
-        let publishers = self.publishers.lock();
-        let Some(used) = publishers.used.get(publisher).map(|used| used.at(now)) else { return Ok(()) };
+        let mut publishers = self.publishers.lock();
+        let Publishers { used, many } = &mut *publishers;
+        if used.len() >= *many {
+            used.retain(|_, used| used.at(now).counts.iter().any(|count| *count > 0));
+            *many = (used.len() * 2).max(MANY);
+        }
+        let used = used.entry(publisher.clone()).or_insert(Used { latest: now, counts: [0; SLOTS] });
+        *used = used.at(now);
         if used.counts.iter().map(|count| *count as usize).sum::<usize>() < self.share {
-            return Ok(());
+            used.counts[Used::index(now)] += 1;
+            return Ok(Reserved { slot: now });
         }
         let oldest = (0..SLOTS as u64).rev().find(|age| now >= *age && used.counts[Used::index(now - age)] > 0);
         let ends = now + SLOTS as u64 - oldest.unwrap_or_default();
@@ -77,18 +91,16 @@ impl KeyShares {
         Err(UsedUp { share: self.share, wait })
     }
 
-    /// Counts a new key of a publisher.
-    pub(crate) fn count(&self, publisher: Publisher) {
+    /// Counts a key no longer: it was used before, or nothing was published under it.
+    pub(crate) fn give_back(&self, publisher: &Publisher, Reserved { slot }: Reserved) {
         let now = self.slot();
-        let mut publishers = self.publishers.lock();
-        let Publishers { used, many } = &mut *publishers;
-        if used.len() >= *many {
-            used.retain(|_, used| used.at(now).counts.iter().any(|count| *count > 0));
-            *many = (used.len() * 2).max(MANY);
+        if let Some(used) = self.publishers.lock().used.get_mut(publisher)
+            && now - slot < SLOTS as u64
+        {
+            *used = used.at(now);
+            let count = &mut used.counts[Used::index(slot)];
+            *count = count.saturating_sub(1);
         }
-        let used = used.entry(publisher).or_insert(Used { latest: now, counts: [0; SLOTS] });
-        *used = used.at(now);
-        used.counts[Used::index(now)] += 1;
     }
 
     /// The slot of this moment.
@@ -129,31 +141,34 @@ mod tests {
         let shares = KeyShares::new(50);
         advance(Duration::from_secs(1_004)).await;
         for _ in 0..5 {
-            assert_eq!(shares.check(&publisher(1)), Ok(()));
-            shares.count(publisher(1));
+            assert!(shares.reserve(&publisher(1)).is_ok());
             advance(Duration::from_secs(1)).await;
         }
-        let used_up = shares.check(&publisher(1)).unwrap_err();
+        let used_up = shares.reserve(&publisher(1)).unwrap_err();
         assert_eq!((used_up.share, used_up.wait), (5, Duration::from_secs(121)));
-        assert_eq!(shares.check(&publisher(2)), Ok(()), "another publisher");
+        assert!(shares.reserve(&publisher(2)).is_ok(), "another publisher");
         assert!(used_up.wait + Duration::from_secs(5) >= IDEMPOTENCY_WINDOW, "not before the first key is forgotten");
         advance(used_up.wait - Duration::from_millis(1)).await;
-        assert!(shares.check(&publisher(1)).is_err());
+        assert!(shares.reserve(&publisher(1)).is_err());
         advance(Duration::from_millis(1)).await;
-        assert_eq!(shares.check(&publisher(1)), Ok(()));
+        let mut reserved: Vec<_> = (0..5).map(|_| shares.reserve(&publisher(1)).unwrap()).collect();
+        assert!(shares.reserve(&publisher(1)).is_err());
+        shares.give_back(&publisher(1), reserved.remove(0));
+        assert!(shares.reserve(&publisher(1)).is_ok(), "one was given back");
+        let last = reserved.remove(0);
         advance(Duration::from_secs(10_000)).await;
+        shares.give_back(&publisher(1), last);
         for _ in 0..5 {
-            assert_eq!(shares.check(&publisher(1)), Ok(()));
-            shares.count(publisher(1));
+            assert!(shares.reserve(&publisher(1)).is_ok());
         }
-        assert!(shares.check(&publisher(1)).is_err());
+        assert!(shares.reserve(&publisher(1)).is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn publishers_whose_keys_are_forgotten_take_no_memory() {
         let shares = KeyShares::new(100_000);
         for number in 0..100_000 {
-            shares.count(publisher(number));
+            assert!(shares.reserve(&publisher(number)).is_ok());
             advance(Duration::from_millis(200)).await;
         }
         assert!(shares.publishers.lock().used.len() <= 2 * MANY);

@@ -1,8 +1,10 @@
 //! The log: `tracing` events on standard error, as text or JSON.
 
+use std::env;
 use std::io::{self, IsTerminal, stderr};
 
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing::warn;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
@@ -24,8 +26,25 @@ pub fn start(config: &LogConfig) -> io::Result<()> {
         LogFormat::Text => fmt::layer().with_ansi(stderr().is_terminal()).with_writer(writer).boxed(),
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(writer).boxed(),
     };
-    registry().with(layer.with_filter(targets(&config.log))).init();
+    let (asked, mistake) = asked(config.log.as_ref(), &env::var("RUST_LOG").unwrap_or_default());
+    registry().with(layer.with_filter(targets(&asked))).init();
+    if let Some(error) = mistake {
+        warn!(%error, "RUST_LOG is not understood, so the level is info; write it as for --log, such as info,serving=debug");
+    }
     Ok(())
+}
+
+/// The targets that the flag asks for, or else the variable, or else the level info; and the error of a variable that is not understood.
+fn asked(flag: Option<&Targets>, variable: &str) -> (Targets, Option<ParseError>) {
+    let usual = || Targets::new().with_default(LevelFilter::INFO);
+    match (flag, variable.trim()) {
+        (Some(flag), _) => (flag.clone(), None),
+        (None, "") => (usual(), None),
+        (None, variable) => match variable.parse() {
+            Ok(targets) => (targets, None),
+            Err(error) => (usual(), Some(error)),
+        },
+    }
 }
 
 /// The targets that the configuration asks for, without those of the NATS library unless it is asked for by name: it logs

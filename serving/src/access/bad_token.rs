@@ -1,6 +1,6 @@
 //! The reasons why a token or ticket is refused: for the log, never for the answer.
 
-/// The reason. Its text has nothing of the token but names that the issuer chose.
+/// The reason. Its text has nothing of the token but the names of its algorithm and key.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum BadToken {
     #[error("it is not a signed token: three parts of base64, the first of them a header with a known algorithm")]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use shared::topic::TopicFilter;
 
 use super::bad_token::BadToken;
+use super::config::AccessConfig;
 
 /// The seconds by which the clocks of issuer and service may differ, for those who come. Whoever is connected goes when the token ends.
 const LEEWAY: f64 = 5.0;
@@ -55,6 +56,14 @@ pub(super) struct Demands {
     pub(super) issuers: Vec<String>,
     pub(super) audiences: Vec<String>,
     pub(super) allows_eternal: bool,
+}
+
+impl Demands {
+    /// Those of the flags.
+    pub(super) fn of(config: &AccessConfig) -> Self {
+        let (issuers, audiences) = (config.jwt_issuer.clone(), config.jwt_audience.clone());
+        Self { issuers, audiences, allows_eternal: config.jwt_allow_eternal }
+    }
 }
 
 /// The seconds since the Unix epoch.

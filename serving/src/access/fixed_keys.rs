@@ -6,7 +6,7 @@ use std::{fs, io};
 use jsonwebtoken::Algorithm;
 
 use super::bad_token::BadToken;
-use super::claims::RawClaims;
+use super::claims::{Demands, RawClaims};
 use super::config::AccessConfig;
 use super::key::Key;
 use super::public_key::{self, BadPublicKey};
@@ -68,13 +68,15 @@ impl FixedKeys {
             let of_file = public_key::read(&String::from_utf8_lossy(&read(file)?));
             keys.extend(of_file.map_err(|reason| KeyError::PublicKey { file: file.clone(), reason })?);
         }
-        let of_tickets = match (&config.ticket_secret, &config.ticket_secret_file) {
+        let secrets_of_tickets = match (&config.ticket_secret, &config.ticket_secret_file) {
             (Some(secret), _) => vec![of_flag("--ticket-secret", secret)?],
             (None, Some(file)) => vec![secret_of(file)?],
             (None, None) if secrets.is_empty() => vec![random.clone()],
             (None, None) => secrets,
         };
-        Ok(Self { keys, of_tickets: of_tickets.iter().map(TicketKey::of).collect() })
+        let demands = Demands::of(config);
+        let of_tickets = secrets_of_tickets.iter().map(|secret| TicketKey::of(secret, &demands)).collect();
+        Ok(Self { keys, of_tickets })
     }
 
     /// Returns the claims of a token that one of the keys has signed; `None` if no key is for its algorithm.

@@ -30,7 +30,7 @@ pub fn claims(bytes: &[u8]) {
     signatures::install();
     let secret = Secret::new(b"nobody who makes these bytes knows it".to_vec());
     assert!(Key::secret(&secret).claims(text).is_err());
-    assert!(redeem(&[TicketKey::of(&secret)], text, None, NOW).is_err());
+    assert!(redeem(&[TicketKey::of(&secret, &Demands::default())], text, None, NOW).is_err());
 }
 
 /// The claims that count.

@@ -11,8 +11,8 @@ use http::header::ORIGIN;
 use jsonwebtoken::Algorithm;
 use parking_lot::RwLock;
 use ring::rand::{SecureRandom, SystemRandom};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use shared::topic::TopicFilter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -87,12 +87,26 @@ pub(crate) struct Asked<'a> {
     pub(crate) client: Option<ClientAddress>,
 }
 
+/// The characters of the name of an unknown key that are logged: anybody can make up one.
+const LOGGED_NAME: usize = 64;
+
 /// The header of a token (RFC 7515, section 4.1), as far as it counts. Keys that it brings along are none.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     kid: Option<String>,
-    crit: Option<Value>,
+    #[serde(default)]
+    crit: IsThere,
+}
+
+/// Whether something is there, whatever it is.
+#[derive(Default)]
+struct IsThere(bool);
+
+impl<'de> Deserialize<'de> for IsThere {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
 }
 
 impl Gate {
@@ -109,11 +123,7 @@ impl Gate {
             Some(place) => Some(fetched_keys(place, config).map_err(|error| GateError::KeySet(place.clone(), error))?),
             None => None,
         };
-        let demands = Demands {
-            issuers: config.jwt_issuer.clone(),
-            audiences: config.jwt_audience.clone(),
-            allows_eternal: config.jwt_allow_eternal,
-        };
+        let demands = Demands::of(config);
         Ok(Some(Self {
             fixed: RwLock::new(FixedKeys::read(config, &random)?),
             config: config.clone(),
@@ -200,7 +210,7 @@ impl Gate {
     async fn claims(&self, token: &str, now: f64) -> Result<Claims, Shut> {
         let header = header_of(token).ok_or(BadToken::Malformed)?;
         let algorithm: Algorithm = header.alg.parse().map_err(|_| BadToken::Malformed)?;
-        if header.crit.is_some() {
+        if header.crit.0 {
             return Err(BadToken::Critical.into());
         }
         let fixed = self.fixed.read().claims(algorithm, token);
@@ -253,7 +263,7 @@ async fn fetched_claims(
     match (fetched.get(header.kid.as_deref()).await, &header.kid) {
         (Found::Key(key), _) if key.algorithm() == algorithm => Ok(key.claims(token)?),
         (Found::Key(_), _) => Err(BadToken::OtherAlgorithm(header.alg.clone()).into()),
-        (Found::Nothing, Some(name)) => Err(BadToken::UnknownKey(name.clone()).into()),
+        (Found::Nothing, Some(name)) => Err(BadToken::UnknownKey(name.chars().take(LOGGED_NAME).collect()).into()),
         (Found::Nothing, None) => Err(BadToken::NamesNoKey.into()),
         (Found::NoSet, _) => Err(Shut::NoKeysYet),
     }
@@ -263,4 +273,21 @@ fn header_of(token: &str) -> Option<Header> {
     let (header, _) = token.split_once('.')?;
     let header = URL_SAFE_NO_PAD.decode(header).ok()?;
     serde_json::from_slice::<Object<Header>>(&header).ok().map(|Object(header)| header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_are_asked_for_by_any_value() {
+        let asks = |header: &str| {
+            let header = header_of(&format!("{}.x.y", URL_SAFE_NO_PAD.encode(header))).unwrap();
+            header.crit.0
+        };
+        assert!(!asks(r#"{"alg":"HS256"}"#));
+        for value in ["null", "[]", r#"["exp"]"#, "false"] {
+            assert!(asks(&format!(r#"{{"alg":"HS256","crit":{value}}}"#)), "{value}");
+        }
+    }
 }

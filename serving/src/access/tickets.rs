@@ -3,6 +3,8 @@
 //! A ticket is its content as JSON, and the HMAC of it, each in base64. The content is what the token allows, so every replica that
 //! has the secret takes it.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
@@ -10,14 +12,14 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::bad_token::BadToken;
-use super::claims::Claims;
+use super::claims::{Claims, Demands};
 use super::secret::Secret;
 
 /// Seconds for which a ticket is good.
 const LIFE: f64 = 30.0;
 
 /// Sets apart the keys of tickets from all others that the same secret may have.
-const LABEL: &[u8] = b"push ticket, version 1";
+const LABEL: &str = "push ticket, version 2";
 
 /// The key of tickets.
 #[derive(Clone)]
@@ -50,10 +52,14 @@ struct Content {
 }
 
 impl TicketKey {
-    /// The key that is made of a secret.
-    pub(super) fn of(secret: &Secret) -> Self {
+    /// The key that is made of a secret and of what is demanded of tokens: a service whose demands are others refuses the token, and so
+    /// its ticket.
+    pub(super) fn of(secret: &Secret, Demands { issuers, audiences, allows_eternal }: &Demands) -> Self {
+        let sorted = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+        let made_of = serde_json::to_vec(&(LABEL, sorted(issuers), sorted(audiences), allows_eternal));
+        let made_of = made_of.expect("texts and a truth value have a form in JSON");
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        Self(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, LABEL).as_ref()))
+        Self(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, &made_of).as_ref()))
     }
 
     /// Makes a ticket with the rights of a token, at a time in seconds since the Unix epoch.
@@ -105,7 +111,28 @@ mod tests {
     }
 
     fn key(name: &str) -> TicketKey {
-        TicketKey::of(&name.repeat(32).parse().unwrap())
+        TicketKey::of(&name.repeat(32).parse().unwrap(), &Demands::default())
+    }
+
+    #[test]
+    fn a_ticket_is_for_services_that_demand_the_same_of_tokens() {
+        let secret = "s".repeat(32).parse().unwrap();
+        let of = |issuers: &[&str], audiences: &[&str], allows_eternal| {
+            let [issuers, audiences] =
+                [issuers, audiences].map(|names| names.iter().map(|&name| name.to_owned()).collect());
+            TicketKey::of(&secret, &Demands { issuers, audiences, allows_eternal })
+        };
+        let asking = Asking { origin: None, is_own: false };
+        let ticket = of(&["a", "b"], &["chat"], false).make(&claims(None), asking, NOW);
+        assert!(redeem(&[of(&["b", "a"], &["chat"], false)], &ticket.text, None, NOW).is_ok());
+        for other in [
+            of(&["a"], &["chat"], false),
+            of(&["a", "b"], &["admin"], false),
+            of(&["a", "b"], &["chat"], true),
+            of(&["a"], &["b", "chat"], false),
+        ] {
+            assert_eq!(redeem(&[other], &ticket.text, None, NOW), Err(BadToken::NoTicket));
+        }
     }
 
     fn redeemed(ticket: &Ticket, origin: Option<&HeaderValue>, now: f64) -> Result<Claims, BadToken> {

@@ -56,6 +56,7 @@ const FLAGS: &[&str] = &[
     "--peer-ws",
     "--peer-poll",
     "--peer-sse",
+    "--admin-listen",
     "--log",
     "--log-format",
     "--log-budget",
@@ -271,6 +272,21 @@ pub async fn few_descriptors_are_shared_out<S: Service>() {
     assert!(exit.code == Some(1) && exit.stderr.contains("raise `ulimit -n`"), "{exit:?}");
 }
 
+/// The variable RUST_LOG sets the level where no flag does, and is told where it is not understood.
+pub async fn rust_log_counts_where_no_flag_does<S: Service>() {
+    let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--drain", "0"];
+    let start = |more: &[&str], level| {
+        Process::start_with(S::PROGRAM.path, &[&flags[..], more].concat(), &[("RUST_LOG", level)])
+    };
+    let mut process = start(&[], "warn,serving=debug");
+    let address = process.logged("listening", "address").await.parse().expect("the log has an address");
+    assert!(get(address, "/messages?since=\u{7f}").await.starts_with("HTTP/1.1 400 "));
+    process.line_with("\"DEBUG\"").await;
+    start(&["--log", "info"], "error").logged("listening", "address").await;
+    let warning = start(&[], "serving=loud").line_with("RUST_LOG is not understood").await;
+    assert!(warning.contains("WARN") && warning.contains("write it as for --log"), "{warning}");
+}
+
 /// A log that nobody reads holds up nobody, and reports how many lines it has dropped once it is read.
 pub async fn a_log_that_nobody_reads_holds_up_nobody<S: Service>() {
     let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--log", "trace", "--drain", "0"];
@@ -330,6 +346,7 @@ macro_rules! lifecycle_behaviours {
             lifecycle::few_descriptors_are_shared_out,
             lifecycle::no_signal_ends_the_process_without_a_drain,
             lifecycle::an_address_is_handed_over_without_a_refused_connection,
+            lifecycle::rust_log_counts_where_no_flag_does,
             lifecycle::a_log_that_nobody_reads_holds_up_nobody,
         );
     };
