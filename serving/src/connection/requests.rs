@@ -11,8 +11,8 @@ use std::task::Poll;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::Method;
 use http::header::CONNECTION;
+use http::{Method, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -152,7 +152,12 @@ pub(super) fn respond(
         pace.next().await;
         let (mut head, body) = request.into_parts();
         if let Err(error) = rules::check(head.version, &head.headers) {
-            return Ok(finished(error.reply().with(CONNECTION, "close"), &app, OpenTo::NoRequest));
+            let mut answer = finished(error.reply().with(CONNECTION, "close"), &app, OpenTo::NoRequest);
+            if head.version == Version::HTTP_10 {
+                // To an answer of HTTP/1.1, hyper would add that the connection is kept alive, as the client has asked for.
+                *answer.version_mut() = Version::HTTP_10;
+            }
+            return Ok(answer);
         }
         let (method, path) = (&head.method, head.uri.path());
         let reads = matches!(*method, Method::GET | Method::HEAD);

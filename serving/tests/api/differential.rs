@@ -94,6 +94,17 @@ fn a_publication_is_answered_alike_by_both_readers() {
     assert_answered_alike(random_publication());
 }
 
+/// Whatever the client asks for, a request that breaks the rules is the last of its connection.
+#[tokio::test]
+async fn a_bad_request_of_http_1_0_ends_its_connection() {
+    let service = start(&[]).await;
+    let head = format!("GET {PATH} HTTP/1.0\r\nhost: test\r\nConnection: keep-alive\r\nhost: other\r\n\r\n");
+    for pieces in [&[head.as_bytes()][..], &[&head.as_bytes()[..5], &head.as_bytes()[5..]]] {
+        let answer = answers_to(&service, pieces).await;
+        assert!(answer.contains("400 Bad Request") && answer.contains("connection: close\r\n"), "{answer}");
+    }
+}
+
 /// The version in an answer to HTTP/1.0 shows which reader it was.
 #[tokio::test]
 async fn a_whole_head_and_one_in_pieces_are_read_by_different_readers() {
