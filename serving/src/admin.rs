@@ -18,7 +18,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
@@ -41,19 +40,13 @@ const END: &str = "/debug/end";
 /// The header of a request that ends a client.
 const CONSENT: HeaderName = HeaderName::from_static("x-push-debug");
 
-/// The connections that are served at a time. Others wait to be accepted.
-const CONNECTIONS: usize = 32;
-
 /// The pause before accepting again when the system has no more descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves those who run the service, for as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, app: Arc<App>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        // An error would mean that the semaphore is closed, which it never is.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -72,7 +65,6 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>) {
             if let Err(error) = serving.await {
                 debug!(%error, "a connection to --admin-listen ended");
             }
-            drop(place);
         });
         while connections.try_join_next().is_some() {}
     }
@@ -102,7 +94,9 @@ async fn end(app: &App, request: &Request<Incoming>) -> Result<Reply, ApiError> 
     }
     // Pages of other sites may send no header of their own.
     if !request.headers().contains_key(CONSENT) {
-        return Err(ApiError::OriginNotAllowed);
+        let reason =
+            "send this header, with any value, to end a client; pages of other sites cannot send it".to_owned();
+        return Err(ApiError::BadParameter { parameter: "X-Push-Debug", reason });
     }
     let query = Query::new(request.uri().query().unwrap_or_default().to_owned());
     let client = query.get("client").and_then(|client| client.parse::<ClientId>().ok());

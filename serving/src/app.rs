@@ -192,7 +192,7 @@ impl App {
         self.tls.as_ref()
     }
 
-    /// What the service counts and measures.
+    /// The counts and measures of the service.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
@@ -235,11 +235,6 @@ impl App {
     /// The history that is followed.
     pub(crate) fn hub(&self) -> &Hub {
         &self.hub
-    }
-
-    /// The memory that the history may take, in bytes.
-    pub(crate) fn memory_limit(&self) -> usize {
-        self.hub.limits().bytes
     }
 
     /// The gate of a closed service; `None` where the service is open.

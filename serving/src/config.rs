@@ -216,7 +216,7 @@ pub struct PageConfig {
     pub peer_sse: Option<String>,
 }
 
-/// What those see who run the service.
+/// The view of those who run the service.
 #[derive(Debug, Clone, Args)]
 pub struct WatchConfig {
     /// Serve /metrics at this address alone, and /debug: IP:PORT, localhost:PORT or :PORT, in the clear. Whoever reaches it sees who

@@ -66,7 +66,7 @@ pub(crate) struct ClientId {
     pub(crate) since: u64,
 }
 
-/// How far a client is behind.
+/// The slowness of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slowness {
     /// The messages in memory that it has not read.
@@ -146,7 +146,7 @@ impl Inquiry {
     }
 }
 
-/// What is told of a client, beside its slowness.
+/// The rest of the description of a client, beside its slowness.
 pub(crate) struct Described {
     pub(crate) address: String,
     pub(crate) subject: Option<String>,

@@ -1,4 +1,4 @@
-//! What the service counts and measures.
+//! The counts and measures of the service.
 
 use crate::helpers::LongPolling;
 

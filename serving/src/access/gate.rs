@@ -99,7 +99,7 @@ struct Header {
     crit: IsThere,
 }
 
-/// Whether something is there, whatever it is.
+/// True if something is there, whatever it is.
 #[derive(Default)]
 struct IsThere(bool);
 

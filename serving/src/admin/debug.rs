@@ -10,7 +10,7 @@ use crate::inquiry::{AGES, Answers, SlowClient};
 /// The number of topics that are told of.
 const TOPICS: usize = 20;
 
-/// What `/debug.json` answers.
+/// The answer of `/debug.json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Debug {
     version: &'static str,
@@ -67,7 +67,7 @@ struct Backplane {
     shared: bool,
     up: bool,
     publishing: bool,
-    /// What is wrong with it.
+    /// The reason why it is not up.
     message: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What is below TLS.
+//! The bytes below TLS.
 
 use std::io;
 use std::pin::Pin;

@@ -140,7 +140,7 @@ pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflo
             () = open.idle(times.read_timeout, times.idle_timeout), if !is_closing => {}
             // As everywhere, a connection beyond the limit ends with its first answer.
             () = open.begun(), if is_overflow && !is_closing => {}
-            // What is answered may still wait for the client to take it.
+            // An answer that is given may still wait for the client to take it.
             () = open.idle(times.write_timeout, times.write_timeout), if is_closing => return,
         }
         is_closing = true;

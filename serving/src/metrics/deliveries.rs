@@ -1,4 +1,4 @@
-//! What clients are sent, counted.
+//! Deliveries to clients, counted.
 //!
 //! All threads deliver all the time, so each counts in memory of its own, and the sums are made when they are asked for: a counter that
 //! threads share costs each of them a wait for the other's cache.
@@ -37,7 +37,7 @@ const BOUNDS: [u64; 14] = [
     30_000_000_000,
 ];
 
-/// What a client is sent at once.
+/// A delivery: the messages that a client is sent at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Delivery {
     /// The gap that it is told.

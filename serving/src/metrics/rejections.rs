@@ -1,4 +1,4 @@
-//! What was refused.
+//! Requests, frames and connections that were refused.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -1,5 +1,7 @@
 //! The text of all metrics, at the moment at which it is asked for.
 
+use std::sync::atomic::Ordering;
+
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -29,11 +31,10 @@ fn ask(app: &App) {
     set(&asked.patterns_limit, app.config.history.max_patterns as u64);
     set(&asked.messages, hub.messages() as u64);
     set(&asked.bytes, hub.bytes() as u64);
-    set(&asked.bytes_limit, app.memory_limit() as u64);
+    set(&asked.bytes_limit, hub.limits().bytes as u64);
     set(&asked.backplane_up, u64::from(app.backplane().ready().is_ok()));
     set(&asked.draining, u64::from(!admission.is_open()));
-    let dropped = log_writer::dropped();
-    asked.log_lines_dropped.inc_by(dropped.saturating_sub(asked.log_lines_dropped.get()));
+    asked.log_lines_dropped.inner().store(log_writer::dropped(), Ordering::Relaxed);
 }
 
 fn set(gauge: &Gauge, value: u64) {
