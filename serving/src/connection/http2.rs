@@ -201,7 +201,7 @@ async fn answer(
             let mut body = SessionBody::begin(framing, held, peer, is_overflow, &app);
             let head = poll_fn(|cx| body.poll_head(cx)).await?;
             let Some(websocket) = websocket else {
-                return Ok(head.map(|()| AnswerBody::Session { body, open, taking: Taking::of_stream() }));
+                return Ok(head.map(|()| AnswerBody::Session { body, open }));
             };
             tokio::spawn(async move {
                 // An error means that the client has gone.
@@ -220,7 +220,7 @@ pin_project! {
     #[project = AnswerBodyProjection]
     enum AnswerBody {
         Whole { #[pin] body: WholeBody, open: OpenRequest, taking: Taking },
-        Session { body: SessionBody, open: OpenRequest, taking: Taking },
+        Session { body: SessionBody, open: OpenRequest },
         /// That of a WebSocket, which goes on in another way.
         Empty,
     }
@@ -249,8 +249,8 @@ impl Body for AnswerBody {
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
             AnswerBodyProjection::Empty => Poll::Ready(None),
-            AnswerBodyProjection::Session { body, taking, .. } => {
-                let part = ready!(taking.watch(body.poll_part(cx)));
+            AnswerBodyProjection::Session { body, .. } => {
+                let part = ready!(body.poll_part(cx));
                 Poll::Ready(part.map(|part| part.map(Frame::data).map_err(Into::into)))
             }
         }

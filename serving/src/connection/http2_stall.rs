@@ -6,22 +6,30 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::Executor;
-use parking_lot::Mutex;
 use tokio::task_local;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 task_local! {
     /// That of the stream whose task runs.
     static TAKING: Taking;
 }
 
-/// The time since which a stream's client has not taken what it was given. `None` while nothing waits for it.
+/// The parts of an answer that were given to hyper. Written and read by the stream's task alone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Taking(Arc<Mutex<Option<Instant>>>);
+pub(super) struct Taking(Arc<Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    given: AtomicU64,
+    /// The last of them has to be taken before more is asked for.
+    waits: AtomicBool,
+    is_given_up: AtomicBool,
+}
 
 impl Taking {
     /// That of the stream whose task this is.
@@ -31,8 +39,15 @@ impl Taking {
 
     /// Notes whether the client was given something that it has to take before more is asked for.
     pub(super) fn watch<T>(&self, part: Poll<Option<T>>) -> Poll<Option<T>> {
-        *self.0.lock() = matches!(part, Poll::Ready(Some(_))).then(Instant::now);
+        let is_given = matches!(part, Poll::Ready(Some(_)));
+        self.0.given.fetch_add(is_given.into(), Ordering::Relaxed);
+        self.0.waits.store(is_given, Ordering::Relaxed);
         part
+    }
+
+    /// Returns whether the client has taken nothing for the write time-out.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.0.is_given_up.load(Ordering::Relaxed)
     }
 }
 
@@ -45,12 +60,8 @@ pub(super) struct StreamExecutor {
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
     fn execute(&self, stream: F) {
-        tokio::spawn(WatchedStream {
-            stream: Box::pin(stream),
-            taking: Taking::default(),
-            limit: self.limit,
-            timer: None,
-        });
+        let (stream, taking) = (Box::pin(stream), Taking::default());
+        tokio::spawn(WatchedStream { stream, taking, limit: self.limit, stall: None });
     }
 }
 
@@ -59,25 +70,27 @@ struct WatchedStream<F> {
     stream: Pin<Box<F>>,
     taking: Taking,
     limit: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// The number of parts with which the stream has stalled, and the time-out.
+    stall: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
 impl<F: Future<Output = ()>> Future for WatchedStream<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { stream, taking, limit, timer } = self.get_mut();
+        let Self { stream, taking, limit, stall } = self.get_mut();
         let ended = TAKING.sync_scope(taking.clone(), || stream.as_mut().poll(cx));
-        let since = *taking.0.lock();
-        let Some(since) = since.filter(|_| ended.is_pending()) else {
-            *timer = None;
+        let given = taking.0.given.load(Ordering::Relaxed);
+        if ended.is_ready() || !taking.0.waits.load(Ordering::Relaxed) {
+            *stall = None;
             return ended;
-        };
-        let due = since + *limit;
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
         }
-        timer.as_mut().poll(cx)
+        let (_, timer) = match stall.take() {
+            Some((stalled, timer)) if stalled == given => stall.insert((stalled, timer)),
+            _ => stall.insert((given, Box::pin(sleep(*limit)))),
+        };
+        ready!(timer.as_mut().poll(cx));
+        taking.0.is_given_up.store(true, Ordering::Relaxed);
+        Poll::Ready(())
     }
 }

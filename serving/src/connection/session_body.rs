@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::client::Client;
 use super::handover::Held;
+use super::http2_stall::Taking;
 use super::http2_stream::Http2Stream;
 use super::peer::Peer;
 use super::response_head::Framing;
@@ -29,6 +30,7 @@ pub(super) struct SessionBody {
     client: Client,
     session: Box<dyn Session>,
     has_finished: bool,
+    taking: Taking,
 }
 
 impl SessionBody {
@@ -47,7 +49,7 @@ impl SessionBody {
         client.set_rights(subject, expires_at);
         client.begin_stay();
         session.begin(&mut client);
-        Self { client, session, has_finished: false }
+        Self { client, session, has_finished: false, taking: Taking::of_stream() }
     }
 
     /// Waits for the head of the answer.
@@ -68,6 +70,11 @@ impl SessionBody {
 
     /// Waits for the next part of the body; `None` after the last.
     pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let part = self.poll_next_part(cx);
+        self.taking.watch(part)
+    }
+
+    fn poll_next_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         self.client.listen(cx.waker());
         if self.is_ended() {
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
@@ -94,7 +101,7 @@ impl SessionBody {
 
     /// Waits for an event and tells the session.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { client, session, has_finished } = self;
+        let Self { client, session, has_finished, .. } = self;
         let takes_input = session.takes_input();
         let event = ready!(client.poll_event(cx, takes_input, |cx| session.poll_event(cx)));
         let flow = session.on(event, client);
@@ -156,6 +163,14 @@ impl SessionBody {
         match self.client.transport().0 {
             Transport::Http2(stream) => stream,
             _ => unreachable!("the client was made so"),
+        }
+    }
+}
+
+impl Drop for SessionBody {
+    fn drop(&mut self) {
+        if self.taking.is_given_up() {
+            self.client.set_end(End::WriteTimeout);
         }
     }
 }

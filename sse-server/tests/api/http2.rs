@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 use testkit::access::{SECRET, assert_on_time, short_token, token_with};
+use testkit::metrics::Samples;
 use testkit::soon;
 use testkit::tls::Identity;
 use warp::http::Version;
@@ -77,4 +78,33 @@ async fn a_stream_ends_in_order_with_its_token() {
     events.closed().await;
     let refused = client.get(format!("{url}/events?topic=a.b"));
     testkit::assert_refused(soon(refused.send()).await.unwrap(), 401, "unauthorized").await;
+}
+
+/// A stream whose client does not read it is given up, and counted so; the others of its connection go on.
+#[tokio::test]
+async fn a_stream_that_nobody_reads_ends_by_the_write_timeout() {
+    let identity = Identity::new();
+    let files = identity.flags();
+    let server = spawn_app(&[&files[0], &files[1], "--drain", "0", "--write-timeout", "300ms"]).await;
+    let (client, url) = (identity.http2_client(), format!("https://{}", server.address()));
+    let unread = soon(client.get(format!("{url}/events")).send()).await.unwrap();
+    let mut read = Events::follow(client.get(format!("{url}/events?topic=other"))).await;
+    let text = "x".repeat(60_000);
+    let has_ended = async {
+        loop {
+            // More than the client's window has room for.
+            let publication = client.post(format!("{url}/messages")).body(text.clone());
+            assert_eq!(publication.send().await.unwrap().status(), 201);
+            let metrics = client.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+            let ended = Samples::parse(&metrics);
+            if ended.sum("push_connections_closed_total", &["reason=\"write_timeout\""]) > 0.5 {
+                return;
+            }
+        }
+    };
+    soon(has_ended).await;
+    let publication = client.post(format!("{url}/messages?topic=other")).body("m");
+    assert_eq!(soon(publication.send()).await.unwrap().status(), 201);
+    assert_eq!(read.event().await.data, "m");
+    drop(unread);
 }
