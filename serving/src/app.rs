@@ -327,6 +327,9 @@ impl App {
         let Some(publisher) = publisher.filter(|_| publication.key.is_some()) else {
             return Ok(self.backplane.publish(publication).await?);
         };
+        if let Some(subject) = access.subject() {
+            publication.key = publication.key.map(|key| key.of_publisher(subject));
+        }
         let share = self.key_shares.reserve(&publisher);
         publication.may_use_new_key = share.is_ok();
         let published = self.backplane.publish(publication).await;

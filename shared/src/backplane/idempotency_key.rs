@@ -4,6 +4,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 /// An idempotency key is remembered for so long.
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(120);
 
@@ -19,6 +21,14 @@ impl IdempotencyKey {
     /// The key of a tick, so that many processes publish it once. No publisher can use it, because of its space.
     pub(crate) fn of_tick(period: Duration, number: u128) -> Self {
         Self(format!("tick {} {number}", period.as_millis()).into())
+    }
+
+    /// The same key as one of a publisher with a name, so that no other publisher can use it. The same on every process.
+    pub fn of_publisher(&self, name: &str) -> Self {
+        let digest = &Sha256::digest(name)[..16];
+        let scope: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        // No key of a publisher without a name has a space, and none of a tick has one space alone.
+        Self(format!("{scope} {}", self.as_str()).into())
     }
 
     /// The key as text.
@@ -44,6 +54,17 @@ impl FromStr for IdempotencyKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn publishers_with_different_names_have_different_keys() {
+        let key: IdempotencyKey = "k".parse().unwrap();
+        let of_publisher = key.of_publisher("orders-backend");
+        assert_ne!(of_publisher, key.of_publisher("another"));
+        assert_ne!(of_publisher, key);
+        assert!(of_publisher.as_str().parse::<IdempotencyKey>().is_err(), "{of_publisher:?} can be sent by another");
+        let expected = "632eac36b7cbaa662990378b4bb7a696 k";
+        assert_eq!(of_publisher.as_str(), expected, "other replicas have to come to the same");
+    }
 
     #[test]
     fn keys_are_visible_ascii() {

@@ -218,6 +218,23 @@ pub async fn anonymous_clients_follow_the_topics_that_are_for_everybody<S: Servi
         .await;
 }
 
+/// Each subject has idempotency keys of its own, which its next token has too; publishers without a subject share theirs.
+pub async fn each_subject_has_idempotency_keys_of_its_own<S: Service>() {
+    let server = S::start(&CLOSED).await;
+    let publish = async |subject: Value, text: &str, exp: f64| {
+        let token = token_with(json!({ "sub": subject, "exp": token::now() + exp }));
+        let request = posting(server.address(), "a.b", text).header("idempotency-key", "k").bearer_auth(token);
+        soon(request.send()).await.expect("an answer").status().as_u16()
+    };
+    let bob = || json!("bob");
+    assert_eq!(publish(json!("mallory"), "in your place", 60.0).await, 201);
+    assert_eq!(publish(bob(), "m", 60.0).await, 201, "a key that another subject has used");
+    assert_eq!(publish(bob(), "m", 61.0).await, 200, "a repeat, with another token");
+    assert_eq!(publish(bob(), "another", 61.0).await, 422);
+    assert_eq!(publish(json!(null), "m", 60.0).await, 201, "a key that subjects have used");
+    assert_eq!(publish(json!(null), "m", 61.0).await, 200);
+}
+
 /// Asks for a ticket as a page of an origin.
 async fn ticket(server: &Server, origin: Option<&str>) -> String {
     let mut request = client().post(server.url("/ticket")).bearer_auth(token_with(json!({})));
@@ -485,6 +502,7 @@ macro_rules! access_behaviours {
         $crate::behaviours!($service:
             access::a_token_gives_what_its_claims_say,
             access::anonymous_clients_follow_the_topics_that_are_for_everybody,
+            access::each_subject_has_idempotency_keys_of_its_own,
             access::a_ticket_stands_for_a_token,
             access::a_cookie_counts_for_pages_that_are_trusted,
             access::the_log_has_the_reason_and_no_token,
