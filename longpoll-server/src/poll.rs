@@ -14,7 +14,7 @@ use serving::query::{Parameters, TICKET};
 use serving::reply::{Body, Reply};
 use serving::request::Request;
 use shared::cursor::Position;
-use shared::hub::{Batch, BatchLimit, Subscriber};
+use shared::hub::{Batch, BatchLimit, Entry, Subscriber};
 use tokio::time::Instant;
 use warp::http::StatusCode;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -88,8 +88,9 @@ impl Poll {
         }
         match self.queues.take(&topic, &access).await? {
             Taken::Message(message) => {
-                self.app.count(&Delivery::message(message.len()), request.client(), &access);
-                Ok(json(Body::from_iter([message])).into())
+                let (reply, delivery) = one_of(&message);
+                self.app.count(&delivery, request.client(), &access);
+                Ok(reply.into())
             }
             Taken::Turn(_) if wait.is_zero() => Ok(nothing().into()),
             Taken::Turn(turn) => request.hold(&access, HeldTurn { turn: Some(turn), message: None, wait }),
@@ -142,7 +143,7 @@ impl Session for HeldPage {
 struct HeldTurn {
     turn: Option<Turn>,
     /// The message that has come.
-    message: Option<Bytes>,
+    message: Option<Arc<Entry>>,
     wait: Duration,
 }
 
@@ -158,8 +159,8 @@ impl Session for HeldTurn {
                 match message {
                     None => client.answer(nothing()),
                     Some(message) => {
-                        let delivery = Delivery::message(message.len());
-                        client.answer_with(json(Body::from_iter([message])), &delivery);
+                        let (reply, delivery) = one_of(&message);
+                        client.answer_with(reply, &delivery);
                     }
                 }
                 client.set_end(end_of(event));
@@ -191,6 +192,13 @@ fn page_of(batch: &Batch, subscriber: &Subscriber) -> (Reply, Delivery) {
     let body = page::body(batch, subscriber.cursor());
     let delivery = Delivery::page(batch, body.iter().map(Bytes::len).sum());
     (json(body), delivery)
+}
+
+/// Returns the answer with a message of a queue, and what it delivers.
+fn one_of(message: &Arc<Entry>) -> (Reply, Delivery) {
+    let encoded = message.encoded(&page::JSON);
+    let delivery = Delivery::queued(message, encoded.len());
+    (json(Body::from_iter([encoded])), delivery)
 }
 
 /// Returns the reason why a poll is held no longer.

@@ -9,14 +9,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use serving::access::Access;
 use serving::app::App;
 use serving::page;
 use serving::refusal::Refusal;
 use shared::cursor::{Cursor, Position};
-use shared::hub::{BatchLimit, Subscriber};
+use shared::hub::{BatchLimit, Entry, Subscriber};
 use shared::topic::Topic;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
@@ -52,7 +51,7 @@ pub(crate) struct Turn {
 #[derive(Debug)]
 pub(crate) enum Taken {
     /// The first message that was queued.
-    Message(Bytes),
+    Message(Arc<Entry>),
     /// No message was queued.
     Turn(Turn),
 }
@@ -142,7 +141,7 @@ impl Queue {
 
 impl Turn {
     /// Waits for the message and takes it.
-    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Arc<Entry>> {
         let queues = Arc::clone(&self.queues);
         loop {
             ready!(self.subscriber.poll_changed(cx));
@@ -158,7 +157,7 @@ impl Turn {
     }
 
     /// Ends the wait, unless the message has come just now: then it is taken after all.
-    pub(crate) fn give_up(mut self) -> Option<Bytes> {
+    pub(crate) fn give_up(mut self) -> Option<Arc<Entry>> {
         let queues = Arc::clone(&self.queues);
         let mut by_topic = queues.by_topic.lock();
         let message = self.take(&mut by_topic);
@@ -167,7 +166,7 @@ impl Turn {
         message
     }
 
-    fn take(&mut self, by_topic: &mut HashMap<Topic, Queue>) -> Option<Bytes> {
+    fn take(&mut self, by_topic: &mut HashMap<Topic, Queue>) -> Option<Arc<Entry>> {
         let (message, cursor) = next(&mut self.subscriber)?;
         let mine = |queue: &&mut Queue| Arc::ptr_eq(&queue.waiters, &self.waiters);
         if let Some(queue) = by_topic.get_mut(&self.topic).filter(mine) {
@@ -191,9 +190,10 @@ impl Drop for Turn {
     }
 }
 
-fn next(subscriber: &mut Subscriber) -> Option<(Bytes, Cursor)> {
+fn next(subscriber: &mut Subscriber) -> Option<(Arc<Entry>, Cursor)> {
     let entry = subscriber.read(&page::JSON, ONE).entries.pop()?;
-    Some((entry.encoded(&page::JSON), entry.message.id))
+    let cursor = entry.message.id;
+    Some((entry, cursor))
 }
 
 #[cfg(test)]
@@ -221,9 +221,8 @@ mod tests {
         ))
     }
 
-    fn text(message: &[u8]) -> String {
-        let message: serde_json::Value = serde_json::from_slice(message).unwrap();
-        message["text"].as_str().unwrap().to_owned()
+    fn text(entry: Arc<Entry>) -> String {
+        entry.message.text.to_string()
     }
 
     async fn publish(queues: &Queues, text: &str) {
@@ -253,7 +252,7 @@ mod tests {
         assert!(newcomer.as_mut().now_or_never().is_none());
         drop(two);
         let Ok(Taken::Message(message)) = newcomer.await else { panic!("it is queued again") };
-        assert_eq!(text(&message), "m");
+        assert_eq!(text(message), "m");
     }
 
     #[tokio::test]
@@ -265,11 +264,11 @@ mod tests {
         let newcomer = queues.take(&topic, &Access::EVERYTHING);
         tokio::pin!(newcomer);
         assert!(newcomer.as_mut().now_or_never().is_none());
-        assert_eq!(text(&poll_fn(|cx| one.poll_message(cx)).await), "m");
+        assert_eq!(text(poll_fn(|cx| one.poll_message(cx)).await), "m");
         drop(one);
         let mut newcomer = turn(newcomer.await);
         publish(&queues, "n").await;
-        assert_eq!(text(&two.give_up().unwrap()), "m", "who waited then gets it too");
-        assert_eq!(text(&poll_fn(|cx| newcomer.poll_message(cx)).await), "n");
+        assert_eq!(text(two.give_up().unwrap()), "m", "who waited then gets it too");
+        assert_eq!(text(poll_fn(|cx| newcomer.poll_message(cx)).await), "n");
     }
 }

@@ -27,9 +27,12 @@ use crate::publisher::{Publisher, PublisherIds};
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::tls::{Tls, TlsError};
+#[cfg(feature = "otlp")]
+use crate::traces::TracesError;
+use crate::traces::{Recorder, SpanClient};
 use shared::backplane::{Backplane, NotReady, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Position};
-use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
+use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber, Tally};
 use shared::topic::{Topic, TopicFilter};
 
 /// A body of so many bytes waits for its turn.
@@ -52,6 +55,8 @@ pub struct App {
     /// Absent where the service is open.
     gate: Option<Gate>,
     metrics: Metrics,
+    /// Absent where there is no collector of traces.
+    traces: Option<Recorder>,
     gaps: GapLog,
     inquiries: Inquiries,
     started: Instant,
@@ -91,6 +96,10 @@ pub enum ConfigError {
     /// See [`GateError`].
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// See [`TracesError`].
+    #[cfg(feature = "otlp")]
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// The system does not say how many files the process may open.
     #[error("cannot read the descriptor limit")]
     DescriptorLimit(#[source] std::io::Error),
@@ -130,7 +139,12 @@ impl App {
             let (asked, room) = (config.connections.max_connections, places.regular);
             info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
         }
-        let metrics = Metrics::new(method);
+        #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "traces add their counters"))]
+        let mut metrics = Metrics::new(method);
+        #[cfg(feature = "otlp")]
+        let traces = Recorder::new(&config.traces, method, || metrics.add_spans())?;
+        #[cfg(not(feature = "otlp"))]
+        let traces = None;
         let admission = Admission::new(drain, places, metrics.rejected().clone(), &config);
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
         let key_shares = KeyShares::new(config.history.idempotency_keys);
@@ -144,6 +158,7 @@ impl App {
             tls,
             gate,
             metrics,
+            traces,
             gaps: GapLog::default(),
             inquiries: Inquiries::default(),
             started: Instant::now(),
@@ -204,6 +219,22 @@ impl App {
             let address = client.map(|client| client.to_string()).unwrap_or_default();
             self.gaps.add(gap, address, access.subject().map(AsRef::as_ref));
         }
+        self.trace_delivery(&delivery.tally, || span_client(client, access));
+    }
+
+    /// Records the delivery of messages that are part of traces.
+    #[inline]
+    pub(crate) fn trace_delivery<'a>(&self, tally: &Tally, client: impl FnOnce() -> SpanClient<'a>) {
+        if !tally.traced.is_empty()
+            && let Some(traces) = &self.traces
+        {
+            traces.record_delivery(tally, client);
+        }
+    }
+
+    /// The recorder of traces; `None` where there is no collector.
+    pub(crate) fn traces(&self) -> Option<&Recorder> {
+        self.traces.as_ref()
     }
 
     /// The gaps that clients were told of.
@@ -286,22 +317,23 @@ impl App {
     /// Those of a [`Refusal`].
     pub async fn publish(
         &self,
-        publication: Publication,
+        mut publication: Publication,
         access: &Access,
         client: Option<ClientAddress>,
     ) -> Result<Receipt, ApiError> {
         let (messages, begin) = (publication.drafts.len(), Instant::now());
-        match self.try_publish(publication, access, client).await {
-            Ok(receipt) => {
-                self.metrics.count_published(messages, receipt.repeated, begin.elapsed());
-                Ok(receipt)
-            }
-            Err(refusal) => {
-                let error = ApiError::from(refusal);
-                self.metrics.count_unpublished(messages, error.code());
-                Err(error)
-            }
+        let traces = self.traces.as_ref();
+        let span =
+            traces.map(|traces| (traces, traces.begin_publication(&mut publication, span_client(client, access))));
+        let published = self.try_publish(publication, access, client).await.map_err(ApiError::from);
+        match &published {
+            Ok(receipt) => self.metrics.count_published(messages, receipt.repeated, begin.elapsed()),
+            Err(error) => self.metrics.count_unpublished(messages, error.code()),
         }
+        if let Some((traces, span)) = span {
+            traces.end_publication(span, published.as_ref().map_err(ApiError::code));
+        }
+        published
     }
 
     async fn try_publish(
@@ -472,6 +504,12 @@ impl App {
 fn publisher(access: &Access, client: Option<ClientAddress>) -> Option<Publisher> {
     let subject = access.subject().map(|subject| Publisher::Subject(Arc::clone(subject)));
     subject.or_else(|| client.map(Publisher::from))
+}
+
+/// A client that publishes or reads, as spans name it.
+fn span_client(client: Option<ClientAddress>, access: &Access) -> SpanClient<'_> {
+    let address = client.map(|client| client.to_string()).unwrap_or_default();
+    SpanClient { address, subject: access.subject() }
 }
 
 /// Refuses what a client may not do, and says so in the log.

@@ -12,6 +12,8 @@ use crate::client_address::TrustedProxy;
 use crate::listen::ListenAddress;
 use crate::publish_rate::PublishRate;
 use crate::tls::TlsConfig;
+#[cfg(feature = "otlp")]
+use crate::traces::TracesConfig;
 use shared::duration::{duration, period};
 use shared::hub::HistoryLimits;
 
@@ -42,6 +44,10 @@ pub struct CommonConfig {
     #[command(flatten, next_help_heading = "Watching")]
     #[allow(missing_docs)]
     pub watch: WatchConfig,
+    #[cfg(feature = "otlp")]
+    #[command(flatten, next_help_heading = "Traces")]
+    #[allow(missing_docs)]
+    pub traces: TracesConfig,
     #[command(flatten, next_help_heading = "Logging")]
     #[allow(missing_docs)]
     pub log: LogConfig,

@@ -11,7 +11,7 @@ use crate::headers::{is_token, members};
 use crate::reply::Reply;
 
 /// The headers that a page of another origin may send, whether it asks for them or not.
-const ALLOWED_HEADERS: [&str; 4] = ["authorization", "content-type", "idempotency-key", "last-event-id"];
+const ALLOWED_HEADERS: [&str; 5] = ["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent"];
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

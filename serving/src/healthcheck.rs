@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
-use rustls::crypto::ring;
 use tokio::time::timeout;
 
 use crate::error_chain::with_sources;
 use crate::listen::ListenAddress;
+use crate::tls::use_ring;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -44,8 +44,7 @@ pub async fn ask(address: impl Into<ListenAddress>, tls: bool) -> Result<(), Hea
 
 /// Returns the answer of the first address at which the service can be reached.
 async fn get_readyz(address: ListenAddress, tls: bool) -> Result<(StatusCode, String), reqwest::Error> {
-    // reqwest takes the cryptography that the process has chosen. An error means that it has.
-    let _ = ring::default_provider().install_default();
+    use_ring();
     let client = Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build()?;
     let scheme = if tls { "https" } else { "http" };
     let mut addresses = address.reachable().into_iter().peekable();

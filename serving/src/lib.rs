@@ -14,7 +14,7 @@
 //! - [`routes`]: everything that answers; [`request`], [`query`], `headers`: questions; [`json_object`]; [`reply`], [`error`],
 //!   [`page`]: answers
 //! - [`metrics`]: what is counted and measured; `admin`: the port of those who run the service, with `gap_log` and
-//!   `inquiry`: who has lost messages, and who reads slowly
+//!   `inquiry`: who has lost messages, and who reads slowly; [`traces`]: what a message went through
 //! - `fuzzing`: checks of what reads the bytes of clients
 
 pub mod access;
@@ -60,3 +60,4 @@ pub mod runtime;
 pub mod server;
 pub mod signals;
 pub mod tls;
+pub mod traces;

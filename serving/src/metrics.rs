@@ -17,6 +17,8 @@ mod scrape;
 mod text;
 
 pub(crate) use counters::Metrics;
+#[cfg(feature = "otlp")]
+pub(crate) use counters::SpanCounts;
 pub use deliveries::Delivery;
 pub use labels::{End, Method};
 pub(crate) use rejections::Rejections;

@@ -13,6 +13,7 @@ use crate::error::ApiError;
 use crate::headers::has_token;
 use crate::query::{Query, TICKET};
 use crate::refusal::Refusal;
+use shared::traceparent::Traceparent;
 
 /// A request without its body.
 #[derive(Debug, Clone)]
@@ -86,6 +87,14 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The operation that the request is part of. A `traceparent` that is not valid counts as none, as does a second one (W3C Trace
+    /// Context, section 4.3).
+    pub fn traceparent(&self) -> Option<Traceparent> {
+        let mut values = self.headers.get_all("traceparent").iter();
+        let value = values.next().filter(|_| values.next().is_none())?;
+        value.to_str().ok()?.parse().ok()
+    }
+
     /// Returns whether a header, which is a list of tokens (RFC 9110, section 5.6.1), has a token, in any case and on any of
     /// its lines.
     pub fn has_token(&self, name: HeaderName, token: &str) -> bool {
@@ -113,7 +122,8 @@ impl Request {
             Stay::Draining => Err(ApiError::Draining),
             Stay::Welcome | Stay::Full => {
                 let (expires_at, subject) = (access.expires_at(), access.subject().cloned());
-                Ok(Answer::Held(Held { session: Box::new(session), expires_at, subject }))
+                let traceparent = self.traceparent().map(Box::new);
+                Ok(Answer::Held(Held { session: Box::new(session), expires_at, subject, traceparent }))
             }
         }
     }

@@ -180,7 +180,10 @@ pub async fn serve(
     tokio::select! {
         () = &mut accepting => {}
         () = stop => {}
-        Some(ended) = backplane.join_next() => return Err(ended.map_err(ServeError::BackplaneTask)?.into()),
+        Some(ended) = backplane.join_next() => {
+            end_traces(&app).await;
+            return Err(ended.map_err(ServeError::BackplaneTask)?.into());
+        }
     }
 
     ticker.abort();
@@ -204,7 +207,15 @@ pub async fn serve(
         () = sleep(window) => {}
     }
     info!(cut_off = connections.len(), "stopped");
+    end_traces(&app).await;
     Ok(())
+}
+
+/// Has the last spans sent.
+async fn end_traces(app: &App) {
+    if let Some(traces) = app.traces() {
+        traces.end().await;
+    }
 }
 
 /// Accepts connections, each into a task of its own; never ends.

@@ -35,6 +35,12 @@ pub(crate) struct Tls {
     server: Arc<ServerConfig>,
 }
 
+/// Has libraries that take the cryptography which the process has chosen, such as reqwest, take *ring*'s.
+pub(crate) fn use_ring() {
+    // An error means that the process has chosen.
+    let _ = ring::default_provider().install_default();
+}
+
 /// The reason why a service cannot speak TLS as its flags ask for.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

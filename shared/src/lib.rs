@@ -5,7 +5,8 @@
 //! of a service: this crate knows no transport.
 //!
 //! In reading order:
-//! - [`message`], [`timestamp`], [`topic`], [`cursor`], [`gap`], [`duration`]: the nouns of the wire contract; [`publisher`]: whoever publishes
+//! - [`message`], [`timestamp`], [`topic`], [`cursor`], [`gap`], [`duration`], [`traceparent`]: the nouns of the wire contract;
+//!   [`publisher`]: whoever publishes
 //! - [`moment`], [`wall_clock`]: time as it passes here, and as people have it
 //! - [`hub`]: histories and subscribers
 //! - [`backplane`]: the order of messages; [`ticker`]: the simulated source
@@ -25,4 +26,5 @@ pub mod publisher;
 pub mod ticker;
 pub mod timestamp;
 pub mod topic;
+pub mod traceparent;
 pub mod wall_clock;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::cursor::Cursor;
 use crate::timestamp::Timestamp;
 use crate::topic::Topic;
+use crate::traceparent::Traceparent;
 
 /// Event names that a client would mistake for something else: `gap` reports a gap over SSE, `heartbeat` is a heartbeat,
 /// `expired` is kept free for reports to come, and an `EventSource` fires `open` and `error` itself.
@@ -16,7 +17,7 @@ pub const MAX_EVENT_BYTES: usize = 128;
 /// A message as it is held in a history and sent to clients.
 ///
 /// As JSON: `{"id":"m3k9x2-42","topic":"main","text":"…","at":"2026-11-22T07:25:08.123Z"}`, with `"event"` where the
-/// publisher gave one.
+/// publisher gave one, and `"traceparent"` where its publication is part of a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// The cursor of a client that has received everything up to this message and this message too.
@@ -30,9 +31,17 @@ pub struct Message {
     pub event: Option<EventName>,
     /// The time at which the backplane took it.
     pub at: Timestamp,
+    /// The operation that published it. Boxed, since few messages are traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Box<Traceparent>>,
 }
 
 impl Message {
+    /// Returns whether the message is part of a trace that is recorded.
+    pub fn is_traced(&self) -> bool {
+        self.traceparent.as_ref().is_some_and(|traceparent| traceparent.is_sampled())
+    }
+
     /// The message as one JSON object.
     pub fn to_json(&self) -> Vec<u8> {
         // A struct of strings has no way to fail, so the error is not worth a type of its own.
@@ -106,6 +115,7 @@ mod tests {
             text: "New \"message\"".into(),
             event: None,
             at: Timestamp::from_millis(1_795_332_308_123),
+            traceparent: None,
         };
         assert_eq!(
             String::from_utf8(message.to_json()).unwrap(),
@@ -113,6 +123,11 @@ mod tests {
         );
         message.event = Some(EventName::try_from("news".to_owned()).unwrap());
         assert!(String::from_utf8(message.to_json()).unwrap().contains(r#""event":"news""#));
+        let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        message.traceparent = Some(Box::new(traceparent.parse().unwrap()));
+        assert!(
+            String::from_utf8(message.to_json()).unwrap().ends_with(&format!(r#","traceparent":"{traceparent}"}}"#))
+        );
     }
 
     #[test]

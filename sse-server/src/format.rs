@@ -166,6 +166,7 @@ mod tests {
             text: text.into(),
             event: event.map(|name| EventName::try_from(name.to_owned()).unwrap()),
             at: Timestamp::from_millis(0),
+            traceparent: None,
         };
         String::from_utf8(Entry::new(message).encoded(format).to_vec()).unwrap()
     }

@@ -290,8 +290,10 @@ async fn publish(
 ) -> Result<(Cursor, bool), ApiError> {
     let topic = frame.topic()?;
     let key = frame.key.as_deref().map(str::parse).transpose()?;
+    let traceparent = frame.traceparent();
     let draft = Draft { text: frame.text.ok_or(ApiError::NoText)?, event: frame.event };
-    let receipt = app.publish(Publication::new(topic, vec![draft], key), access, client).await?;
+    let publication = Publication { traceparent, ..Publication::new(topic, vec![draft], key) };
+    let receipt = app.publish(publication, access, client).await?;
     let placed = receipt.each().next().expect("one message was published, so it has a place");
     Ok((placed.id, placed.repeated))
 }

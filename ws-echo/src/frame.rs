@@ -12,6 +12,7 @@ use shared::gap::Gap;
 use shared::hub::Format;
 use shared::message::{EventName, Message};
 use shared::topic::Topic;
+use shared::traceparent::Traceparent;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
@@ -95,7 +96,7 @@ pub(crate) enum ClientFrame {
     Publish(PublishFrame),
 }
 
-/// `{"type":"publish","topic"?,"text","event"?,"key"?}`
+/// `{"type":"publish","topic"?,"text","event"?,"key"?,"traceparent"?}`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublishFrame {
@@ -103,9 +104,15 @@ pub(crate) struct PublishFrame {
     pub(crate) text: Option<Box<str>>,
     pub(crate) event: Option<EventName>,
     pub(crate) key: Option<String>,
+    traceparent: Option<String>,
 }
 
 impl PublishFrame {
+    /// The operation that sent the frame. One that is not valid counts as none, as it does in a header.
+    pub(crate) fn traceparent(&self) -> Option<Traceparent> {
+        self.traceparent.as_deref()?.parse().ok()
+    }
+
     /// The topic that the frame names.
     pub(crate) fn topic(&self) -> Result<Topic, ApiError> {
         self.topic.as_deref().map_or_else(|| Ok(Topic::default()), |name| Ok(name.parse()?))

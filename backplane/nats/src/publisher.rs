@@ -24,6 +24,7 @@ use shared::cursor::{Cursor, Epoch};
 use shared::message::Draft;
 use shared::timestamp::Timestamp;
 use shared::topic::Topic;
+use shared::traceparent::Traceparent;
 use shared::wall_clock::{SystemClock, WallClock};
 
 /// The time that one attempt waits for its answer.
@@ -52,6 +53,7 @@ struct Outgoing<'a> {
     id: String,
     /// The digest of the whole publication, if it has a key.
     digest: Option<&'a PublicationDigest>,
+    traceparent: Option<Traceparent>,
     at: Timestamp,
     deadline: Instant,
 }
@@ -78,7 +80,7 @@ impl Publisher {
     }
 
     pub(crate) async fn publish(&self, publication: Publication) -> Result<Receipt, PublishError> {
-        let Publication { topic, drafts, key, .. } = publication;
+        let Publication { topic, drafts, key, traceparent, .. } = publication;
         self.replica.publishable().map_err(PublishError::NotReady)?;
         let client = self.replica.link.client();
         let client = client.map_err(|error| PublishError::NotReady(error.to_string().into()))?;
@@ -94,7 +96,8 @@ impl Publisher {
             // No key has a space, so no other message has this id.
             let id = format!("{id} {index}");
             let deadline = last_deadline.min(Instant::now() + self.timeout);
-            let outgoing = Outgoing { subject: subject.clone(), draft, id, digest: digest.as_ref(), at, deadline };
+            let (subject, digest) = (subject.clone(), digest.as_ref());
+            let outgoing = Outgoing { subject, draft, id, digest, traceparent, at, deadline };
             let one = self.send(&client, &outgoing).await?;
             // Before any other message is sent: under a key that is used for something else, nothing is to be appended.
             if index == 0 {
@@ -142,7 +145,7 @@ impl Publisher {
     /// Sends a message until the stream has confirmed it or its deadline has passed.
     async fn send(&self, client: &Client, outgoing: &Outgoing<'_>) -> Result<Confirmed, PublishError> {
         let link = &self.replica.link;
-        let mut headers = stored_message::headers(outgoing.draft, outgoing.at, outgoing.digest);
+        let mut headers = stored_message::headers(outgoing.draft, outgoing.at, outgoing.digest, outgoing.traceparent);
         headers.insert(async_nats::header::NATS_MESSAGE_ID, outgoing.id.as_str());
         headers.insert(async_nats::header::NATS_EXPECTED_STREAM, self.replica.stream.name());
         let payload = Bytes::copy_from_slice(outgoing.draft.text.as_bytes());

@@ -9,6 +9,7 @@ use shared::cursor::{Cursor, Epoch};
 use shared::message::{Draft, EventName, Message};
 use shared::timestamp::Timestamp;
 use shared::topic::{Topic, TopicFilter};
+use shared::traceparent::Traceparent;
 
 /// The part of a subject before the topic.
 pub(crate) const PREFIX: &str = "push.";
@@ -23,6 +24,8 @@ const EVENT_JSON: &str = "Push-Event-Json";
 const AT: &str = "Push-At";
 /// The digest of the whole publication, on each message that was published under an idempotency key.
 const DIGEST: &str = "Push-Digest";
+/// The operation that published, by the name that other clients of NATS use too.
+const TRACEPARENT: &str = "traceparent";
 
 /// The time in milliseconds by which a publisher's clock may be ahead of the stream's and still be used. Memory evicts
 /// by this time.
@@ -47,11 +50,19 @@ pub(crate) fn subject_of(filter: &TopicFilter) -> String {
 }
 
 /// The headers of a draft, which belongs to a publication with a digest if that has a key.
-pub(crate) fn headers(draft: &Draft, at: Timestamp, digest: Option<&PublicationDigest>) -> HeaderMap {
+pub(crate) fn headers(
+    draft: &Draft,
+    at: Timestamp,
+    digest: Option<&PublicationDigest>,
+    traceparent: Option<Traceparent>,
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(AT, at.as_millis().to_string());
     if let Some(digest) = digest {
         headers.insert(DIGEST, digest.as_str());
+    }
+    if let Some(traceparent) = traceparent {
+        headers.insert(TRACEPARENT, traceparent.to_string());
     }
     if let Some(event) = &draft.event {
         let name = event.as_str();
@@ -131,7 +142,13 @@ impl<'a> StoredMessage<'a> {
             text: std::str::from_utf8(self.payload).map_err(|_| InvalidMessage::Text)?.into(),
             event: self.event()?,
             at: self.at(),
+            traceparent: self.traceparent().map(Box::new),
         })
+    }
+
+    /// The operation that published the message. One that is not valid counts as none, as the standard asks for.
+    fn traceparent(&self) -> Option<Traceparent> {
+        self.headers?.get(TRACEPARENT)?.as_str().parse().ok()
     }
 
     fn event(&self) -> Result<Option<EventName>, InvalidMessage> {
@@ -167,12 +184,14 @@ mod tests {
         for name in ["neu: schön", " ", "a ", "\u{3000}x"] {
             let event = EventName::try_from(name.to_owned()).unwrap();
             let draft = Draft { text: "Täxt\n".into(), event: Some(event.clone()) };
-            let mut headers = headers(&draft, Timestamp::from_millis(999_123), None);
+            let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+            let mut headers = headers(&draft, Timestamp::from_millis(999_123), None, Some(traceparent));
             // On the way, white space around a value is lost.
             headers = headers.iter().map(|(name, values)| (name.clone(), values[0].as_str().trim().into())).collect();
             let message = stored("push.orders.new", draft.text.as_bytes(), Some(&headers)).message(EPOCH).unwrap();
             assert_eq!((message.topic.as_str(), &*message.text, message.event), ("orders.new", "Täxt\n", Some(event)));
             assert_eq!((message.id.to_string(), message.at.as_millis()), ("a-7".to_owned(), 999_123));
+            assert_eq!(message.traceparent.as_deref(), Some(&traceparent));
         }
     }
 
@@ -191,6 +210,8 @@ mod tests {
             assert_eq!(stored(subject, payload, None).message(EPOCH).unwrap_err(), why);
         }
         let mut headers = HeaderMap::new();
+        headers.insert("traceparent", "no trace");
+        assert_eq!(stored("push.a", b"x", Some(&headers)).message(EPOCH).unwrap().traceparent, None);
         headers.insert("Push-Event", "gap");
         assert_eq!(stored("push.a", b"x", Some(&headers)).message(EPOCH).unwrap_err(), Event);
     }
@@ -204,10 +225,10 @@ mod tests {
         let is_of = |headers: &HeaderMap, digest: &PublicationDigest, draft: &Draft| {
             stored("push.main", b"x", Some(headers)).is_of(digest, &topic, draft)
         };
-        let by_itself = headers(&draft, at, None);
+        let by_itself = headers(&draft, at, None, None);
         assert!(is_of(&by_itself, &digest, &draft));
         assert!(!is_of(&by_itself, &digest, &Draft::text("x")));
-        let headers = headers(&draft, at, Some(&digest));
+        let headers = headers(&draft, at, Some(&digest), None);
         assert!(is_of(&headers, &digest, &draft));
         let longer = PublicationDigest::of(&topic, &[draft.clone(), draft.clone()]);
         assert!(!is_of(&headers, &longer, &draft), "of an array that begins alike");
@@ -217,7 +238,7 @@ mod tests {
     fn a_clock_that_is_ahead_does_not_count() {
         let draft = Draft::text("x");
         for (claimed, at) in [(1_060_000, 1_060_000), (1_060_001, 1_000_000), (0, 0)] {
-            let headers = headers(&draft, Timestamp::from_millis(claimed), None);
+            let headers = headers(&draft, Timestamp::from_millis(claimed), None, None);
             assert_eq!(stored("push.a", b"x", Some(&headers)).at().as_millis(), at);
         }
     }

@@ -84,7 +84,7 @@ impl<'a> Append<'a> {
 
     /// Adds the messages of a publication, unless it is a repeat or is refused.
     pub(crate) fn add(&mut self, publication: Publication) -> Result<Answered, rusqlite::Error> {
-        let Publication { topic, drafts, key, may_use_new_key, .. } = publication;
+        let Publication { topic, drafts, key, traceparent, may_use_new_key, .. } = publication;
         let epoch = self.row.epoch;
         let receipt = |answer: Answer, repeated| {
             let Answer { first, count, at } = answer;
@@ -107,10 +107,12 @@ impl<'a> Append<'a> {
         }
         let answer = Answer { first: self.row.last + 1, count: drafts.len(), at: self.at };
         let id = self.topic(&topic, drafts.len())?;
-        let bytes = drafts.iter().map(|draft| stored_message::cost(draft.bytes())).sum();
+        let traceparent_text = traceparent.map(|traceparent| traceparent.to_string());
+        let of_trace = traceparent_text.as_ref().map_or(0, String::len);
+        let bytes = drafts.iter().map(|draft| stored_message::cost(draft.bytes() + of_trace)).sum();
         self.note_in_topic(&topic, drafts.len(), bytes)?;
         let mut insert = self.connection.prepare_cached(
-            "INSERT INTO messages (offset, topic, at, held_since, event, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO messages (offset, topic, at, held_since, event, text, traceparent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
         for draft in drafts {
             self.row.last += 1;
@@ -118,9 +120,11 @@ impl<'a> Append<'a> {
             let offset = self.row.last;
             let event = draft.event.as_ref().map(|event| event.as_str());
             let at = self.at.as_millis() as i64;
-            insert.execute((offset as i64, id, at, self.age, event, &*draft.text))?;
+            insert.execute((offset as i64, id, at, self.age, event, &*draft.text, &traceparent_text))?;
             let (id, topic) = (Cursor { epoch, offset }, topic.clone());
-            self.messages.push((Message { id, topic, text: draft.text, event: draft.event, at: self.at }, self.age));
+            let (at, traceparent) = (self.at, traceparent.map(Box::new));
+            self.messages
+                .push((Message { id, topic, text: draft.text, event: draft.event, at, traceparent }, self.age));
         }
         if answer.count > 0 {
             self.last_topic = id;

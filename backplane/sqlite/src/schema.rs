@@ -9,7 +9,7 @@ use crate::open_error::OpenError;
 use shared::cursor::Epoch;
 
 /// The version of the tables, in `user_version`. A change that an older version cannot read or write has a new one.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The number by which the file is recognised as a history, in `application_id`: "Push".
 const APPLICATION: i64 = 0x5075_7368;
@@ -46,7 +46,8 @@ CREATE TABLE messages (
     at INTEGER NOT NULL,
     held_since INTEGER NOT NULL,
     event TEXT,
-    text TEXT NOT NULL
+    text TEXT NOT NULL,
+    traceparent TEXT
 ) STRICT;
 CREATE TABLE spans (
     topic INTEGER NOT NULL,

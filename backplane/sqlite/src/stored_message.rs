@@ -13,18 +13,19 @@ use shared::timestamp::Timestamp;
 use shared::topic::Topic;
 
 /// The columns that make a message, in the order of [`StoredMessage::from_row`].
-pub(crate) const COLUMNS: &str = "offset, topic, at, held_since, event, text";
+pub(crate) const COLUMNS: &str = "offset, topic, at, held_since, event, text, traceparent";
 
-/// The bytes that a message takes in the file besides its text and event: its numbers, and its place in an index.
+/// The bytes that a message takes in the file besides its texts: its numbers, and its place in an index.
 const FIXED_COST: u64 = 48;
 
-/// The bytes of the file that a message with so many bytes of text and event counts.
+/// The bytes of the file that a message with so many bytes of texts counts.
 pub(crate) fn cost(bytes: usize) -> u64 {
     FIXED_COST + bytes as u64
 }
 
 /// The same in SQL.
-pub(crate) const COST: &str = "(48 + octet_length(text) + coalesce(octet_length(event), 0))";
+pub(crate) const COST: &str =
+    "(48 + octet_length(text) + coalesce(octet_length(event), 0) + coalesce(octet_length(traceparent), 0))";
 
 /// A message as the file has it.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(crate) struct StoredMessage {
     pub(crate) held_since: i64,
     event: Option<String>,
     text: Box<str>,
+    traceparent: Option<String>,
 }
 
 impl StoredMessage {
@@ -48,6 +50,7 @@ impl StoredMessage {
             held_since: row.get(3)?,
             event: row.get(4)?,
             text: row.get_ref(5)?.as_str()?.into(),
+            traceparent: row.get(6)?,
         })
     }
 
@@ -56,16 +59,18 @@ impl StoredMessage {
         fingerprint(self.topic, self.at, self.held_since, self.event.as_deref(), &self.text)
     }
 
-    /// The bytes of the text and the event.
+    /// The bytes of its texts: the message's own, the event and the traceparent.
     pub(crate) fn bytes(&self) -> usize {
-        self.text.len() + self.event.as_ref().map_or(0, String::len)
+        self.text.len() + [&self.event, &self.traceparent].into_iter().flatten().map(String::len).sum::<usize>()
     }
 
     pub(crate) fn into_message(self, epoch: Epoch, topic: Topic) -> Result<Message, Trouble> {
         let event = self.event.map(EventName::try_from).transpose();
         let event = event.map_err(|_| Trouble::Damaged("an event name is not valid".into()))?;
         let id = Cursor { epoch, offset: self.offset };
-        Ok(Message { id, topic, text: self.text, event, at: self.at })
+        let traceparent = self.traceparent.map(|traceparent| traceparent.parse().map(Box::new)).transpose();
+        let traceparent = traceparent.map_err(|_| Trouble::Damaged("a traceparent is not valid".into()))?;
+        Ok(Message { id, topic, text: self.text, event, at: self.at, traceparent })
     }
 }
 
@@ -111,10 +116,15 @@ mod tests {
     #[test]
     fn sqlite_counts_the_cost_in_the_same_way() {
         let connection = Connection::open_in_memory().unwrap();
-        for (text, event) in [("", None), ("Täxt", Some("neu: schön")), ("x", Some("e"))] {
-            let select = format!("SELECT {COST} FROM (SELECT ?1 AS text, ?2 AS event)");
-            let counted: i64 = connection.query_row(&select, (text, event), |row| row.get(0)).unwrap();
-            assert_eq!(counted as u64, cost(text.len() + event.map_or(0, str::len)));
+        for (text, event, traceparent) in
+            [("", None, None), ("Täxt", Some("neu: schön"), Some("00-01")), ("x", Some("e"), None)]
+        {
+            let select = format!("SELECT {COST} FROM (SELECT ?1 AS text, ?2 AS event, ?3 AS traceparent)");
+            let counted: i64 = connection.query_row(&select, (text, event, traceparent), |row| row.get(0)).unwrap();
+            assert_eq!(
+                counted as u64,
+                cost(text.len() + [event, traceparent].into_iter().flatten().map(str::len).sum::<usize>())
+            );
         }
     }
 }

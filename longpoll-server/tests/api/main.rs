@@ -16,3 +16,4 @@ mod process;
 mod queue;
 mod refusal;
 mod tls;
+mod traces;

@@ -5,7 +5,6 @@ use std::{fs, io};
 
 use parking_lot::RwLock;
 use reqwest::{Client, StatusCode};
-use rustls::crypto::ring;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
@@ -14,6 +13,7 @@ use super::config::{AccessConfig, KeySetPlace};
 use super::key::Key;
 use super::key_set::{BadKeySet, KeySet};
 use crate::error_chain::with_sources;
+use crate::tls::use_ring;
 
 /// The least time between two readings that a token with an unknown key, or a failure, can cause.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -75,8 +75,7 @@ pub(super) enum Found {
 impl FetchedKeys {
     /// A set that is read for the first time by [`FetchedKeys::run`].
     pub(super) fn new(place: KeySetPlace, config: &AccessConfig) -> Result<Self, KeySetError> {
-        // reqwest takes the cryptography that the process has chosen. An error means that it has.
-        let _ = ring::default_provider().install_default();
+        use_ring();
         // A set is where its URL is: wherever it is moved to, somebody has to look at it.
         let http = Client::builder().redirect(reqwest::redirect::Policy::none());
         let uses_tls = matches!(&place, KeySetPlace::Url(url) if url.scheme() == "https");

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use shared::hub::Subscriber;
+use shared::traceparent::Traceparent;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
@@ -27,6 +28,7 @@ use crate::app::App;
 use crate::inquiry::{ClientId, Described, Slowness};
 use crate::metrics::{Delivery, End};
 use crate::reply::Reply;
+use crate::traces::{EndedStay, SpanClient};
 
 /// The largest answer that is copied into one buffer with its head. A larger one is written from where its parts are.
 const COPIED: usize = 16 * 1024;
@@ -63,6 +65,8 @@ pub struct Client {
     stays_since: u64,
     /// The number of the last question to all clients that it has answered.
     answered: u32,
+    /// The operation that asked to stay. Boxed, since most clients are part of no trace.
+    traceparent: Option<Box<Traceparent>>,
 }
 
 /// The token of a client, as far as it concerns its connection.
@@ -107,6 +111,7 @@ impl Client {
             end: None,
             stays_since: 0,
             answered: 0,
+            traceparent: None,
         }
     }
 
@@ -181,8 +186,9 @@ impl Client {
         self.token.as_mut()?.expiry.as_mut()
     }
 
-    /// Begins to count the client among those who stay.
-    pub(crate) fn begin_stay(&mut self) {
+    /// Begins to count the client among those who stay, which an operation of a trace may have asked for.
+    pub(crate) fn begin_stay(&mut self, traceparent: Option<Box<Traceparent>>) {
+        self.traceparent = traceparent;
         self.end = None;
         self.stays_since = self.app.uptime_micros().max(1);
         // It has nothing to answer to a question from before.
@@ -210,7 +216,7 @@ impl Client {
             let filters = subscriber.map(Subscriber::filters).unwrap_or_default();
             Described {
                 address: self.peer.to_string(),
-                subject: self.subject().map(str::to_owned),
+                subject: self.subject().map(|subject| subject.to_string()),
                 topics: filters.iter().map(ToString::to_string).collect(),
                 cursor: subscriber.map(|subscriber| subscriber.cursor().to_string()),
             }
@@ -227,14 +233,24 @@ impl Client {
     }
 
     /// The subject of its token.
-    fn subject(&self) -> Option<&str> {
-        self.token.as_ref()?.subject.as_deref()
+    fn subject(&self) -> Option<&Arc<str>> {
+        self.token.as_ref()?.subject.as_ref()
+    }
+
+    /// The client, as spans name it.
+    fn in_spans(&self) -> SpanClient<'_> {
+        SpanClient { address: self.peer.to_string(), subject: self.subject() }
     }
 
     /// Counts the client no longer, for the reason that is known, or else for this one.
     pub(crate) fn end_stay(&mut self, otherwise: End) {
         if self.stays_since > 0 {
-            self.app.metrics().end_stay(self.end.unwrap_or(otherwise), self.stayed());
+            let (end, stayed) = (self.end.unwrap_or(otherwise), self.stayed());
+            self.app.metrics().end_stay(end, stayed);
+            let parent = self.traceparent.take().map(|traceparent| *traceparent);
+            if let Some(traces) = self.app.traces() {
+                traces.record_stay(EndedStay { parent, stayed, end }, self.in_spans());
+            }
             self.stays_since = 0;
         }
     }
@@ -259,8 +275,9 @@ impl Client {
     fn count(&mut self, delivery: &Delivery) {
         self.app.metrics().count(delivery);
         if let Some(gap) = &delivery.gap {
-            self.app.gaps().add(gap, self.peer.to_string(), self.subject());
+            self.app.gaps().add(gap, self.peer.to_string(), self.subject().map(AsRef::as_ref));
         }
+        self.app.trace_delivery(&delivery.tally, || self.in_spans());
         if let Some(appended) = delivery.tally.appended {
             match self.output.is_empty() {
                 true => self.app.metrics().measure_delay(appended.elapsed()),

@@ -272,11 +272,11 @@ impl Connection {
         }
     }
 
-    fn hold(&mut self, Held { mut session, expires_at, subject }: Held) -> Step {
+    fn hold(&mut self, Held { mut session, expires_at, subject, traceparent }: Held) -> Step {
         if let Some(client) = &mut self.client {
             client.repeat_release();
             client.set_rights(subject, expires_at);
-            client.begin_stay();
+            client.begin_stay(traceparent);
             session.begin(client);
         }
         Step::Next(Phase::Session(session))

@@ -10,6 +10,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use shared::traceparent::Traceparent;
 use tokio::time::Instant;
 
 use super::response_head::Framing;
@@ -31,6 +32,8 @@ pub struct Held {
     pub(crate) expires_at: Option<Instant>,
     /// The subject of its token, if it has one.
     pub(crate) subject: Option<Arc<str>>,
+    /// The operation that the request is part of, if it is part of a trace.
+    pub(crate) traceparent: Option<Box<Traceparent>>,
 }
 
 /// Between the handler of a request and the task of its connection.

@@ -37,7 +37,7 @@ impl SessionBody {
     /// Begins the session.
     pub(super) fn begin(
         framing: Framing,
-        Held { mut session, expires_at, subject }: Held,
+        Held { mut session, expires_at, subject, traceparent }: Held,
         peer: Peer,
         is_overflow: bool,
         app: &Arc<App>,
@@ -47,7 +47,7 @@ impl SessionBody {
         client.set_framing(framing);
         client.never_due();
         client.set_rights(subject, expires_at);
-        client.begin_stay();
+        client.begin_stay(traceparent);
         session.begin(&mut client);
         Self { client, session, has_finished: false, taking: Taking::of_stream() }
     }

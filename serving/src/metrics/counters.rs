@@ -40,6 +40,15 @@ pub(crate) struct Metrics {
     asked: Asked,
 }
 
+/// Spans for the collector of traces.
+#[cfg(feature = "otlp")]
+#[derive(Debug)]
+pub(crate) struct SpanCounts {
+    pub(crate) recorded: Counter,
+    /// Those among them that the collector has taken.
+    pub(crate) exported: Counter,
+}
+
 /// Gaps, by their reasons.
 #[derive(Debug)]
 struct Gaps {
@@ -135,6 +144,16 @@ impl Metrics {
         );
         asked.register(registry);
         Self { method, registry: all, deliveries, opened, closed, stay, gaps, published, rejected, renewed, asked }
+    }
+
+    /// Adds the counters of spans, for a service that has a collector.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn add_spans(&mut self) -> SpanCounts {
+        let registry = self.registry.sub_registry_with_prefix("push");
+        let (recorded, exported) = (Counter::default(), Counter::default());
+        registry.register("spans_recorded", "Spans that were recorded for the collector of traces", recorded.clone());
+        registry.register("spans_exported", "Those among them that the collector has taken", exported.clone());
+        SpanCounts { recorded, exported }
     }
 
     /// Counts a client that stays: a WebSocket, a stream or a held poll.

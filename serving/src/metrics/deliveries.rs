@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Unit;
 use shared::gap::Gap;
-use shared::hub::{Batch, EncodedBatch, Tally};
+use shared::hub::{Batch, EncodedBatch, Entry, Tally};
 
 /// The number of parts. More threads than that share them.
 const PARTS: usize = 16;
@@ -38,7 +39,7 @@ const BOUNDS: [u64; 14] = [
 ];
 
 /// A delivery: the messages that a client is sent at once.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Delivery {
     /// The gap that it is told.
     pub(crate) gap: Option<Gap>,
@@ -50,17 +51,17 @@ pub struct Delivery {
 impl Delivery {
     /// A batch whose messages are sent as they are.
     pub fn encoded(batch: &EncodedBatch) -> Self {
-        Self { gap: batch.gap, tally: batch.tally, bytes: batch.bytes.len() }
+        Self { gap: batch.gap, tally: batch.tally.clone(), bytes: batch.bytes.len() }
     }
 
     /// A batch whose messages, with what is between them, take so many bytes.
     pub fn page(batch: &Batch, bytes: usize) -> Self {
-        Self { gap: batch.gap, tally: batch.tally, bytes }
+        Self { gap: batch.gap, tally: batch.tally.clone(), bytes }
     }
 
-    /// One message of so many bytes.
-    pub fn message(bytes: usize) -> Self {
-        Self { gap: None, tally: Tally { messages: 1, ..Tally::default() }, bytes }
+    /// One message, which takes so many bytes and may have waited in a queue.
+    pub fn queued(entry: &Arc<Entry>, bytes: usize) -> Self {
+        Self { gap: None, tally: Tally { appended: None, ..Tally::of_one(entry) }, bytes }
     }
 }
 

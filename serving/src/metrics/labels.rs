@@ -23,8 +23,18 @@ pub enum Method {
 }
 
 impl Method {
+    /// The name of its service.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn service(self) -> &'static str {
+        match self {
+            Self::WebSockets => "ws-echo",
+            Self::ServerSentEvents => "sse-server",
+            Self::LongPolling => "longpoll-server",
+        }
+    }
+
     /// The value of the label `transport`.
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::WebSockets => "web_sockets",
             Self::ServerSentEvents => "server_sent_events",
@@ -70,8 +80,17 @@ impl End {
         Self::Operator,
     ];
 
+    /// Returns whether that is as it should be.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn is_in_order(self) -> bool {
+        match self {
+            Self::Answered | Self::Client | Self::Expired | Self::Draining => true,
+            Self::WriteTimeout | Self::Silent | Self::Protocol | Self::Full | Self::Operator => false,
+        }
+    }
+
     /// The value of the label `reason`.
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Answered => "answered",
             Self::Client => "client",

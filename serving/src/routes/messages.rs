@@ -76,7 +76,8 @@ async fn publish<B: Buf>(
     let turn = app.turn_of_body(bytes.len()).await;
     let (drafts, many) = form.parse(bytes, app.config.input.max_array)?;
 
-    let mut publishing = pin!(app.publish(Publication::new(topic, drafts, key), &access, request.client()));
+    let publication = Publication { traceparent: request.traceparent(), ..Publication::new(topic, drafts, key) };
+    let mut publishing = pin!(app.publish(publication, &access, request.client()));
     let published = publishing.as_mut().now_or_never();
     // A backplane that takes time takes none of this process's.
     drop(turn);

@@ -69,7 +69,7 @@ impl Memory {
 
     fn append(&self, publication: Publication) -> Result<Receipt, PublishError> {
         let content = publication.key.is_some().then(|| self.content_hasher.hash(&publication));
-        let Publication { topic, drafts, key, publisher, may_use_new_key } = publication;
+        let Publication { topic, drafts, key, traceparent, publisher, may_use_new_key } = publication;
         let keyed = key.zip(content);
         let mut sequence = self.sequence.lock();
         if let Some((key, content)) = &keyed {
@@ -88,7 +88,8 @@ impl Memory {
         let placement = Placement { epoch, topic: topic.clone(), offsets };
         let messages = (first..).zip(drafts).map(|(offset, draft)| {
             let id = Cursor { epoch, offset };
-            Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at }
+            let traceparent = traceparent.map(Box::new);
+            Message { id, topic: topic.clone(), text: draft.text, event: draft.event, at, traceparent }
         });
         let wake = sequence.appender.append_by(publisher, messages);
         if let Some((key, content)) = keyed {

@@ -5,6 +5,7 @@ use super::placement::{Placed, Placement};
 use crate::message::Draft;
 use crate::publisher::PublisherId;
 use crate::topic::Topic;
+use crate::traceparent::Traceparent;
 
 /// Messages that are published in one step: they are appended together, in order.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Publication {
     pub drafts: Vec<Draft>,
     /// A repeat under a key of the last [`super::IDEMPOTENCY_WINDOW`] appends nothing. Another publication under it is refused.
     pub key: Option<IdempotencyKey>,
+    /// The operation that publishes them, if it is part of a trace. It does not count for a repeat.
+    pub traceparent: Option<Traceparent>,
     /// The publisher, whose messages are counted in memory; `None` if they are not.
     pub publisher: Option<PublisherId>,
     /// The publisher has not used up its share of the keys that are remembered. Else a repeat is answered, and a key that is not remembered
@@ -25,7 +28,7 @@ pub struct Publication {
 impl Publication {
     /// A publication of nobody in particular, who may use a new key.
     pub fn new(topic: Topic, drafts: Vec<Draft>, key: Option<IdempotencyKey>) -> Self {
-        Self { topic, drafts, key, publisher: None, may_use_new_key: true }
+        Self { topic, drafts, key, traceparent: None, publisher: None, may_use_new_key: true }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct BatchLimit {
 }
 
 /// The messages of one read, counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Tally {
     /// All of them.
     pub messages: u32,
@@ -30,9 +30,17 @@ pub struct Tally {
     pub replayed: u32,
     /// The time at which the newest of the others was appended here. `None` if there is no other, or memory no longer holds it.
     pub appended: Option<Instant>,
+    /// Those that are part of a trace which is recorded.
+    pub traced: Vec<Arc<Entry>>,
 }
 
 impl Tally {
+    /// One message, which is not replayed.
+    pub fn of_one(entry: &Arc<Entry>) -> Self {
+        let traced = if entry.message.is_traced() { vec![Arc::clone(entry)] } else { Vec::new() };
+        Self { messages: 1, replayed: 0, appended: entry.appended(), traced }
+    }
+
     /// The same messages, all of them replayed.
     pub(crate) fn of_replay(self) -> Self {
         Self { replayed: self.messages, appended: None, ..self }

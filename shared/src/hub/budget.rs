@@ -32,7 +32,7 @@ impl Budget {
     }
 
     /// The messages that were added, counted.
-    pub(crate) fn tally(&self) -> Tally {
+    pub(crate) fn into_tally(self) -> Tally {
         self.tally
     }
 
@@ -51,7 +51,7 @@ impl Budget {
     }
 
     /// The encoding of a message that fits. The first one always does.
-    fn admit(&mut self, entry: &Entry) -> Option<Bytes> {
+    fn admit(&mut self, entry: &Arc<Entry>) -> Option<Bytes> {
         let first = self.last.is_none();
         if self.left.messages == 0 && !first {
             return None;
@@ -68,6 +68,9 @@ impl Budget {
             self.tally.replayed += 1;
         } else {
             self.tally.appended = entry.appended();
+        }
+        if entry.message.is_traced() {
+            self.tally.traced.push(Arc::clone(entry));
         }
         Some(encoded)
     }

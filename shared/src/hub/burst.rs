@@ -67,7 +67,7 @@ impl Bursts {
         let first = entries.next()?;
         let key = key(first.offset());
         let Some(second) = entries.next() else {
-            let tally = Tally { messages: 1, replayed: 0, appended: first.appended() };
+            let tally = Tally::of_one(first);
             return Some(Burst { bytes: first.encoded(key.format), last: first.offset(), more: false, tally });
         };
         if let Some((_, burst)) = self.oldest_first.lock().iter().rfind(|(kept, _)| kept.is(&key)) {
@@ -77,7 +77,7 @@ impl Bursts {
         let mut joined = Joined::default();
         let all = budget.fill(&mut joined, once(first).chain(once(second)).chain(entries));
         let last = budget.last().unwrap_or(first.offset());
-        let burst = Burst { bytes: joined.into(), last, more: !all, tally: budget.tally() };
+        let burst = Burst { bytes: joined.into(), last, more: !all, tally: budget.into_tally() };
         self.keep(key, burst.clone());
         Some(burst)
     }

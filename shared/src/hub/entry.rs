@@ -68,9 +68,10 @@ impl Entry {
     }
 
     fn bytes_of(message: &Message) -> usize {
-        // Beside the two texts: the entry, its two counts, its places in the topic's history and in the ring.
+        // Beside what it points to: the entry, its two counts, its places in the topic's history and in the ring.
         const FIXED: usize = size_of::<Entry>() + 5 * size_of::<usize>();
-        FIXED + message.text.len() + message.event.as_ref().map_or(0, |event| event.as_str().len())
+        let traceparent = message.traceparent.as_deref().map_or(0, size_of_val);
+        FIXED + message.text.len() + message.event.as_ref().map_or(0, |event| event.as_str().len()) + traceparent
     }
 
     /// The message in a format. Made at first need, then shared by all readers.
@@ -160,7 +161,7 @@ impl Entry {
     }
 
     /// The time at which the entry was appended, if a history holds it.
-    pub(super) fn appended(&self) -> Option<Instant> {
+    pub fn appended(&self) -> Option<Instant> {
         self.held.as_ref().map(|held| held.appended)
     }
 

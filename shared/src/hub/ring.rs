@@ -115,7 +115,7 @@ mod tests {
     fn entry(offset: u64) -> Arc<Entry> {
         let id = Cursor { epoch: Epoch::new(1), offset };
         let (topic, at) = (Topic::default(), Timestamp::from_millis(0));
-        Arc::new(Entry::new(Message { id, topic, text: "".into(), event: None, at }))
+        Arc::new(Entry::new(Message { id, topic, text: "".into(), event: None, at, traceparent: None }))
     }
 
     fn offsets(ring: &Ring, after: u64, through: u64) -> Vec<u64> {

@@ -245,7 +245,7 @@ impl Subscriber {
         let mut reading = Reading { gap, ..Reading::default() };
         let mut budget = Budget::new(format, limit, self.joined);
         self.fill(&mut reading, &mut budget, limit);
-        reading.tally = budget.tally();
+        reading.tally = budget.into_tally();
         reading
     }
 
@@ -323,7 +323,7 @@ impl Subscriber {
         let all = budget.fill(&mut body, entries[first..].iter());
         self.progress.position = budget.last().filter(|_| !all).unwrap_or(through);
         let more = (self.lost_through().is_some() && self.begin_backfill(reason)) || self.has_news();
-        Reading { gap: None, body, tally: budget.tally(), more }
+        Reading { gap: None, body, tally: budget.into_tally(), more }
     }
 
     /// Returns whether something may be lost of the patterns that only a survey can find.

@@ -181,13 +181,15 @@ impl Fed {
         let id = self.cursor(self.appender.last_offset() + 1);
         let (topic, at) = (topic.parse().unwrap(), Timestamp::from_millis(at));
         let since = Moment::from_millis(at.as_millis() as i64);
-        self.appender.append_held([(Message { id, topic, text: text.into(), event: None, at }, since)])
+        self.appender
+            .append_held([(Message { id, topic, text: text.into(), event: None, at, traceparent: None }, since)])
     }
 
     /// Appends a message of a publisher, and leaves the waking to the caller.
     fn append_by(&mut self, publisher: Option<PublisherId>, topic: &str, text: &str) -> Wake {
         let id = self.cursor(self.appender.last_offset() + 1);
         let (topic, at) = (topic.parse().unwrap(), Timestamp::from_millis(0));
-        self.appender.append_by(publisher, [Message { id, topic, text: text.into(), event: None, at }])
+        self.appender
+            .append_by(publisher, [Message { id, topic, text: text.into(), event: None, at, traceparent: None }])
     }
 }

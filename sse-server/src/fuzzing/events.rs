@@ -46,7 +46,14 @@ fn message(part: &str, offset: u64) -> Option<Message> {
     let (event, text) = part.split_once('\n')?;
     let event = (!event.is_empty()).then(|| EventName::try_from(event.to_owned())).transpose().ok()?;
     let id = Cursor { epoch: Epoch::new(1), offset };
-    Some(Message { id, topic: Topic::default(), text: text.into(), event, at: Timestamp::from_millis(0) })
+    Some(Message {
+        id,
+        topic: Topic::default(),
+        text: text.into(),
+        event,
+        at: Timestamp::from_millis(0),
+        traceparent: None,
+    })
 }
 
 /// Decodes a stream that comes in pieces.

@@ -14,3 +14,4 @@ mod process;
 mod refusal;
 mod stream;
 mod tls;
+mod traces;

@@ -2,9 +2,10 @@
 //!
 //! - A service in this process ([`Server`]) or as one of its own ([`Process`], [`ServiceProgram`]), and a NATS server
 //!   ([`NatsProcess`]).
+//! - A collector of traces ([`Collector`]).
 //! - Clients: [`client()`] speaks HTTP, [`tls`] has clients and certificates of TLS, [`RawClient`] sends any bytes, [`publish()`] and its like publish.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
-//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`], [`certificate`], [`metrics`]. [`behaviours`] makes tests of them. They panic where a service fails.
+//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`], [`certificate`], [`metrics`], [`traces`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //! - The checks of `tools/fuzz` as tests ([`fuzzing`]), on seeds and on [`damage`] to them.
 //!
 //! Nothing here depends on the services; a test hands in its service.
@@ -12,6 +13,7 @@
 pub mod access;
 pub mod certificate;
 mod client;
+mod collector;
 pub mod connection;
 pub mod damage;
 pub mod delivery;
@@ -32,8 +34,10 @@ mod service;
 mod service_program;
 mod soon;
 pub mod tls;
+pub mod traces;
 
 pub use client::{client, client_builder};
+pub use collector::{CollectedSpan, Collector};
 pub use drain::begin_stop;
 pub use huge::{HUGE, HUGE_ALLOWED, huge};
 pub use nats_process::NatsProcess;

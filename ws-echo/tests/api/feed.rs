@@ -1,6 +1,7 @@
 //! `GET /feed`: the frames of the service, and those of its clients.
 
 use serde_json::{Value, json};
+use testkit::traces::traceparent;
 use testkit::{Follower, RawClient, Service, assert_refused, publish, publish_array};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -51,6 +52,21 @@ async fn a_client_that_follows_what_it_publishes_gets_it_too() {
     let (ack, message) = if one["type"] == "ack" { (one, two) } else { (two, one) };
     assert_eq!((&ack["type"], &message["type"]), (&json!("ack"), &json!("message")));
     assert_eq!(ack["id"], message["id"]);
+}
+
+#[tokio::test]
+async fn a_publication_hands_on_its_traceparent() {
+    let server = spawn_app(&[]).await;
+    let (mut feed, _) = Ws::feed(server.address(), "/feed").await;
+    let (mut publisher, _) = Ws::feed(server.address(), "/feed?topic=unfollowed").await;
+    for (sent, handed_on) in [
+        (json!(traceparent(true)), json!(traceparent(true))),
+        (json!("of no trace"), json!(null)),
+        (json!(null), json!(null)),
+    ] {
+        publisher.ask(json!({ "type": "publish", "text": "m", "traceparent": sent })).await;
+        assert_eq!(feed.json().await["traceparent"], handed_on, "{sent}");
+    }
 }
 
 #[tokio::test]

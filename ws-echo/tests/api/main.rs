@@ -18,3 +18,4 @@ mod process;
 mod raw;
 mod rfc6455;
 mod tls;
+mod traces;

@@ -173,7 +173,8 @@ mod tests {
         let offsets = (after + 1..=through).filter(|offset| offset % 10 == 0);
         let entries = offsets.map(|offset| {
             let (topic, text) = ("a".parse().unwrap(), "x".repeat(1000).into());
-            let message = Message { id: at(offset), topic, text, event: None, at: Timestamp::from_millis(0) };
+            let message =
+                Message { id: at(offset), topic, text, event: None, at: Timestamp::from_millis(0), traceparent: None };
             Arc::new(Entry::new(message))
         });
         Page::new(after, through, entries.collect())

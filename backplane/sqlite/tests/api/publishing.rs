@@ -33,6 +33,36 @@ async fn what_is_confirmed_is_in_the_file_and_visible() {
     instance.stop().await;
 }
 
+#[tokio::test]
+async fn a_traceparent_is_kept_with_its_message() {
+    let directory = TempDir::new().unwrap();
+    let (one, two) = (Instance::open(directory.path()).await, Instance::open(directory.path()).await);
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    let mut subscribers = [one.follow(&["a"], Position::Now), two.follow(&["a"], Position::Now)];
+    let publish = async |traceparent| {
+        let publication = Publication::new("a".parse().unwrap(), vec![Draft::text("m")], "k".parse().ok());
+        soon(one.sqlite.publish(Publication { traceparent, ..publication })).await.unwrap().repeated
+    };
+    assert!(!publish(Some(traceparent)).await);
+    assert!(publish(None).await, "a repeat is an operation of its own");
+    one.publish("a", "untraced").await;
+    for subscriber in &mut subscribers {
+        let mut kept = Vec::new();
+        while kept.len() < 2 {
+            soon(subscriber.changed()).await;
+            let batch = subscriber.read(&JSON, ALL);
+            kept.extend(batch.entries.iter().map(|entry| entry.message.traceparent.as_deref().copied()));
+        }
+        assert_eq!(kept, [Some(traceparent), None]);
+    }
+    one.stop().await;
+    two.stop().await;
+    let again = Instance::open(directory.path()).await;
+    let mut subscriber = again.follow(&["a"], Position::Earliest);
+    assert_eq!(subscriber.read(&JSON, ALL).entries[0].message.traceparent.as_deref(), Some(&traceparent));
+    again.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_publications_at_once_are_each_stored_once() {
     let directory = TempDir::new().unwrap();

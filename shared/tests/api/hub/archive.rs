@@ -44,7 +44,7 @@ impl Archive for Numbers {
 fn message(offset: u64) -> Message {
     let id = Cursor { epoch: Epoch::new(7), offset };
     let text = offset.to_string().into();
-    Message { id, topic: "a".parse().unwrap(), text, event: None, at: Timestamp::from_millis(0) }
+    Message { id, topic: "a".parse().unwrap(), text, event: None, at: Timestamp::from_millis(0), traceparent: None }
 }
 
 /// Memory for three messages, of which twenty have been.

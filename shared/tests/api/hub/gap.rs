@@ -148,6 +148,7 @@ fn a_loss_of_messages_that_nobody_could_read_yet_is_reported() {
         text: offset.to_string().into(),
         event: None,
         at: Timestamp::from_millis(0),
+        traceparent: None,
     };
     let mut batches = Vec::new();
     let messages = [(2, "a"), (3, "a"), (4, "a"), (5, "a"), (6, "b")].map(|(offset, topic)| message(offset, topic));

@@ -158,7 +158,7 @@ async fn a_loss_ahead_of_the_visible_history_is_reported_to_a_pattern_that_is_fo
     let mut subscriber = fed.hub.subscribe(&filters(&["a.*"]), Position::Now);
     let mut other = fed.hub.subscribe(&filters(&["b.*"]), Position::Now);
     let (id, topic, at) = (fed.cursor(3), "b.x".parse().unwrap(), Timestamp::from_millis(0));
-    fed.appender.append([Message { id, topic, text: "3".into(), event: None, at }]).wake();
+    fed.appender.append([Message { id, topic, text: "3".into(), event: None, at, traceparent: None }]).wake();
     let gap = Gap { reason: GapReason::Lagged, since: fed.cursor(1), cursor: fed.cursor(2) };
     assert_eq!(subscriber.read(&JSON, ALL).gap, Some(gap));
     assert_eq!(read_whole(&mut other), ["3"], "it is of another topic");

@@ -11,6 +11,7 @@ mod publish;
 mod rolling;
 mod settings;
 mod sharing;
+mod traces;
 
 /// The texts `{prefix}{number}`.
 fn numbered(prefix: &str, numbers: std::ops::Range<usize>) -> Vec<String> {

@@ -1,0 +1,5 @@
+//! What a message went through.
+
+use crate::helpers::LongPolling;
+
+testkit::trace_behaviours!(LongPolling);

@@ -1,0 +1,5 @@
+//! What a message went through.
+
+use crate::helpers::Feed;
+
+testkit::trace_behaviours!(Feed);
