@@ -21,7 +21,7 @@ impl Recorder {
         match span {}
     }
 
-    pub(crate) fn record_delivery(&self, _: &Tally, _: impl FnOnce() -> SpanClient<'static>) {
+    pub(crate) fn record_delivery<'a>(&self, _: &Tally, _: impl FnOnce() -> SpanClient<'a>) {
         match *self {}
     }
 

@@ -21,7 +21,7 @@ fn routes(app: &Arc<App>, session: impl Fn() -> Box<dyn Session> + Send + Sync +
     let at_once = MethodRoute::new("/method", Upgrade::Refused, move |_| async move { Ok(reply().into()) });
     let held = MethodRoute::new("/held", Upgrade::Refused, move |_| {
         let session = session();
-        async move { Ok(Answer::Held(Held { session, expires_at: None, subject: None })) }
+        async move { Ok(Answer::Held(Held { session, expires_at: None, subject: None, traceparent: None })) }
     });
     Routes::new(app, vec![at_once, held], &[])
 }
@@ -205,7 +205,12 @@ async fn a_session_that_begins_after_its_turn_to_go_is_released_at_once() {
             let found = Arc::clone(&found);
             async move {
                 found.notified().await;
-                Ok(Answer::Held(Held { session: Box::new(UntilReleased), expires_at: None, subject: None }))
+                Ok(Answer::Held(Held {
+                    session: Box::new(UntilReleased),
+                    expires_at: None,
+                    subject: None,
+                    traceparent: None,
+                }))
             }
         })
     };
