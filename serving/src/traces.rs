@@ -38,6 +38,7 @@ pub use recorder::TracesError;
 
 /// A client, as spans name it.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nobody records it"))]
 pub(crate) struct SpanClient<'a> {
     /// Its address. Empty for a client in memory.
     pub(crate) address: String,
@@ -47,6 +48,7 @@ pub(crate) struct SpanClient<'a> {
 
 /// A connection that has ended.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nobody records it"))]
 pub(crate) struct EndedStay {
     /// The operation that asked for it.
     pub(crate) parent: Option<Traceparent>,
