@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use http::HeaderMap;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use crate::access::{Access, Denied, Gate, GateError, denial};
 use crate::admission::{Admission, Places};
 pub use crate::body_budget::{BodyReservation, BudgetSpent};
+use crate::body_turns::BodyTurns;
 use crate::client_address::ClientAddress;
 use crate::config::CommonConfig;
 use crate::connection::{Peer, Timers};
@@ -31,9 +30,6 @@ use shared::backplane::{Backplane, NotReady, Publication, PublishError, Receipt}
 use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber};
 use shared::topic::{Topic, TopicFilter};
-
-/// A body of so many bytes waits for its turn.
-const LARGE_BODY: usize = 16 << 10;
 
 /// The time that a page waits for messages that memory does not hold.
 const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
@@ -59,8 +55,7 @@ pub struct App {
     key_shares: KeyShares,
     /// Absent without `--publish-rate`.
     publish_rates: Option<PublishRates>,
-    /// The one large body that is parsed and appended at a time.
-    large_body: Semaphore,
+    body_turns: BodyTurns,
 }
 
 /// The reason why a service cannot be started with these flags.
@@ -134,7 +129,7 @@ impl App {
         let admission = Admission::new(drain, places, metrics.rejected().clone(), &config);
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
         let key_shares = KeyShares::new(config.history.idempotency_keys);
-        let (timers, large_body) = (Timers::new(), Semaphore::new(1));
+        let (timers, body_turns) = (Timers::new(), BodyTurns::new());
         Ok(Arc::new(Self {
             config,
             admission,
@@ -150,7 +145,7 @@ impl App {
             publisher_ids: PublisherIds::default(),
             key_shares,
             publish_rates,
-            large_body,
+            body_turns,
         }))
     }
 
@@ -175,16 +170,9 @@ impl App {
         self.admission.reserve_body()
     }
 
-    /// Waits for the turn of a body. One large body at a time, and other tasks between two of them, so that what others publish
-    /// and follow is not kept waiting by one client's arrays.
-    pub(crate) async fn turn_of_body(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
-        if bytes < LARGE_BODY {
-            return None;
-        }
-        // An error would mean that the semaphore is closed, which it never is.
-        let turn = self.large_body.acquire().await.ok();
-        yield_now().await;
-        turn
+    /// The turns of large bodies.
+    pub(crate) fn body_turns(&self) -> &BodyTurns {
+        &self.body_turns
     }
 
     /// The TLS that all connections speak; `None` where the service speaks in the clear.

@@ -145,8 +145,14 @@ impl<'a> Connection<'a> {
 
     /// Sends frames, and reads what has come.
     async fn exchange(&mut self, frames: &[u8]) -> anyhow::Result<()> {
-        self.client.send(frames).await?;
-        while self.client.read_now()? {}
+        let sent = self.client.send(frames).await;
+        // A server that ends a connection says why, and then both fail.
+        let read = loop {
+            match self.client.read_now() {
+                Ok(true) => {}
+                other => break other,
+            }
+        };
         while let Some((kind, first)) = take_frame(&mut self.client) {
             match kind {
                 HEADERS => self.ground.toll.answered(if first == Some(STATUS_200) { 200 } else { 400 }),
@@ -154,6 +160,8 @@ impl<'a> Connection<'a> {
                 _ => {}
             }
         }
+        sent?;
+        read?;
         // A task that never waits would leave no time to the other attackers.
         tokio::task::yield_now().await;
         Ok(())
