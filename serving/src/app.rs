@@ -239,7 +239,7 @@ impl App {
         let Some(gate) = &self.gate else { return Ok(Access::EVERYTHING) };
         let client = access.client();
         let renewed = gate.renew(token, client).await.inspect_err(|shut| denial::log(shut, client))?;
-        if access.has_token() && renewed.subject() != access.subject() {
+        if access.has_token() && (renewed.issuer(), renewed.subject()) != (access.issuer(), access.subject()) {
             return Err(denied(Denied::OtherSubject, client));
         }
         renewed.check_subscribe(followed).map_err(|reason| denied(reason, client))?;
@@ -455,7 +455,8 @@ impl App {
 
 /// The publisher by whom a client's publications are counted; `None` for a client without an address, as tests have them.
 fn publisher(access: &Access, client: Option<ClientAddress>) -> Option<Publisher> {
-    let subject = access.subject().map(|subject| Publisher::Subject(Arc::clone(subject)));
+    let subject = access.subject().cloned();
+    let subject = subject.map(|subject| Publisher::Subject { subject, issuer: access.issuer().cloned() });
     subject.or_else(|| client.map(Publisher::from))
 }
 
