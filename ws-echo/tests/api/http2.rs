@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::ext::Protocol;
 use h2::{RecvStream, SendStream};
-use testkit::soon;
 use testkit::tls::Identity;
+use testkit::{Server, soon};
 use warp::http::{Method, Request, StatusCode};
 
 use crate::helpers::spawn_app;
@@ -61,31 +61,35 @@ impl WebSocket {
 /// A frame that is not masked, which a client may not send.
 const UNMASKED: &[u8] = b"\x81\x01a";
 
-/// Code 1002, at the beginning of a close frame without its length.
-const PROTOCOL_ERROR: u16 = 1002;
+/// A close frame of code 1002, without its reason.
+const PROTOCOL_ERROR: [u8; 2] = 1002_u16.to_be_bytes();
 
-#[tokio::test]
-async fn a_close_that_the_client_does_not_answer_ends_after_the_close_timeout() {
-    const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
-    let identity = Identity::new();
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// Starts the service, which has all the time but for closing.
+async fn start(identity: &Identity) -> Server {
     let files = identity.flags();
-    let server =
-        spawn_app(&[&files[0], &files[1], "--drain", "0", "--close-timeout", "300ms", "--write-timeout", "1h"]).await;
-    let mut ws = WebSocket::open(&identity, server.address(), 65_535).await;
-    let began = Instant::now();
-    ws.send(UNMASKED);
-    let rest = ws.rest().await;
-    assert!(began.elapsed() >= CLOSE_TIMEOUT, "{:?}", began.elapsed());
-    assert_eq!((rest[0], u16::from_be_bytes([rest[2], rest[3]])), (0x88, PROTOCOL_ERROR));
+    let times = ["--drain", "0", "--close-timeout", "300ms", "--write-timeout", "1h", "--idle-timeout", "1h"];
+    spawn_app(&[&[files[0].as_str(), &files[1]], &times[..]].concat()).await
 }
 
 #[tokio::test]
-async fn a_close_that_the_client_does_not_take_ends_after_the_write_timeout() {
+async fn a_close_says_why_and_ends_the_stream() {
     let identity = Identity::new();
-    let files = identity.flags();
-    let server =
-        spawn_app(&[&files[0], &files[1], "--drain", "0", "--close-timeout", "1h", "--write-timeout", "300ms"]).await;
+    let server = start(&identity).await;
+    let mut ws = WebSocket::open(&identity, server.address(), 65_535).await;
+    ws.send(UNMASKED);
+    let rest = ws.rest().await;
+    assert_eq!((rest[0], &rest[2..4]), (0x88, &PROTOCOL_ERROR[..]));
+}
+
+#[tokio::test]
+async fn a_close_that_the_client_does_not_take_ends_after_the_close_timeout() {
+    let identity = Identity::new();
+    let server = start(&identity).await;
     let mut ws = WebSocket::open(&identity, server.address(), 0).await;
+    let began = Instant::now();
     ws.send(UNMASKED);
     assert_eq!(ws.rest().await, b"");
+    assert!(began.elapsed() >= CLOSE_TIMEOUT, "{:?}", began.elapsed());
 }
