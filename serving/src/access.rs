@@ -31,7 +31,7 @@ mod secret;
 mod signatures;
 mod tickets;
 
-pub use config::{AccessConfig, BadKeySetPlace, KeySetPlace};
+pub use config::{AccessConfig, BadKeySetPlace, KeySetPlace, KeySetText};
 pub use fetched_keys::KeySetError;
 pub use fixed_keys::KeyError;
 pub use gate::GateError;

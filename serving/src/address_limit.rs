@@ -61,7 +61,7 @@ impl AddressLimit {
         Self { most, proxies, addresses: Mutex::default() }
     }
 
-    /// Decides on a connection. One from a trusted proxy is counted request by request: see [`Seat::change_to`].
+    /// Decides on a connection. One from a trusted proxy is counted request by request: see [`Seat::change_to`] and [`Seat::of_stream`].
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Entrance {
         if self.most == 0 {
             return Entrance::Served(None);
@@ -128,6 +128,15 @@ impl Seat {
         let has_room = self.limit.count(address);
         *counted = has_room.then_some(Counted { address, is_served: true });
         has_room
+    }
+
+    /// The seat of a request that comes over the connection beside others: one of its own where a trusted proxy sends it, who may send those
+    /// of other clients at the same time, and that of the connection where it is a client's.
+    pub(crate) fn of_stream(self: &Arc<Self>) -> Arc<Self> {
+        if !self.limit.proxies.include(self.peer) {
+            return Arc::clone(self);
+        }
+        Arc::new(Self { limit: Arc::clone(&self.limit), peer: self.peer, counted: Mutex::default() })
     }
 
     /// No longer counts a connection from a trusted proxy, whose request is answered.
@@ -197,6 +206,28 @@ mod tests {
         assert!(seats[2].change_to(&one));
         drop(seats);
         assert!(limit.addresses.lock().is_empty());
+    }
+
+    #[test]
+    fn requests_beside_each_other_count_for_their_clients_where_a_proxy_sends_them() {
+        let limit = limit(2);
+        let (one, other) = (forwarded_for("192.0.2.1"), forwarded_for("192.0.2.2"));
+        let connection = served(limit.enter("10.0.0.1".parse().unwrap())).unwrap();
+        let streams: Vec<_> = (0..3).map(|_| connection.of_stream()).collect();
+        assert!(streams[0].change_to(&one) && streams[1].change_to(&one) && !streams[2].change_to(&one));
+        assert!(connection.of_stream().change_to(&other));
+        drop(streams);
+        let again = connection.of_stream();
+        assert!(again.change_to(&one));
+        drop(connection);
+        assert_eq!(limit.addresses.lock().len(), 1, "a stream counts until it ends");
+        drop(again);
+        assert!(limit.addresses.lock().is_empty());
+
+        let direct = served(limit.enter("192.0.2.1".parse().unwrap())).unwrap();
+        for _ in 0..3 {
+            assert!(direct.of_stream().change_to(&one), "a client's own connection counts once");
+        }
     }
 
     #[test]

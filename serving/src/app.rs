@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use http::HeaderMap;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use crate::access::{Access, Denied, Gate, GateError, denial};
 use crate::admission::{Admission, Places};
 pub use crate::body_budget::{BodyReservation, BudgetSpent};
+use crate::body_turns::BodyTurns;
 use crate::client_address::ClientAddress;
 use crate::config::CommonConfig;
 use crate::connection::{Peer, Timers};
@@ -34,9 +33,6 @@ use shared::backplane::{Backplane, NotReady, Publication, PublishError, Receipt}
 use shared::cursor::{Cursor, Position};
 use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber, Tally};
 use shared::topic::{Topic, TopicFilter};
-
-/// A body of so many bytes waits for its turn.
-const LARGE_BODY: usize = 16 << 10;
 
 /// The time that a page waits for messages that memory does not hold.
 const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
@@ -64,8 +60,7 @@ pub struct App {
     key_shares: KeyShares,
     /// Absent without `--publish-rate`.
     publish_rates: Option<PublishRates>,
-    /// The one large body that is parsed and appended at a time.
-    large_body: Semaphore,
+    body_turns: BodyTurns,
 }
 
 /// The reason why a service cannot be started with these flags.
@@ -148,7 +143,7 @@ impl App {
         let admission = Admission::new(drain, places, metrics.rejected().clone(), &config);
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
         let key_shares = KeyShares::new(config.history.idempotency_keys);
-        let (timers, large_body) = (Timers::new(), Semaphore::new(1));
+        let (timers, body_turns) = (Timers::new(), BodyTurns::new());
         Ok(Arc::new(Self {
             config,
             admission,
@@ -165,7 +160,7 @@ impl App {
             publisher_ids: PublisherIds::default(),
             key_shares,
             publish_rates,
-            large_body,
+            body_turns,
         }))
     }
 
@@ -190,16 +185,9 @@ impl App {
         self.admission.reserve_body()
     }
 
-    /// Waits for the turn of a body. One large body at a time, and other tasks between two of them, so that what others publish
-    /// and follow is not kept waiting by one client's arrays.
-    pub(crate) async fn turn_of_body(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
-        if bytes < LARGE_BODY {
-            return None;
-        }
-        // An error would mean that the semaphore is closed, which it never is.
-        let turn = self.large_body.acquire().await.ok();
-        yield_now().await;
-        turn
+    /// The turns of large bodies.
+    pub(crate) fn body_turns(&self) -> &BodyTurns {
+        &self.body_turns
     }
 
     /// The TLS that all connections speak; `None` where the service speaks in the clear.
@@ -282,7 +270,7 @@ impl App {
         let Some(gate) = &self.gate else { return Ok(Access::EVERYTHING) };
         let client = access.client();
         let renewed = gate.renew(token, client).await.inspect_err(|shut| denial::log(shut, client))?;
-        if access.has_token() && renewed.subject() != access.subject() {
+        if access.has_token() && (renewed.issuer(), renewed.subject()) != (access.issuer(), access.subject()) {
             return Err(denied(Denied::OtherSubject, client));
         }
         renewed.check_subscribe(followed).map_err(|reason| denied(reason, client))?;
@@ -502,7 +490,8 @@ impl App {
 
 /// The publisher by whom a client's publications are counted; `None` for a client without an address, as tests have them.
 fn publisher(access: &Access, client: Option<ClientAddress>) -> Option<Publisher> {
-    let subject = access.subject().map(|subject| Publisher::Subject(Arc::clone(subject)));
+    let subject = access.subject().cloned();
+    let subject = subject.map(|subject| Publisher::Subject { subject, issuer: access.issuer().cloned() });
     subject.or_else(|| client.map(Publisher::from))
 }
 

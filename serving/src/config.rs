@@ -111,7 +111,8 @@ pub struct ConnectionConfig {
         value_parser = at_least_one
     )]
     pub max_connections: usize,
-    /// Connections of one address that are served at a time; 0 for any number. Further ones are asked to try again later, and closed at
+    /// Connections of one address that are served at a time, or requests of HTTP/2 that are open where a trusted proxy sends them; 0 for any
+    /// number. Further ones are asked to try again later, and closed at
     /// once if they are many. An IPv6 client counts by its /64 network
     #[arg(long, env = "PUSH_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N", default_value = "0")]
     pub max_connections_per_address: usize,

@@ -23,6 +23,7 @@ mod admin;
 mod admission;
 pub mod app;
 mod body_budget;
+mod body_turns;
 pub mod client_address;
 pub mod command_line;
 pub mod config;

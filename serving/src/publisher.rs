@@ -7,10 +7,10 @@ use shared::publisher::PublisherId;
 
 use crate::client_address::ClientAddress;
 
-/// The subject of a token, wherever its bearer is; or the address of a client without one.
+/// The subject of a token and its issuer, wherever its bearer is; or the address of a client without one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Publisher {
-    Subject(Arc<str>),
+    Subject { subject: Arc<str>, issuer: Option<Arc<str>> },
     Address(ClientAddress),
 }
 

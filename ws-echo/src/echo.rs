@@ -19,6 +19,10 @@ use crate::session::{self, Conversation, Message};
 /// The number of characters of a message that are logged.
 const LOGGED: usize = 200;
 
+/// Beginnings of what is not logged: the field of a token's frame, which belongs to the feed, and a token or ticket, whose JSON begins with a
+/// brace and a quote, a space or a line end, in base64url.
+const SECRETS: [&str; 6] = ["\"token", "eyJ", "eyA", "ewo", "ew0", "ewk"];
+
 /// Answers a request for the echo.
 pub(crate) async fn open(app: Arc<App>, request: Request, prefix: Arc<str>) -> Result<Answer, ApiError> {
     let access = request.access(&app).await?;
@@ -82,15 +86,16 @@ fn log(line: ClientLine, text: fmt::Arguments<'_>) {
     }
 }
 
-/// The beginning of a text, such that it stays on its line of the log.
+/// The beginning of a text, up to what looks like a token, such that it stays on its line of the log.
 struct Loggable<'a>(&'a str);
 
 impl fmt::Display for Loggable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0.chars();
+        let secret = SECRETS.iter().filter_map(|beginning| self.0.find(beginning)).min();
+        let mut rest = self.0[..secret.unwrap_or(self.0.len())].chars();
         for c in rest.by_ref().take(LOGGED) {
             f.write_char(if c.is_control() { '\u{fffd}' } else { c })?;
         }
-        if rest.next().is_some() { f.write_char('…') } else { Ok(()) }
+        if rest.next().is_some() || secret.is_some() { f.write_char('…') } else { Ok(()) }
     }
 }

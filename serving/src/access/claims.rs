@@ -41,6 +41,9 @@ fn present<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Option<Value>, D:
 pub(super) struct Claims {
     #[serde(rename = "sub")]
     pub(super) subject: Option<String>,
+    /// The issuer, within which the subject is unique (RFC 7519, section 4.1.2). Absent where there is one issuer alone.
+    #[serde(rename = "iss", skip_serializing_if = "Option::is_none", default)]
+    pub(super) issuer: Option<String>,
     /// Seconds since the Unix epoch.
     #[serde(rename = "exp")]
     pub(super) expires: Option<f64>,
@@ -84,15 +87,19 @@ impl RawClaims {
         if expires.is_none() && !demands.allows_eternal {
             return Err(BadToken::NoEnd);
         }
-        let claims = Claims { subject, expires, publish, subscribe };
+        let mut claims = Claims { subject, issuer, expires, publish, subscribe };
         if claims.is_over(now) {
             return Err(BadToken::Expired);
         }
         if not_before.is_some_and(|not_before| now + LEEWAY < not_before) {
             return Err(BadToken::NotYet);
         }
-        if !demands.issuers.is_empty() && !issuer.is_some_and(|issuer| demands.issuers.contains(&issuer)) {
+        let is_of_issuer = claims.issuer.as_ref().is_some_and(|issuer| demands.issuers.contains(issuer));
+        if !demands.issuers.is_empty() && !is_of_issuer {
             return Err(BadToken::Issuer);
+        }
+        if demands.issuers.len() == 1 {
+            claims.issuer = None;
         }
         if !demands.audiences.is_empty() && !audience.iter().any(|audience| demands.audiences.contains(audience)) {
             return Err(BadToken::Audience);
@@ -159,6 +166,16 @@ mod tests {
 
     fn check(claims: Value, demands: &Demands) -> Result<Claims, BadToken> {
         serde_json::from_value::<RawClaims>(claims).unwrap().check(demands, NOW)
+    }
+
+    #[test]
+    fn the_issuer_counts_where_there_may_be_several() {
+        let issued = json!({ "exp": NOW + 60.0, "iss": "a" });
+        for (issuers, kept) in [(vec![], Some("a")), (vec!["a"], None), (vec!["a", "b"], Some("a"))] {
+            let issuers = issuers.into_iter().map(str::to_owned).collect();
+            let demands = Demands { issuers, ..Demands::default() };
+            assert_eq!(check(issued.clone(), &demands).unwrap().issuer.as_deref(), kept);
+        }
     }
 
     #[test]

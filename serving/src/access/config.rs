@@ -30,8 +30,8 @@ pub struct AccessConfig {
     pub jwt_public_key: Vec<PathBuf>,
     /// A file or URL with the public keys of tokens, a JSON Web Key Set, of which a token names one by `kid`. Read again at
     /// --jwks-refresh, on SIGHUP, and, at most every 10 s, for a `kid` that is not known
-    #[arg(long, env = "PUSH_JWKS", value_name = "FILE|URL")]
-    pub jwks: Option<KeySetPlace>,
+    #[arg(long, env = "PUSH_JWKS", value_name = "FILE|URL", hide_env_values = true)]
+    pub jwks: Option<KeySetText>,
     /// The interval at which --jwks is read again. While that fails, the keys that were read last count
     #[arg(long, env = "PUSH_JWKS_REFRESH", value_name = "DURATION", default_value = "5m", value_parser = period)]
     pub jwks_refresh: Duration,
@@ -83,6 +83,33 @@ impl AccessConfig {
         ]
         .into_iter()
         .find_map(|(is_given, flag)| is_given.then_some(flag))
+    }
+}
+
+/// The place of a set of keys as it was written. Parsed by [`KeySetText::place`] and not by clap, whose error message would print the URL,
+/// password included.
+#[derive(Clone)]
+pub struct KeySetText(String);
+
+impl KeySetText {
+    /// The place.
+    ///
+    /// # Errors
+    /// See [`BadKeySetPlace`].
+    pub fn place(&self) -> Result<KeySetPlace, BadKeySetPlace> {
+        self.0.parse()
+    }
+}
+
+impl From<String> for KeySetText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for KeySetText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySetText").finish_non_exhaustive()
     }
 }
 

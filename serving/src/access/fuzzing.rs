@@ -93,5 +93,5 @@ fn expected(bytes: &[u8]) -> Option<Claims> {
         Value::Array(all) => all.iter().all(Value::is_string) && all.iter().any(|one| one == "a"),
         one => one == "a",
     };
-    (is_in_time && is_of_issuer && is_for_us).then_some(Claims { subject, expires, publish, subscribe })
+    (is_in_time && is_of_issuer && is_for_us).then_some(Claims { subject, issuer: None, expires, publish, subscribe })
 }

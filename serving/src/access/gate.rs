@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 
 use super::bad_token::BadToken;
 use super::claims::{self, Claims, Demands, RawClaims};
-use super::config::{AccessConfig, KeySetPlace};
+use super::config::{AccessConfig, BadKeySetPlace, KeySetPlace};
 use super::credential::{self, Credential};
 use super::fetched_keys::{FetchedKeys, Found, KeySetError};
 use super::fixed_keys::{FixedKeys, KeyError};
@@ -54,6 +54,9 @@ pub enum GateError {
     /// See [`KeyError`].
     #[error("a key cannot be used")]
     Key(#[from] KeyError),
+    /// See [`BadKeySetPlace`].
+    #[error("--jwks: {0}")]
+    KeySetPlace(#[from] BadKeySetPlace),
     /// See [`KeySetError`].
     #[error("--jwks: {0}")]
     KeySet(KeySetPlace, #[source] KeySetError),
@@ -120,7 +123,10 @@ impl Gate {
         SystemRandom::new().fill(&mut random).map_err(|_| GateError::NoRandom)?;
         let random = Secret::new(random.into());
         let fetched = match &config.jwks {
-            Some(place) => Some(fetched_keys(place, config).map_err(|error| GateError::KeySet(place.clone(), error))?),
+            Some(text) => {
+                let place = text.place()?;
+                Some(fetched_keys(&place, config).map_err(|error| GateError::KeySet(place, error))?)
+            }
             None => None,
         };
         let demands = Demands::of(config);
@@ -230,11 +236,12 @@ impl Gate {
     }
 
     fn access(&self, claims: Option<Claims>, now: f64, client: Option<ClientAddress>) -> Access {
-        let token = claims.map(|Claims { subject, expires, publish, subscribe }| {
+        let token = claims.map(|Claims { subject, issuer, expires, publish, subscribe }| {
             // The clocks may differ a little for those who come: a token that has just ended ends now.
             let left = expires.and_then(|expires| Duration::try_from_secs_f64((expires - now).max(0.0)).ok());
             let expires_at = left.and_then(|left| Instant::now().checked_add(left));
-            TokenRights { subject: subject.map(Into::into), publish, subscribe, expires, expires_at }
+            let (subject, issuer) = (subject.map(Into::into), issuer.map(Into::into));
+            TokenRights { subject, issuer, publish, subscribe, expires, expires_at }
         });
         Access::new(Rights { token, anonymous: Arc::clone(&self.anonymous), client })
     }

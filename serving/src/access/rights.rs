@@ -29,6 +29,8 @@ pub(super) struct Rights {
 #[derive(Debug)]
 pub(super) struct TokenRights {
     pub(super) subject: Option<Arc<str>>,
+    /// Its issuer, where there may be several.
+    pub(super) issuer: Option<Arc<str>>,
     pub(super) publish: Vec<TopicFilter>,
     pub(super) subscribe: Vec<TopicFilter>,
     /// The end of the token, in seconds since the Unix epoch. `None` if it has none.
@@ -123,6 +125,11 @@ impl Access {
     /// The subject of the token, if it names one.
     pub(crate) fn subject(&self) -> Option<&Arc<str>> {
         self.token()?.subject.as_ref()
+    }
+
+    /// The issuer of the token, where there may be several.
+    pub(crate) fn issuer(&self) -> Option<&Arc<str>> {
+        self.token()?.issuer.as_ref()
     }
 
     fn token(&self) -> Option<&TokenRights> {

@@ -107,7 +107,13 @@ mod tests {
     const OTHER: HeaderValue = HeaderValue::from_static("https://other.example");
 
     fn claims(expires: Option<f64>) -> Claims {
-        Claims { subject: Some("s".into()), expires, publish: vec![], subscribe: vec!["a.>".parse().unwrap()] }
+        Claims {
+            subject: Some("s".into()),
+            issuer: Some("i".into()),
+            expires,
+            publish: vec![],
+            subscribe: vec!["a.>".parse().unwrap()],
+        }
     }
 
     fn key(name: &str) -> TicketKey {

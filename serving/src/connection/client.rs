@@ -141,6 +141,11 @@ impl Client {
         !self.output.is_empty()
     }
 
+    /// The time of the next [`Event::Due`].
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
     /// Sets the time of the next [`Event::Due`], in place of the last one set.
     pub fn set_due(&mut self, due: Instant) {
         self.due = due;

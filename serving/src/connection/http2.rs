@@ -21,7 +21,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::client::Client;
@@ -31,6 +31,7 @@ use super::hyper_io::{Io, TrackedBody, WriteProgress};
 use super::pace::Pace;
 use super::requests::{Sender, finished, respond};
 use super::session_body::SessionBody;
+use crate::address_limit::Seat;
 use crate::app::App;
 use crate::cors::OpenTo;
 use crate::error::ApiError;
@@ -62,12 +63,16 @@ struct Count {
 }
 
 /// A request that is open until this is dropped.
-struct OpenRequest(Open);
+struct OpenRequest {
+    open: Open,
+    /// Counts the request for its client, where there is a limit for each address.
+    _seat: Option<Arc<Seat>>,
+}
 
 impl Open {
-    fn begin(&self) -> OpenRequest {
+    fn begin(&self, seat: Option<Arc<Seat>>) -> OpenRequest {
         self.0.send_modify(|count| *count = Count { open: count.open + 1, has_begun: true });
-        OpenRequest(self.clone())
+        OpenRequest { open: self.clone(), _seat: seat }
     }
 
     /// Waits until there has been a request.
@@ -95,12 +100,14 @@ impl Open {
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.0.send_modify(|count| count.open -= 1);
+        self.open.0.send_modify(|count| count.open -= 1);
     }
 }
 
-/// Serves a connection to its end.
-pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflow: Option<Arc<OverflowPlace>>) {
+/// Serves a connection to its end. The first request has to have come whole when the client is due.
+pub(super) async fn serve(mut client: Client, app: Arc<App>, routes: Routes, overflow: Option<Arc<OverflowPlace>>) {
+    let first_within = client.due().saturating_duration_since(Instant::now());
+    client.never_due();
     let is_overflow = overflow.is_some();
     let sender = Sender { peer: client.peer(), seat: client.seat().cloned(), overflow };
     let progress = Arc::new(WriteProgress::default());
@@ -108,8 +115,10 @@ pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflo
     let _writes_ours = WriteProgress::begin_answer(&progress);
     let open = Open(watch::Sender::default());
     let service = hyper::service::service_fn(|request| {
-        let (app, routes, request_is_open) = (Arc::clone(&app), routes.clone(), open.begin());
-        answer(request, app, routes, sender.clone(), Arc::clone(&progress), request_is_open)
+        let (app, routes) = (Arc::clone(&app), routes.clone());
+        let seat = sender.seat.as_ref().map(Seat::of_stream);
+        let sender = Sender { seat: seat.clone(), ..sender.clone() };
+        answer(request, app, routes, sender, Arc::clone(&progress), open.begin(seat))
     });
     let times = &app.config.connections;
     let connection = http2::Builder::new(StreamExecutor { limit: times.write_timeout })
@@ -137,7 +146,7 @@ pub(super) async fn serve(client: Client, app: Arc<App>, routes: Routes, overflo
                 return;
             }
             () = drain_begun.as_mut(), if !is_closing => {}
-            () = open.idle(times.read_timeout, times.idle_timeout), if !is_closing => {}
+            () = open.idle(first_within, times.idle_timeout), if !is_closing => {}
             // As everywhere, a connection beyond the limit ends with its first answer.
             () = open.begun(), if is_overflow && !is_closing => {}
             // An answer that is given may still wait for the client to take it.

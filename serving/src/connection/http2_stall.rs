@@ -2,17 +2,21 @@
 //!
 //! hyper asks for the next part of an answer once the client's window has room for it. Where that does not happen for the write time-out, the
 //! stream's task is dropped, which resets the stream. The others of the connection go on.
+//!
+//! A stream that becomes a WebSocket goes on in another task of hyper's, which waits for the window even when nobody writes to it any more. So
+//! whoever is done with the WebSocket ends that task too.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::Executor;
 use tokio::task_local;
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::CancellationToken;
 
 task_local! {
     /// That of the stream whose task runs.
@@ -29,6 +33,8 @@ struct Parts {
     /// The last of them has to be taken before more is asked for.
     waits: AtomicBool,
     is_given_up: AtomicBool,
+    /// Ends the task in which the stream goes on as a WebSocket, if it does.
+    upgraded: OnceLock<CancellationToken>,
 }
 
 impl Taking {
@@ -43,6 +49,13 @@ impl Taking {
         self.0.given.fetch_add(is_given.into(), Ordering::Relaxed);
         self.0.waits.store(is_given, Ordering::Relaxed);
         part
+    }
+
+    /// Gives up the WebSocket that the stream has become, whatever its client has not taken.
+    pub(super) fn end_upgraded(&self) {
+        if let Some(upgraded) = self.0.upgraded.get() {
+            upgraded.cancel();
+        }
     }
 
     /// Returns whether the client has taken nothing for the write time-out.
@@ -60,6 +73,11 @@ pub(super) struct StreamExecutor {
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
     fn execute(&self, stream: F) {
+        // hyper begins the task of a WebSocket within that of its stream.
+        if let Ok(upgraded) = TAKING.try_with(|taking| taking.0.upgraded.get_or_init(CancellationToken::new).clone()) {
+            tokio::spawn(async move { upgraded.run_until_cancelled(stream).await });
+            return;
+        }
         let (stream, taking) = (Box::pin(stream), Taking::default());
         tokio::spawn(WatchedStream { stream, taking, limit: self.limit, stall: None });
     }

@@ -122,14 +122,17 @@ impl SessionBody {
         }
         poll_fn(|cx| self.poll_upgraded(cx)).await;
         if !self.client.is_gone() {
-            let limit = self.client.app().config.connections.write_timeout;
+            let limit = self.client.app().config.connections.close_timeout;
             let closing = poll_fn(|cx| {
                 self.client.listen(cx.waker());
                 self.client.poll_shutdown()
             });
-            // A client whose window stays closed takes no end.
-            let _ = timeout(limit, closing).await;
+            if timeout(limit, closing).await.is_ok() {
+                return;
+            }
         }
+        // A client whose window stays closed takes no end.
+        self.taking.end_upgraded();
     }
 
     /// Waits until the session has finished and everything is written, or the client has gone.

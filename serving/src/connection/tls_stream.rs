@@ -5,6 +5,8 @@
 //!
 //! A record that the client does not take at once is kept encrypted. As long as it is not sent whole, writing is pending, and whoever writes
 //! tries again with the same bytes: so at most one record is held for a client that does not read, whatever waits to be written.
+//!
+//! The answer to a `KeyUpdate` goes before the next record that is written (RFC 8446, section 4.6.3), so a flood of them is answered once.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -73,17 +73,19 @@ async fn publish<B: Buf>(
     app.check_publish(&topic, &access, request.client())?;
     // The reservation is for the messages too, until they are in the history.
     let Body { bytes, reservation: _reservation } = read(app, request, body).await?;
-    let turn = app.turn_of_body(bytes.len()).await;
+    let turn = app.body_turns().take(bytes.len()).await;
     let (drafts, many) = form.parse(bytes, app.config.input.max_array)?;
 
     let publication = Publication { traceparent: request.traceparent(), ..Publication::new(topic, drafts, key) };
     let mut publishing = pin!(app.publish(publication, &access, request.client()));
-    let published = publishing.as_mut().now_or_never();
-    // A backplane that takes time takes none of this process's.
-    drop(turn);
-    let receipt = match published {
+    let receipt = match publishing.as_mut().now_or_never() {
+        // Its answer is a part of the turn.
         Some(receipt) => receipt?,
-        None => publishing.await?,
+        None => {
+            // A backplane that takes time takes none of this process's.
+            drop(turn);
+            publishing.await?
+        }
     };
     let status = if receipt.repeated { StatusCode::OK } else { StatusCode::CREATED };
     let mut placed: Vec<_> = receipt.each().collect();

@@ -153,3 +153,26 @@ async fn a_parameter_with_one_value_is_given_once() {
     service.post("?topic=a&topic=a", "text/plain", "x").await.assert_error(400, "bad_parameter", "topic");
     assert!(service.held(">").is_empty());
 }
+
+/// An answer may be half written when the rest of the request turns out to be none, or the next one.
+#[tokio::test]
+async fn nothing_is_written_behind_an_answer_that_is_half_written() {
+    let service = Service::start(&["--max-unsent-bytes", "16 KiB", "--history-bytes", "32 MiB"]).await;
+    for _ in 0..40 {
+        service.publish("main", &"x".repeat(60_000)).await;
+    }
+    let head = "GET /messages?limit=1000 HTTP/1.1\r\nhost: test\r\n";
+    for (rest, is_cut) in [("transfer-encoding: chunked\r\n\r\nno chunk\r\n", true), ("\r\nG@RB@GE\r\n\r\n", false)] {
+        // The service writes as much as the system takes before the client reads, since both are on one thread.
+        let mut client = service.connect().await;
+        client.send(format!("{head}{rest}")).await;
+        let answers = client.read_to_end().await;
+        let (head, body) = answers.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let length: usize = length.parse().unwrap();
+        assert_eq!(body.len() < length, is_cut, "{} of {length} bytes after {rest}", body.len());
+        // A further answer stands behind the whole of the first one.
+        assert_eq!(body.find("HTTP/1.1 "), (!is_cut).then_some(length), "{rest}");
+    }
+}

@@ -277,3 +277,22 @@ async fn service_is_well(identity: &Identity, service: &Service) {
     let answer = soon(identity.http2_client().get(url(service, "/livez")).send()).await.unwrap();
     assert_eq!(answer.status(), 200);
 }
+
+/// The time of the first request begins with the connection, however late its first byte comes.
+#[tokio::test]
+async fn the_first_request_has_one_read_timeout() {
+    let identity = Identity::new();
+    let service = start(&identity, &["--read-timeout", "1s", "--idle-timeout", "300ms"]).await;
+    let late = identity.connect_http2(service.address()).await.unwrap();
+    // A connection that has been used is closed after the idle time-out, so that has passed each time.
+    for _ in 0..2 {
+        let mut used = Connection::open(&identity, &service).await;
+        assert_eq!(used.status(Connection::get("/livez")).await.unwrap(), StatusCode::OK);
+        assert!(soon(used.ended).await.unwrap().is_ok());
+    }
+    let later = Connection::open(&identity, &service).await;
+    let (_requests, connection) = soon(h2::client::handshake(late)).await.unwrap();
+    let ended = tokio::spawn(connection);
+    soon(later.ended).await.unwrap().unwrap();
+    assert!(ended.is_finished(), "the earlier one has ended before");
+}

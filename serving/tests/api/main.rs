@@ -16,6 +16,7 @@ mod head;
 mod health;
 mod history;
 mod http2;
+mod issuer;
 mod key_set;
 mod origin;
 mod pages;

@@ -97,7 +97,8 @@ impl Echo {
 /// Fails when it cannot be made, or an echo comes that is not expected.
 pub fn round(work: &Work, subject: &Subject<'_>) -> anyhow::Result<Sample> {
     let route = subject.target.echo.as_ref().context("no [echo]")?;
-    let mut callers = Callers::new(work, &handshake(&route.path, &subject.address.to_string()), subject)?;
+    let mut callers =
+        Callers::new(work, &handshake(&route.path, &subject.door.headers(&subject.address.to_string())), subject)?;
     callers.run(WARM_UP)?;
     let this = Process::this();
     let cpu = (subject.process.cpu()?, this.cpu()?);
@@ -169,8 +170,9 @@ impl Callers {
             wire: Wire::default(),
         };
         for index in 0..work.connections {
-            let link =
-                Link::connect(subject.address, index, callers.poll.registry(), Token(index)).context("connecting")?;
+            let link = Link::connect(subject.address, index, callers.poll.registry(), Token(index))
+                .and_then(|link| link.through(&subject.door, subject.address))
+                .context("connecting")?;
             callers.callers.push(Caller {
                 link,
                 phase: Phase::Connecting,

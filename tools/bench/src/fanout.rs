@@ -182,7 +182,8 @@ pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method, once: bo
     let topic = format!("bench-{:08x}", fastrand::u32(..));
     let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
     let followed = |path: &str| if work.pattern.is_some() { path.replace("{topic}", "%3E") } else { path.to_owned() };
-    let subscription = Subscription::new(method, route, |path| fill(&followed(path)), subject.address.to_string());
+    let headers = subject.door.headers(&subject.address.to_string());
+    let subscription = Subscription::new(method, route, |path| fill(&followed(path)), headers);
     let numbered = if work.pattern.is_some() { format!("{topic}.{NUMBER}") } else { topic.clone() };
     let path = fill(&subject.target.publish.path.replace("{topic}", &numbered));
     let topics = work.pattern.unwrap_or(1);
@@ -192,6 +193,7 @@ pub(crate) fn crowd(work: &Work, subject: &Subject<'_>, method: Method, once: bo
     Crowd::new(Setup {
         follow: vec![subject.address],
         publish: vec![subject.address],
+        door: subject.door.clone(),
         subscription: if once { subscription.once() } else { subscription },
         clients: work.subscribers,
         lanes: work.lanes(),

@@ -10,7 +10,7 @@ use tokio::task::block_in_place;
 
 use crate::fanout::{AT_A_TIME, judge};
 use crate::folder::{Folder, ensure_on_disk};
-use crate::load::{Crowd, PATIENCE, Pace, Setup, Subscription, Tally};
+use crate::load::{Crowd, Door, PATIENCE, Pace, Setup, Subscription, Tally};
 use crate::measure::figure::*;
 use crate::measure::{Machine, Report, Row, Sample};
 use crate::nats::Nats;
@@ -252,11 +252,13 @@ impl Replicas {
     ) -> anyhow::Result<Crowd> {
         let topic = format!("bench-{:08x}", fastrand::u32(..));
         let fill = |path: &str| path.replace("{topic}", &topic).replace("{wait}", "55");
-        let host = follow.first().context("an address to follow")?.to_string();
+        let door = Door::default();
+        let headers = door.headers(&follow.first().context("an address to follow")?.to_string());
         Crowd::new(Setup {
             follow: follow.to_vec(),
             publish: publish.to_vec(),
-            subscription: Subscription::new(self.method, target.route(self.method)?, fill, host),
+            door,
+            subscription: Subscription::new(self.method, target.route(self.method)?, fill, headers),
             clients,
             lanes,
             path: fill(&target.publish.path),

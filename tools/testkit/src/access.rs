@@ -409,6 +409,25 @@ pub async fn the_log_of_http_2_has_no_token<S: Service>() {
     }
 }
 
+/// Of the name of an unknown key, which anybody can make up, the log has the beginning.
+pub async fn the_log_has_the_beginning_of_the_name_of_an_unknown_key<S: Service>() {
+    const LOGGED: usize = 64;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "known", "x": "A".repeat(43) });
+    std::fs::write(&file, json!({ "keys": [key] }).to_string()).expect("the file can be written");
+    let (mut process, address) = S::PROGRAM.start(&["--jwks", file.to_str().expect("a path in UTF-8")]).await;
+    for length in [LOGGED, LOGGED + 1, 10_000] {
+        let name = "\u{e9}".repeat(length);
+        let unsigned = token::unsigned(&json!({ "alg": "EdDSA", "kid": name }), &claims(json!({})));
+        let token = token::signed(&unsigned, &[7; 64]);
+        let answer = soon(posting(address, "a.b", "m").bearer_auth(token).send()).await.expect("an answer");
+        assert_eq!(answer.status(), 401);
+        let line = process.line_with("(kid), which --jwks does not have").await;
+        assert_eq!(line.matches('\u{e9}').count(), LOGGED, "{line}");
+    }
+}
+
 /// Keys that cannot be used are refused at start, with what to do, and without a word of the key.
 pub async fn keys_that_cannot_be_used_are_refused<S: Service>() {
     let short = "too-short-a-secret";
@@ -429,6 +448,8 @@ pub async fn keys_that_cannot_be_used_are_refused<S: Service>() {
         (["--jwks".to_owned(), file("jwks", "{}")], "not a JSON Web Key Set"),
         (["--jwks".to_owned(), missing], "cannot read"),
         (["--jwks".to_owned(), "http://id.example.org/jwks".to_owned()], "can be replaced on the way"),
+        (["--jwks".to_owned(), format!("https://ada:{short}@id.example.org/jwks")], "without user and password"),
+        (["--jwks".to_owned(), format!("http://ada:{short}@id.example.org:x/")], "without user and password"),
         (["--jwt-issuer".to_owned(), "x".to_owned()], "does nothing while the service is open"),
         (["--anonymous-subscribe".to_owned(), "a..b".to_owned()], "topic"),
     ] {
@@ -506,6 +527,7 @@ macro_rules! access_behaviours {
             access::a_ticket_stands_for_a_token,
             access::a_cookie_counts_for_pages_that_are_trusted,
             access::the_log_has_the_reason_and_no_token,
+            access::the_log_has_the_beginning_of_the_name_of_an_unknown_key,
             access::the_log_of_http_2_has_no_token,
             access::keys_that_cannot_be_used_are_refused,
             access::keys_are_read_again_on_sighup,

@@ -183,3 +183,24 @@ async fn a_token_that_does_not_follow_the_one_before_is_refused() {
     assert_eq!(ws.close_code().await, 3000);
     assert_on_time(end);
 }
+
+/// A ticket has the rights of its token wherever one counts, and the echo asks for nothing but a good one.
+#[tokio::test]
+async fn a_ticket_opens_the_echo_and_nothing_else_in_the_query_does() {
+    let server = spawn_app(&CLOSED).await;
+    let good = token_with(json!({}));
+    let answer = soon(client().post(server.url("/ticket")).bearer_auth(&good).send()).await.unwrap();
+    let answer: Value = soon(answer.json()).await.unwrap();
+    let ticket = answer["ticket"].as_str().unwrap();
+    for (query, status) in [
+        (format!("?ticket={ticket}"), 101),
+        (format!("?ticket={good}"), 401),
+        (format!("?token={good}"), 401),
+        (String::new(), 401),
+    ] {
+        let mut client = RawClient::connect(server.address()).await;
+        client.send(handshake(&format!("/{query}"))).await;
+        let head = client.read_until("\r\n").await;
+        assert_eq!(head[9..12].parse(), Ok(status), "{query}");
+    }
+}

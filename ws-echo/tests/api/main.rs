@@ -13,6 +13,7 @@ mod gap;
 mod handshake;
 mod heartbeat;
 mod helpers;
+mod http2;
 mod metrics;
 mod process;
 mod raw;

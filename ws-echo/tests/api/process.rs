@@ -1,6 +1,8 @@
 //! The process: flags, signals, exit codes, and the log.
 
+use serde_json::json;
 use testkit::Service;
+use testkit::access::token_with;
 
 use crate::helpers::{Feed, Ws};
 
@@ -25,6 +27,24 @@ async fn the_echo_is_logged_but_a_flood_of_messages_does_not_flood_the_log() {
         logged += 1;
     }
     assert!(logged < FLOOD / 2, "{logged} of {FLOOD} messages were logged");
+}
+
+/// A client may take the echo for the feed, and somebody may try a token here.
+#[tokio::test]
+async fn a_token_that_is_sent_to_the_echo_is_not_logged() {
+    let (mut process, address) = Feed::PROGRAM.start(&[]).await;
+    let mut echo = Ws::open_at(address, "/").await;
+    let token = token_with(json!({}));
+    let frame = json!({ "type": "token", "token": token }).to_string();
+    let escaped = frame.replace("eyJ", "\\u0065yJ");
+    for text in [frame, escaped, format!("mine is {token}"), token.clone()] {
+        echo.send(text.clone()).await;
+        assert!(echo.message().await.to_text().unwrap().ends_with(&text), "it comes back whole");
+        let line = process.line_with("接收到消息：").await;
+        assert!(line.contains('…') && !line.contains(&token[10..20]), "{line}");
+    }
+    echo.send("the end".to_owned()).await;
+    process.line_with("接收到消息：the end\"").await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::ground::Ground;
 use crate::load::{frame, handshake};
 
 pub(super) async fn live(ground: &Ground, index: usize) -> anyhow::Result<()> {
-    let request = handshake("/", &ground.address.to_string());
+    let request = handshake("/", &ground.headers());
     let message = frame(1, b"hello");
     loop {
         let mut client = Client::connect(ground).await?;

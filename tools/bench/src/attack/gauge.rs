@@ -13,8 +13,11 @@ use crate::process::Process;
 
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// What counts as fallen: this much above the reading before, or a tenth of it.
-const NEAR_BYTES: u64 = 4 << 20;
+/// The part of the reading before above which memory counts as fallen: half of what it may be.
+const NEAR: u64 = 20;
+
+/// The part of a reading that is little.
+const LITTLE: u64 = 100;
 
 /// Sockets that come and go, such as that of a probe.
 const NEAR_DESCRIPTORS: usize = 4;
@@ -50,10 +53,14 @@ impl Reading {
         }
     }
 
+    /// Returns whether the server holds less than at another reading, by more than a little.
+    pub(super) fn is_below(&self, other: &Self) -> bool {
+        self.rss < other.rss - other.rss / LITTLE || self.descriptors < other.descriptors
+    }
+
     /// Returns whether the server has given back what it took since the reading before.
     pub(super) fn has_fallen_to(&self, before: &Self) -> bool {
-        self.rss <= before.rss + NEAR_BYTES.max(before.rss / 10)
-            && self.descriptors <= before.descriptors + NEAR_DESCRIPTORS
+        self.rss <= before.rss + before.rss / NEAR && self.descriptors <= before.descriptors + NEAR_DESCRIPTORS
     }
 }
 

@@ -1,12 +1,13 @@
 //! The messages that are there before an attack.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
 use super::ground::TOPIC;
 use crate::fanout::fill_topics;
+use crate::load::Door;
 
 /// The number of topics where there are many.
 const TOPICS: u32 = 20_000;
@@ -17,6 +18,9 @@ const LENGTH: usize = 12_000;
 
 /// The number of messages that are sent at once.
 const BATCH: usize = 50;
+
+/// The longest time for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum History {
@@ -32,25 +36,26 @@ pub(super) enum History {
 }
 
 impl History {
-    pub(super) fn fill(self, address: SocketAddr) -> anyhow::Result<()> {
+    pub(super) fn fill(self, address: SocketAddr, door: &Door) -> anyhow::Result<()> {
         match self {
             Self::Empty => Ok(()),
             Self::Topics { path } => fill_topics(address, path, TOPICS),
-            Self::Large { byte } => (0..MESSAGES / BATCH).try_for_each(|_| publish(address, byte)),
+            Self::Large { byte } => (0..MESSAGES / BATCH).try_for_each(|_| publish(address, door, byte)),
         }
     }
 }
 
 /// Publishes a batch of texts.
-fn publish(address: SocketAddr, byte: u8) -> anyhow::Result<()> {
+fn publish(address: SocketAddr, door: &Door, byte: u8) -> anyhow::Result<()> {
+    let headers = door.headers(&address.to_string());
     let request = |connection: &str| {
         let head = format!(
-            "POST /messages?topic={TOPIC} HTTP/1.1\r\nHost: {address}\r\nConnection: {connection}\r\n\
+            "POST /messages?topic={TOPIC} HTTP/1.1\r\n{headers}Connection: {connection}\r\n\
              Content-Type: text/plain\r\nContent-Length: {LENGTH}\r\n\r\n"
         );
         [head.as_bytes(), &[byte; LENGTH]].concat()
     };
-    let mut stream = TcpStream::connect(address).context("connecting to fill the history")?;
+    let mut stream = door.connect(address, PATIENCE).context("connecting to fill the history")?;
     let mut answers = String::new();
     for number in 1..=BATCH {
         stream.write_all(&request(if number == BATCH { "close" } else { "keep-alive" }))?;

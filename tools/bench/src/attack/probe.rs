@@ -1,7 +1,6 @@
 //! A probe that asks `/livez` over a new connection, again and again, as an orchestrator does.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, ensure};
 
 use crate::histogram::Histogram;
+use crate::load::Door;
 
 const PERIOD: Duration = Duration::from_millis(20);
 
@@ -37,14 +37,14 @@ pub(super) struct Probes {
 }
 
 impl Probe {
-    pub(super) fn start(address: SocketAddr) -> Self {
+    pub(super) fn start(address: SocketAddr, door: Door) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             let mut probes = Probes::default();
             while !stopped.load(Ordering::Relaxed) {
                 let began = Instant::now();
-                probes.take(ask(address), began.elapsed());
+                probes.take(ask(address, &door), began.elapsed());
                 thread::sleep(PERIOD.saturating_sub(began.elapsed()));
             }
             probes
@@ -74,9 +74,8 @@ impl Probes {
     }
 }
 
-fn ask(address: SocketAddr) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+fn ask(address: SocketAddr, door: &Door) -> anyhow::Result<()> {
+    let mut stream = door.connect(address, PATIENCE)?;
     stream.write_all(format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut answer = [0; OK.len()];
     stream.read_exact(&mut answer).context("not answered")?;

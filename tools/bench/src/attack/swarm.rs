@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::ground::Ground;
 use super::kind::Kind;
+use super::site::Site;
 use super::toll::Toll;
 use crate::target::Method;
 
@@ -28,8 +29,15 @@ pub(super) struct Swarm {
 
 impl Swarm {
     /// Begins an attack.
-    pub(super) fn start(kind: Kind, attackers: usize, address: SocketAddr, method: Method) -> anyhow::Result<Self> {
-        let ground = Arc::new(Ground { address, method, toll: Toll::default() });
+    pub(super) fn start(
+        kind: Kind,
+        attackers: usize,
+        address: SocketAddr,
+        method: Method,
+        site: &Arc<Site>,
+    ) -> anyhow::Result<Self> {
+        let site = Arc::clone(site);
+        let ground = Arc::new(Ground { address, method, site, toll: Toll::default() });
         let runtime = runtime::Builder::new_current_thread().enable_all().build().context("a runtime for attackers")?;
         let (stop, stopped) = oneshot::channel();
         let field = Arc::clone(&ground);
@@ -43,6 +51,11 @@ impl Swarm {
             });
         });
         Ok(Self { ground, stop, thread })
+    }
+
+    /// The requests that were served until now.
+    pub(super) fn served(&self) -> u64 {
+        self.ground.toll.served()
     }
 
     /// Ends the attack: all its connections are reset. Returns what it was answered.

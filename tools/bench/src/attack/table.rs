@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::limits::Limits;
 use crate::measure::Row;
 
 /// A line with the value before the attack, during it, and the ratio.
@@ -22,7 +23,7 @@ const HELD: [(&str, [&str; 3]); 3] = [
 ];
 
 /// A line with one value.
-const COUNTED: [&str; 14] = [
+const COUNTED: [&str; 15] = [
     "missing",
     "repeated",
     "out_of_order",
@@ -33,6 +34,7 @@ const COUNTED: [&str; 14] = [
     "attack_connections",
     "attack_answers",
     "attack_refusals",
+    "attack_ended",
     "server_cpu_percent",
     "generator_cpu_percent",
     "rest_s",
@@ -63,8 +65,8 @@ fn cell(value: f64, digits: usize) -> String {
     if value.is_finite() { format!("{value:.digits$}") } else { "-".to_owned() }
 }
 
-/// The table of one attack on one service.
-pub fn table(row: &Row) -> String {
+/// The table of one attack on one service, and which limits it kept.
+pub fn table(row: &Row, limits: &Limits) -> String {
     let mut text = format!("{} ({})\n", row.method, row.target);
     // Writing to a string cannot fail.
     let mut line = |cells: [&str; 4]| {
@@ -89,6 +91,9 @@ pub fn table(row: &Row) -> String {
         if let Some(spread) = row.figure(key) {
             line([&spread.label, &cell(spread.median(), spread.digits), "", ""]);
         }
+    }
+    for verdict in limits.judge(row) {
+        let _ = writeln!(text, "{verdict}");
     }
     text
 }

@@ -10,6 +10,7 @@ pub(super) struct Toll {
     connections: AtomicU64,
     served: AtomicU64,
     refused: AtomicU64,
+    closed: AtomicU64,
 }
 
 impl Toll {
@@ -20,6 +21,11 @@ impl Toll {
     pub(super) fn answered(&self, status: u16) {
         let counter = if status < 400 { &self.served } else { &self.refused };
         counter.fetch_add(1, ORDER);
+    }
+
+    /// The server has ended a connection.
+    pub(super) fn closed(&self) {
+        self.closed.fetch_add(1, ORDER);
     }
 
     /// Connections that were opened.
@@ -35,5 +41,10 @@ impl Toll {
     /// Requests that were answered by an error.
     pub(super) fn refused(&self) -> u64 {
         self.refused.load(ORDER)
+    }
+
+    /// Connections that the server has ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.closed.load(ORDER)
     }
 }

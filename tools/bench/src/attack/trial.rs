@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::gauge::{Gauge, Reading};
 use super::kind::Kind;
 use super::probe::{Probe, Probes};
+use super::site::Site;
 use super::swarm::Swarm;
 use crate::fanout::{AT_A_TIME, Work, crowd, judge};
 use crate::histogram::Histogram;
@@ -32,6 +33,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The time of the attack before the service is stopped.
 const LEAD: Duration = Duration::from_secs(1);
 
+/// The time for which memory does not fall that has settled.
+const SETTLED: Duration = Duration::from_secs(5);
+
 /// The work of honest clients, and the times.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -41,6 +45,8 @@ pub struct Plan {
     pub rate: f64,
     /// The number of attackers, if not the usual one.
     pub attackers: Option<usize>,
+    /// The time of a first attack of the same kind, after which memory is what the process takes once.
+    pub warm_up: Duration,
     /// The time without an attack.
     pub quiet: Duration,
     /// The time of the attack.
@@ -56,6 +62,7 @@ pub(super) struct Trial {
     kind: Kind,
     method: Method,
     address: SocketAddr,
+    site: Arc<Site>,
     crowd: Crowd,
 }
 
@@ -91,27 +98,41 @@ impl Plan {
 ///
 /// # Errors
 /// Fails when it cannot be measured. Messages that are lost and probes that are not answered are no error.
-pub fn measure(plan: &Plan, kind: Kind, method: Method, subject: &Subject<'_>) -> anyhow::Result<Sample> {
+pub fn measure(
+    plan: &Plan,
+    kind: Kind,
+    method: Method,
+    site: &Arc<Site>,
+    subject: &Subject<'_>,
+) -> anyhow::Result<Sample> {
     let mut sample = Sample::default();
-    Trial::begin(plan, kind, method, subject)?.run(subject, &mut sample)?;
+    Trial::begin(plan, kind, method, site, subject)?.run(subject, &mut sample)?;
     Ok(sample)
 }
 
 impl Trial {
     /// Fills the history and connects the honest clients.
-    pub(super) fn begin(plan: &Plan, kind: Kind, method: Method, subject: &Subject<'_>) -> anyhow::Result<Self> {
-        kind.history().fill(subject.address)?;
+    pub(super) fn begin(
+        plan: &Plan,
+        kind: Kind,
+        method: Method,
+        site: &Arc<Site>,
+        subject: &Subject<'_>,
+    ) -> anyhow::Result<Self> {
+        kind.history().fill(subject.address, &subject.door)?;
         let mut crowd = crowd(&plan.work(), subject, method, false)?;
         crowd.connect(AT_A_TIME)?;
         crowd.connect_lanes()?;
         crowd.allow_refusals();
         crowd.publish(Pace::InFlight(1), WARM_UP, None)?;
         subject.settle(&mut crowd)?;
-        Ok(Self { plan: plan.clone(), kind, method, address: subject.address, crowd })
+        let site = Arc::clone(site);
+        Ok(Self { plan: plan.clone(), kind, method, address: subject.address, site, crowd })
     }
 
     /// Measures without the attack, with it, and after it.
     pub(super) fn run(&mut self, subject: &Subject<'_>, sample: &mut Sample) -> anyhow::Result<()> {
+        self.warm_up(subject)?;
         let before = Reading::of(&subject.process)?;
         let (quiet, probes) = self.phase(self.plan.quiet).context("before the attack")?;
         delays(sample, [&QUIET_P50, &QUIET_P99, &QUIET_MAX], &quiet.delays);
@@ -147,6 +168,10 @@ impl Trial {
         sample.add(&ATTACK_CONNECTIONS, ground.toll.connections() as f64);
         sample.add(&ATTACK_ANSWERS, ground.toll.served() as f64);
         sample.add(&ATTACK_REFUSALS, ground.toll.refused() as f64);
+        sample.add(&ATTACK_ENDED, ground.toll.ended() as f64);
+        if self.kind.has_to_be_refused() && ground.toll.served() > 0 {
+            sample.faults.push(format!("{} requests were served that have to be refused", ground.toll.served()));
+        }
         let percent = |cpu: Duration| 100.0 * cpu.as_secs_f64() / wall.as_secs_f64();
         sample.add(&SERVER_LOAD, percent(cpu.0));
         sample.add(&GENERATOR, percent(cpu.1));
@@ -182,15 +207,36 @@ impl Trial {
     }
 
     fn swarm(&self) -> anyhow::Result<Swarm> {
-        Swarm::start(self.kind, self.plan.attackers(self.kind), self.address, self.method)
+        Swarm::start(self.kind, self.plan.attackers(self.kind), self.address, self.method, &self.site)
     }
 
     /// Publishes and asks `/livez` for so long.
     fn phase(&mut self, length: Duration) -> anyhow::Result<(Tally, Probes)> {
-        let probe = Probe::start(self.address);
+        let probe = Probe::start(self.address, self.site.door().clone());
         let tally = self.crowd.publish(Pace::Rate(self.plan.rate), u64::MAX, Some(length));
         let probes = probe.stop()?;
         Ok((tally?, probes))
+    }
+
+    /// Attacks for a short time, and until the history is full that the attack fills. Then the server gives back what it does not keep.
+    fn warm_up(&mut self, subject: &Subject<'_>) -> anyhow::Result<()> {
+        let swarm = self.swarm()?;
+        let began = Instant::now();
+        self.crowd.wait(self.plan.warm_up)?;
+        while swarm.served() < self.kind.requests_to_fill() && began.elapsed() < self.plan.rest {
+            self.crowd.wait(PAUSE)?;
+        }
+        swarm.stop()?;
+        let (began, mut lowest) = (Instant::now(), Reading::of(&subject.process)?);
+        let mut fallen = began;
+        while began.elapsed() < self.plan.rest && fallen.elapsed() < SETTLED {
+            self.crowd.wait(PAUSE)?;
+            let reading = Reading::of(&subject.process)?;
+            if reading.is_below(&lowest) {
+                (lowest, fallen) = (reading, Instant::now());
+            }
+        }
+        Ok(())
     }
 
     /// Waits until the server has given back what it took, and honest subscribers have every message.

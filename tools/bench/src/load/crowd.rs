@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use mio::event::Event;
 use mio::{Events, Poll, Token};
 
+use super::door::Door;
 use super::follower::{Follower, Step, Subscription};
 use super::lane::{Lane, Spread};
 use super::ledger::{Faults, Ledger};
@@ -30,6 +31,7 @@ pub(crate) struct Setup {
     /// The addresses to which subscribers connect, in turn, and those to which publishers do. Never empty.
     pub(crate) follow: Vec<SocketAddr>,
     pub(crate) publish: Vec<SocketAddr>,
+    pub(crate) door: Door,
     pub(crate) subscription: Subscription,
     pub(crate) clients: usize,
     /// The number of publishers.
@@ -76,7 +78,8 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) struct Crowd {
     setup: Setup,
-    host: String,
+    /// The lines of headers of a publication.
+    headers: String,
     poll: Poll,
     clock: Instant,
     buffer: Vec<u8>,
@@ -98,7 +101,7 @@ pub(crate) struct Crowd {
 impl Crowd {
     pub(crate) fn new(setup: Setup) -> anyhow::Result<Self> {
         Ok(Self {
-            host: setup.publish[0].to_string(),
+            headers: setup.door.headers(&setup.publish[0].to_string()),
             poll: Poll::new().context("epoll")?,
             clock: Instant::now(),
             buffer: vec![0; BUFFER],
@@ -129,7 +132,8 @@ impl Crowd {
             }
             while begun < self.setup.clients && begun - there < at_a_time {
                 let address = self.setup.follow[begun % self.setup.follow.len()];
-                let link = Link::connect(address, begun, self.poll.registry(), Token(begun));
+                let link = Link::connect(address, begun, self.poll.registry(), Token(begun))
+                    .and_then(|link| link.through(&self.setup.door, address));
                 self.followers[begun] = Some(Follower::new(link.context("connecting")?, self.now()));
                 begun += 1;
             }
@@ -151,7 +155,7 @@ impl Crowd {
         for index in 0..self.setup.lanes {
             let link = self.lane_link(index)?;
             let spread = Spread { topics: self.setup.topics, lanes: self.setup.lanes as u32 };
-            self.lanes.push(Lane::new(link, &self.setup.path, &self.host, self.setup.bytes, spread));
+            self.lanes.push(Lane::new(link, &self.setup.path, &self.headers, self.setup.bytes, spread));
         }
         let began = Instant::now();
         let mut events = Events::with_capacity(EVENTS);
@@ -350,7 +354,8 @@ impl Crowd {
     fn lane_link(&self, index: usize) -> anyhow::Result<Link> {
         let token = Token(self.setup.clients + index);
         let address = self.setup.publish[index % self.setup.publish.len()];
-        Link::connect(address, 0, self.poll.registry(), token).context("connecting")
+        let link = Link::connect(address, 0, self.poll.registry(), token);
+        link.and_then(|link| link.through(&self.setup.door, address)).context("connecting")
     }
 
     fn follower(&mut self, index: usize, event: &Event, buffer: &mut [u8]) -> anyhow::Result<()> {

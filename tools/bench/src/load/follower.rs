@@ -15,7 +15,8 @@ use crate::target::{Form, Method, Resume, Route};
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) method: Method,
-    host: String,
+    /// The lines of headers of each request.
+    headers: String,
     path: String,
     /// The path of a poll that is answered at once, which gives a subscriber its cursor before it is held.
     at_once: Option<String>,
@@ -27,18 +28,18 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// `fill` fills in the placeholders of a path.
-    pub(crate) fn new(method: Method, route: &Route, fill: impl Fn(&str) -> String, host: String) -> Self {
+    /// `fill` fills in the placeholders of a path, `headers` are lines that every request has.
+    pub(crate) fn new(method: Method, route: &Route, fill: impl Fn(&str) -> String, headers: String) -> Self {
         let (resume, first) = (route.resume.clone(), route.first.clone());
         let at_once = route.at_once.as_deref().map(&fill);
-        Self { method, host, path: fill(&route.path), at_once, resume, first, form: route.form, once: false }
+        Self { method, headers, path: fill(&route.path), at_once, resume, first, form: route.form, once: false }
     }
 
     /// The settings of a crowd that only publishes.
     pub(crate) fn of_nobody() -> Self {
-        let (host, path) = (String::new(), String::new());
+        let (headers, path) = (String::new(), String::new());
         let (resume, form) = (Resume::default(), Form::default());
-        Self { method: Method::Sse, host, path, at_once: None, resume, first: None, form, once: true }
+        Self { method: Method::Sse, headers, path, at_once: None, resume, first: None, form, once: true }
     }
 
     /// The same settings, but polls are not repeated.
@@ -59,11 +60,11 @@ impl Subscription {
             _ => path.clone(),
         };
         match self.method {
-            Method::Ws => frames::handshake(&path, &self.host),
+            Method::Ws => frames::handshake(&path, &self.headers),
             Method::Sse => {
-                format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\r\n", self.host).into_bytes()
+                format!("GET {path} HTTP/1.1\r\n{}Accept: text/event-stream\r\n\r\n", self.headers).into_bytes()
             }
-            Method::Poll => format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host).into_bytes(),
+            Method::Poll => format!("GET {path} HTTP/1.1\r\n{}\r\n", self.headers).into_bytes(),
         }
     }
 
@@ -75,13 +76,12 @@ impl Subscription {
                     Form::Push => cursor(&answer.body).context("a page without a cursor")?,
                     _ => bail!("only pages as in docs/protocol.md have a cursor"),
                 };
-                *last =
-                    format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", with_parameter(&self.path, name, cursor), self.host)
-                        .into_bytes();
+                *last = format!("GET {} HTTP/1.1\r\n{}\r\n", with_parameter(&self.path, name, cursor), self.headers)
+                    .into_bytes();
             }
             Resume::Validators => {
                 if let (Some(modified), Some(etag)) = (answer.header("last-modified"), answer.header("etag")) {
-                    let mut text = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", self.path, self.host);
+                    let mut text = format!("GET {} HTTP/1.1\r\n{}", self.path, self.headers);
                     // Writing to a string cannot fail.
                     let _ = write!(text, "If-Modified-Since: {modified}\r\nIf-None-Match: {etag}\r\n\r\n");
                     *last = text.into_bytes();

@@ -129,9 +129,10 @@ pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The request for a WebSocket. Clients here do not check the server's answer to the key, so one key serves all.
-pub(crate) fn handshake(path: &str, host: &str) -> Vec<u8> {
+/// `headers` are further lines.
+pub(crate) fn handshake(path: &str, headers: &str) -> Vec<u8> {
     format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        "GET {path} HTTP/1.1\r\n{headers}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: bWVhc3VyaW5nIHB1c2ggIQ==\r\n\r\n"
     )
     .into_bytes()

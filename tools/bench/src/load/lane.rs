@@ -60,14 +60,13 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// `bytes` is the length of a message.
-    pub(crate) fn new(link: Link, path: &str, host: &str, bytes: usize, spread: Spread) -> Self {
+    /// `headers` are lines that every request has, `bytes` is the length of a message.
+    pub(crate) fn new(link: Link, path: &str, headers: &str, bytes: usize, spread: Spread) -> Self {
         const METHOD: &str = "POST ";
         let topic = path.find(NUMBER).map(|at| METHOD.len() + at..METHOD.len() + at + DIGITS);
         let path = path.replace(NUMBER, &number(0));
-        let head = format!(
-            "{METHOD}{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n"
-        );
+        let head =
+            format!("{METHOD}{path} HTTP/1.1\r\n{headers}Content-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n");
         let body = head.len();
         let mut request = head.into_bytes();
         request.extend((0..bytes).map(|index| b'a' + (index % 26) as u8));
@@ -162,7 +161,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let poll = Poll::new().unwrap();
         let link = Link::connect(listener.local_addr().unwrap(), 0, poll.registry(), Token(0)).unwrap();
-        let mut lane = Lane::new(link, "/messages", "host", 100, Spread { topics: 1, lanes: 1 });
+        let mut lane = Lane::new(link, "/messages", "Host: host\r\n", 100, Spread { topics: 1, lanes: 1 });
         let (_server, _) = listener.accept().unwrap();
         lane.writable().unwrap();
         let refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";

@@ -7,10 +7,13 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::door::Door;
+use super::tls_session::TlsSession;
+
 /// The number of connections from one address: fewer than it has ports.
 const A_SOURCE: usize = 20_000;
 
-/// Bytes and requests between clients and server.
+/// Bytes and requests between clients and server, before TLS.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Wire {
     pub(crate) received: u64,
@@ -23,6 +26,8 @@ pub(crate) struct Link {
     stream: TcpStream,
     /// The bytes that the system did not take at once. Rarely any.
     unsent: Vec<u8>,
+    /// Absent in the clear.
+    tls: Option<Box<TlsSession>>,
 }
 
 impl Link {
@@ -43,7 +48,16 @@ impl Link {
         }
         let mut stream = TcpStream::from_std(socket.into());
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { stream, unsent: Vec::new() })
+        Ok(Self { stream, unsent: Vec::new(), tls: None })
+    }
+
+    /// Speaks as the door asks for.
+    pub(crate) fn through(self, door: &Door, address: SocketAddr) -> io::Result<Self> {
+        let tls = match &door.tls {
+            Some(config) => Some(Box::new(TlsSession::new(config, address)?)),
+            None => None,
+        };
+        Ok(Self { tls, ..self })
     }
 
     /// Returns the error of a failed connect, once the socket can be written to.
@@ -53,6 +67,9 @@ impl Link {
 
     pub(crate) fn send(&mut self, bytes: &[u8], wire: &mut Wire) -> io::Result<()> {
         wire.sent += bytes.len() as u64;
+        if let Some(tls) = &mut self.tls {
+            return tls.send(bytes, &mut self.stream);
+        }
         if !self.unsent.is_empty() {
             self.unsent.extend_from_slice(bytes);
             return Ok(());
@@ -71,6 +88,9 @@ impl Link {
 
     /// Sends the rest, as far as the system takes it.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            return tls.flush(&mut self.stream);
+        }
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
                 Ok(taken) => {
@@ -85,14 +105,16 @@ impl Link {
 
     /// Reads once. Returns `None` if there is nothing to read.
     pub(crate) fn read(&mut self, buffer: &mut [u8], wire: &mut Wire) -> io::Result<Option<usize>> {
-        match self.stream.read(buffer) {
-            Ok(count) => {
-                wire.received += count as u64;
-                Ok(Some(count))
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+        let read = match &mut self.tls {
+            Some(tls) => tls.read(buffer, &mut self.stream)?,
+            None => match self.stream.read(buffer) {
+                Ok(count) => Some(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+                Err(error) => return Err(error),
+            },
+        };
+        wire.received += read.unwrap_or_default() as u64;
+        Ok(read)
     }
 }
 

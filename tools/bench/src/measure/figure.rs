@@ -97,6 +97,7 @@ figures! {
     ATTACK_CONNECTIONS "attack_connections" "connections of the attack" 0
     ATTACK_ANSWERS "attack_answers" "requests of the attack that were served" 0
     ATTACK_REFUSALS "attack_refusals" "requests of the attack that were refused" 0
+    ATTACK_ENDED "attack_ended" "connections of the attack that the server ended" 0
     DRAIN "drain_s" "--drain, s" 2
     EXIT "exit_s" "SIGTERM to exit, s" 2
 }

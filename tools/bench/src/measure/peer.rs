@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::load::Crowd;
+use crate::load::{Crowd, Door};
 use crate::process::Process;
 use crate::service::{Pace, QUIET, Service, beside, with_defaults};
 use crate::target::{Method, Route, Target};
@@ -106,6 +106,8 @@ pub struct Subject<'a> {
     pub target: &'a Target,
     /// Its address.
     pub address: SocketAddr,
+    /// The way by which honest clients come in.
+    pub door: Door,
     /// The process whose CPU and memory count.
     pub process: Process,
     /// The longest time to wait for it to settle: it may never do so.

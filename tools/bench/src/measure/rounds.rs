@@ -9,6 +9,7 @@ use clap::Args;
 use super::comparison::Comparison;
 use super::peer::{Peer, Subject};
 use super::report::{Report, Row};
+use crate::load::Door;
 use crate::process;
 
 /// The options of every measurement.
@@ -59,7 +60,8 @@ impl Rounds {
             for (peer, protocol, row) in &mut rows {
                 let service = peer.start(*protocol).await?;
                 let (address, process) = (service.address(), service.process()?);
-                let subject = Subject { target: &peer.target, address, process, restless: RESTLESS };
+                let subject =
+                    Subject { target: &peer.target, address, door: Door::default(), process, restless: RESTLESS };
                 let name = format!("{} ({})", row.target, row.method);
                 let sample =
                     tokio::task::block_in_place(|| (comparison.round)(&subject, *protocol)).with_context(|| name)?;

@@ -12,7 +12,7 @@ use super::confirmed::{Began, WARM_UP};
 use super::stored;
 use super::work::{Topics, Work};
 use crate::http::Connection;
-use crate::load::{Crowd, PATIENCE, Pace, Setup, Subscription};
+use crate::load::{Crowd, Door, PATIENCE, Pace, Setup, Subscription};
 use crate::measure::Sample;
 use crate::process::Process;
 use crate::target::{Publish, Target};
@@ -37,6 +37,7 @@ pub async fn measure(
     let mut crowd = Crowd::new(Setup {
         follow: vec![address],
         publish: vec![address],
+        door: Door::default(),
         subscription: Subscription::of_nobody(),
         clients: 0,
         lanes: work.in_flight,

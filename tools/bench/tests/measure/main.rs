@@ -5,10 +5,12 @@ mod faulty;
 mod publishing;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bench::fanout::Work;
 use bench::limit::LimitServer;
+use bench::load::Door;
 use bench::load::Pace;
 use bench::measure::{Row, Sample, Subject};
 use bench::process::Process;
@@ -41,7 +43,11 @@ fn limit() -> SocketAddr {
 }
 
 async fn push(method: Method) -> Server {
-    let flags = ["service", "--tick", "0"];
+    push_with(method, &[]).await
+}
+
+async fn push_with(method: Method, further: &[String]) -> Server {
+    let flags: Vec<&str> = ["service", "--tick", "0"].into_iter().chain(further.iter().map(String::as_str)).collect();
     match method {
         Method::Ws => {
             let config = ws_echo::Config::parse_from(flags.into_iter().chain(["--reply-prefix="]));
@@ -64,9 +70,18 @@ async fn measure(
     address: SocketAddr,
     round: impl FnOnce(&Subject<'_>) -> anyhow::Result<Sample> + Send + 'static,
 ) -> Sample {
+    measure_through(Door::default(), target, address, round).await
+}
+
+async fn measure_through(
+    door: Door,
+    target: Target,
+    address: SocketAddr,
+    round: impl FnOnce(&Subject<'_>) -> anyhow::Result<Sample> + Send + 'static,
+) -> Sample {
     // The process is never idle: other tests run in it.
     let restless = Duration::from_millis(5);
-    let run = move || round(&Subject { target: &target, address, process: Process::this(), restless });
+    let run = move || round(&Subject { target: &target, address, door, process: Process::this(), restless });
     tokio::task::spawn_blocking(run).await.expect("no panic").expect("the run can be made")
 }
 
@@ -226,32 +241,47 @@ async fn a_storm_is_measured() {
     }
 }
 
+/// A short attack on a service that runs in this process.
+async fn attacked(kind: attack::Kind, method: Method, attackers: usize, quiet: u64) -> Sample {
+    let site = Arc::new(kind.site().expect("a site"));
+    let flags: Vec<String> = site.flags().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let server = push_with(method, &flags).await;
+    let plan = attack::Plan {
+        subscribers: CLIENTS,
+        rate: 50.0,
+        attackers: Some(attackers),
+        warm_up: Duration::from_millis(50),
+        quiet: Duration::from_millis(quiet),
+        length: Duration::from_millis(400),
+        rest: Duration::from_millis(1),
+    };
+    let door = site.door().clone();
+    let round = move |subject: &Subject<'_>| attack::measure(&plan, kind, method, &site, subject);
+    let sample = measure_through(door, push_target(), server.address(), round).await;
+    let name = kind.name();
+    assert_eq!(sample.faults, [""; 0], "{name}: {sample:#?}");
+    assert!(figure(&sample, "missing") == 0.0 && figure(&sample, "probes_failed") == 0.0, "{name}: {sample:#?}");
+    sample
+}
+
 #[tokio::test]
 async fn honest_clients_are_measured_during_an_attack() {
     const ATTACKERS: usize = 5;
     for (kind, method) in [(attack::Kind::UnreadStreams, Method::Sse), (attack::Kind::BegunMessages, Method::Ws)] {
-        let server = push(method).await;
-        let plan = attack::Plan {
-            subscribers: CLIENTS,
-            rate: 50.0,
-            attackers: Some(ATTACKERS),
-            quiet: Duration::from_millis(200),
-            length: Duration::from_millis(400),
-            rest: Duration::from_millis(1),
-        };
-        let round = move |subject: &Subject<'_>| attack::measure(&plan, kind, method, subject);
-        let sample = measure(push_target(), server.address(), round).await;
-        assert_eq!(sample.faults, [""; 0], "{sample:#?}");
-        assert!(figure(&sample, "missing") == 0.0 && figure(&sample, "probes_failed") == 0.0, "{sample:#?}");
+        let sample = attacked(kind, method, ATTACKERS, 200).await;
         assert!(figure(&sample, "attack_connections") == ATTACKERS as f64, "{sample:#?}");
         for key in ["quiet_delay_p99_us", "delay_p99_us", "probes", "rss_peak_mib", "descriptors_peak"] {
             assert!(figure(&sample, key) > 0.0, "{key}: {sample:#?}");
         }
 
-        let table = attack::table(&row(kind, sample));
-        for line in [kind.name(), "honest delay p99", "/livez max", "server RSS", "missing messages"] {
+        let limits = attack::Limits { p99_ratio: 1e6, memory_percent: 1e6 };
+        let table = attack::table(&row(kind, sample), &limits);
+        for line in
+            [kind.name(), "honest delay p99", "/livez max", "server RSS", "missing messages", "PASS memory back"]
+        {
             assert!(table.contains(line), "{line}: {table}");
         }
+        assert!(!table.contains("FAIL"), "{table}");
     }
 }
 
@@ -266,20 +296,58 @@ async fn floods_take_nothing_from_honest_clients() {
         (OneByteStarts, Method::Sse),
         (FrameFlood, Method::Ws),
     ] {
-        let server = push(method).await;
-        let plan = attack::Plan {
-            subscribers: CLIENTS,
-            rate: 50.0,
-            attackers: Some(6),
-            quiet: Duration::from_millis(100),
-            length: Duration::from_millis(400),
-            rest: Duration::from_millis(1),
-        };
-        let round = move |subject: &Subject<'_>| attack::measure(&plan, kind, method, subject);
-        let sample = measure(push_target(), server.address(), round).await;
-        assert_eq!(sample.faults, [""; 0], "{}: {sample:#?}", kind.name());
-        assert!(figure(&sample, "missing") == 0.0 && figure(&sample, "probes_failed") == 0.0, "{sample:#?}");
+        let sample = attacked(kind, method, 6, 100).await;
         assert!(figure(&sample, "attack_connections") >= 6.0, "{}: {sample:#?}", kind.name());
+    }
+}
+
+#[tokio::test]
+async fn abuse_of_tls_takes_nothing_from_honest_clients() {
+    use attack::Kind::{TlsGarbage, TlsHalfHandshakes, TlsHandshakes, TlsHellos, TlsNewKeys};
+    for (kind, method, ends) in [
+        (TlsGarbage, Method::Sse, true),
+        (TlsHalfHandshakes, Method::Ws, false),
+        (TlsHellos, Method::Poll, true),
+        (TlsHandshakes, Method::Sse, false),
+        (TlsNewKeys, Method::Ws, true),
+    ] {
+        let sample = attacked(kind, method, 6, 100).await;
+        let name = kind.name();
+        assert!(figure(&sample, "attack_connections") >= 6.0, "{name}: {sample:#?}");
+        assert_eq!(figure(&sample, "attack_ended") > 0.0, ends, "{name}: {sample:#?}");
+        assert_eq!(figure(&sample, "attack_answers") > 0.0, kind == TlsHandshakes, "{name}: {sample:#?}");
+    }
+}
+
+#[tokio::test]
+async fn abuse_of_http_2_takes_nothing_from_honest_clients() {
+    use attack::Kind::{
+        Http2Continuations, Http2HeaderBombs, Http2Pings, Http2RapidReset, Http2Settings, Http2UnreadStreams,
+    };
+    for (kind, method, is_refused) in [
+        (Http2RapidReset, Method::Sse, true),
+        (Http2Settings, Method::Poll, false),
+        (Http2Pings, Method::Ws, false),
+        (Http2Continuations, Method::Sse, true),
+        (Http2HeaderBombs, Method::Poll, true),
+        (Http2UnreadStreams, Method::Sse, false),
+    ] {
+        let sample = attacked(kind, method, 4, 100).await;
+        let name = kind.name();
+        assert!(figure(&sample, "attack_connections") >= 4.0, "{name}: {sample:#?}");
+        assert_eq!(figure(&sample, "attack_refusals") > 0.0, is_refused, "{name}: {sample:#?}");
+    }
+}
+
+#[tokio::test]
+async fn bad_tokens_and_the_cookies_of_other_sites_are_refused_while_honest_clients_are_served() {
+    use attack::Kind::{BadTokens, CrossSite, UnknownKeys};
+    for (kind, method) in
+        [(BadTokens, Method::Sse), (BadTokens, Method::Ws), (UnknownKeys, Method::Poll), (CrossSite, Method::Ws)]
+    {
+        let sample = attacked(kind, method, 6, 100).await;
+        assert!(figure(&sample, "attack_refusals") >= 6.0, "{}: {sample:#?}", kind.name());
+        assert_eq!(figure(&sample, "attack_answers"), 0.0, "{}: {sample:#?}", kind.name());
     }
 }
 

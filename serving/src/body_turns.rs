@@ -1,0 +1,111 @@
+//! The turns of large bodies: one is parsed and appended at a time, and all of them together take half of one core at most.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until};
+
+/// A body of so many bytes waits for its turn.
+const LARGE_BODY: usize = 16 << 10;
+
+/// The rest after a body is as long as its turn was. So much of it need not be taken at once: the clock of the runtime is not finer, and
+/// who publishes a large body now and then does not wait at all.
+const CREDIT: Duration = Duration::from_millis(5);
+
+/// Gives large bodies their turns.
+#[derive(Debug)]
+pub(crate) struct BodyTurns {
+    one_at_a_time: Semaphore,
+    /// The end of the rest that the turns until now ask for.
+    rested_at: Mutex<Instant>,
+}
+
+/// The turn of a body, which ends when this is dropped. All of it has to be work, and no waiting.
+#[derive(Debug)]
+pub(crate) struct BodyTurn<'a> {
+    turns: &'a BodyTurns,
+    began: Instant,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl BodyTurns {
+    pub(crate) fn new() -> Self {
+        Self { one_at_a_time: Semaphore::new(1), rested_at: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits for the turn of a body of so many bytes; `None` if it needs none. Others have theirs between two large bodies, so that what
+    /// they publish and follow is not kept waiting by one client's arrays.
+    pub(crate) async fn take(&self, bytes: usize) -> Option<BodyTurn<'_>> {
+        if bytes < LARGE_BODY {
+            return None;
+        }
+        // An error would mean that the semaphore is closed, which it never is.
+        let permit = self.one_at_a_time.acquire().await.ok()?;
+        let rested_at = *self.rested_at.lock();
+        if rested_at > Instant::now() + CREDIT {
+            sleep_until(rested_at).await;
+        } else {
+            yield_now().await;
+        }
+        Some(BodyTurn { turns: self, began: Instant::now(), _permit: permit })
+    }
+}
+
+impl Drop for BodyTurn<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let mut rested_at = self.turns.rested_at.lock();
+        // The turn itself is no rest, so it counts twice from its beginning.
+        *rested_at = (*rested_at).max(self.began) + 2 * (now - self.began);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    const TURN: Duration = Duration::from_millis(2);
+
+    /// Takes a turn that works for some time. Returns the time for which it waited.
+    async fn work(turns: &BodyTurns, length: Duration) -> Duration {
+        let asked = Instant::now();
+        let turn = turns.take(LARGE_BODY).await;
+        let waited = asked.elapsed();
+        advance(length).await;
+        drop(turn);
+        waited
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_without_a_pause_take_half_of_the_time() {
+        let (turns, began) = (BodyTurns::new(), Instant::now());
+        for _ in 0..100 {
+            work(&turns, TURN).await;
+        }
+        let (elapsed, work) = (began.elapsed(), 100 * TURN);
+        assert!(elapsed > 2 * work - 2 * CREDIT && elapsed < 2 * work + CREDIT, "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_now_and_then_does_not_wait() {
+        let turns = BodyTurns::new();
+        for _ in 0..100 {
+            assert_eq!(work(&turns, TURN).await, Duration::ZERO);
+            advance(TURN).await;
+        }
+        let long = Duration::from_millis(50);
+        assert_eq!(work(&turns, long).await, Duration::ZERO);
+        assert!(work(&turns, TURN).await >= long - CREDIT, "the rest after a long one is long");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_bodies_need_no_turn() {
+        let turns = BodyTurns::new();
+        let _turn = turns.take(LARGE_BODY).await;
+        assert!(turns.take(LARGE_BODY - 1).await.is_none());
+    }
+}

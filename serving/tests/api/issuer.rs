@@ -1,0 +1,21 @@
+//! Several issuers, whose subjects may have the same name.
+
+use serde_json::json;
+use testkit::access::{SECRET, token_with};
+
+use crate::service::Service;
+
+/// A subject is unique within its issuer (RFC 7519, section 4.1.2).
+#[tokio::test]
+async fn subjects_of_different_issuers_are_different_publishers() {
+    let issuers = ["--jwt-secret", SECRET, "--jwt-issuer", "https://a.example", "--jwt-issuer", "https://b.example"];
+    let service = Service::start(&[&issuers[..], &["--publish-rate", "1:1"]].concat()).await;
+    let publish = async |issuer: &str| {
+        let token = token_with(json!({ "iss": issuer, "sub": "ada", "publish": ["main"] }));
+        service.send(service.posting("").bearer_auth(token).body("m")).await.status
+    };
+    assert_eq!(publish("https://a.example").await, 201);
+    assert_eq!(publish("https://a.example").await, 429);
+    assert_eq!(publish("https://b.example").await, 201, "another ada");
+    assert_eq!(publish("https://c.example").await, 401);
+}
