@@ -57,7 +57,10 @@ impl Samples {
 }
 
 /// Reads the metrics until they are as expected.
-async fn until(address: SocketAddr, expected: impl Fn(&Samples) -> bool) -> Samples {
+///
+/// # Panics
+/// When they do not become so in time.
+pub async fn until(address: SocketAddr, expected: impl Fn(&Samples) -> bool) -> Samples {
     soon(async {
         loop {
             let samples = Samples::of(address).await;
