@@ -61,6 +61,8 @@ pub struct Client {
     end: Option<End>,
     /// The microseconds since the start of the service at which it began to stay: for a WebSocket, a stream or a poll. 0 if it does not.
     stays_since: u64,
+    /// The number of its latest stay.
+    stay: u64,
     /// The number of the last question to all clients that it has answered.
     answered: u32,
 }
@@ -106,6 +108,7 @@ impl Client {
             is_gone: false,
             end: None,
             stays_since: 0,
+            stay: 0,
             answered: 0,
         }
     }
@@ -187,7 +190,7 @@ impl Client {
         self.stays_since = self.app.uptime_micros().max(1);
         // It has nothing to answer to a question from before.
         self.answered = self.app.inquiries().number();
-        self.app.metrics().begin_stay();
+        self.stay = self.app.metrics().begin_stay();
     }
 
     /// Returns whether there is a question to all clients that this one has not answered.
@@ -200,13 +203,12 @@ impl Client {
     pub(crate) fn answer_inquiry(&mut self, subscriber: Option<&Subscriber>) -> bool {
         self.answered = self.app.inquiries().number();
         let Some(inquiry) = self.app.inquiries().latest() else { return false };
-        let client = ClientId { place: Arc::as_ptr(&self.bell).addr(), since: self.stays_since };
         let slowness = Slowness {
             lag: subscriber.map_or(0, Subscriber::lag),
             stalled: self.output.stall().map_or(0, |stall| stall.lasted().as_secs()),
             age: self.stayed().as_secs(),
         };
-        let is_to_end = inquiry.answer(client, slowness, || {
+        let is_to_end = inquiry.answer(ClientId(self.stay), slowness, || {
             let filters = subscriber.map(Subscriber::filters).unwrap_or_default();
             Described {
                 address: self.peer.to_string(),

@@ -64,13 +64,18 @@ async fn refused_tokens_are_counted_by_few_reasons() {
         service.send(page).await.status
     };
     assert_eq!(ask(&token_with(json!({ "iss": "us" }))).await, 200);
+    // What one token says, under the signature of another.
+    let [one, other] = ["one", "other"].map(|name| token_with(json!({ "iss": "us", "sub": name })));
+    let (Some((signed, _)), Some((_, signature))) = (one.rsplit_once('.'), other.rsplit_once('.')) else {
+        panic!("a token has three parts")
+    };
     for token in [
         "garbage".to_owned(),
         token_with(json!({ "iss": "us", "exp": 1 })),
         token_with(json!({ "iss": "us", "nbf": token::now() + 1000.0 })),
         token_with(json!({ "iss": "somebody" })),
         token_with(json!({ "iss": "us", "publish": 7 })),
-        token_with(json!({ "iss": "us" })) + "AA",
+        format!("{signed}.{signature}"),
     ] {
         assert_eq!(ask(&token).await, 401, "{token}");
     }

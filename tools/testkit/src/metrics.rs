@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use crate::access::{SECRET, token_with};
 use crate::client::client;
-use crate::publish::{publish, publish_array};
+use crate::publish::{publish, publish_array, publish_at};
 use crate::service::{Follower, Received, Service, Streaming};
+use crate::service_program::signal;
 use crate::soon::soon;
 
 /// The samples of a text, by their names with the labels, as in `push_gaps_total{transport="web_sockets",reason="lagged"}`.
@@ -268,11 +270,13 @@ pub async fn clients_show_on_debug_and_can_be_ended<S: Streaming>() {
     assert_eq!(shown["history"]["largest"][0]["messages"], 2);
 
     let end = |id: &str| client().post(format!("http://{admin}/debug/end?client={id}"));
-    let id = of("eve")["client"].as_str().expect("a text");
+    let id = of("eve")["client"].as_u64().expect("a number");
+    assert!(id <= 2, "clients are numbered as they come, and nothing of the process's memory is told: {id}");
+    let id = &id.to_string();
     let as_of_another_site = soon(end(id).send()).await.expect("an answer");
     assert_eq!(as_of_another_site.status(), StatusCode::BAD_REQUEST);
     assert!(soon(as_of_another_site.text()).await.expect("a text").contains("send this header"));
-    for (id, status) in [("x", 400), ("1-1", 400), (id, 204), (id, 400)] {
+    for (id, status) in [("x", 400), ("99", 400), (id, 204), (id, 400)] {
         let answer = soon(end(id).header("x-push-debug", "1").send()).await.expect("an answer");
         assert_eq!(answer.status(), status, "{id}");
     }
@@ -287,6 +291,39 @@ pub async fn clients_show_on_debug_and_can_be_ended<S: Streaming>() {
     }
 }
 
+/// A loss is on the next scrape, on `/debug` with the address of the client, and in the log once.
+pub async fn a_loss_is_told_of_everywhere<S: Service>() {
+    let flags = ["--drain", "0", "--history", "2", "--admin-listen", "127.0.0.1:0"];
+    let (mut process, address) = S::PROGRAM.start(&flags).await;
+    let admin = process.logged("listening for those who run the service", "address").await;
+    let admin: SocketAddr = admin.parse().expect("an address");
+    let mut follower = S::follow(address, "topic=a").await;
+    let first = publish_at(address, "a", "1").await;
+    assert_eq!(follower.next().await, Received::message(&first, "1"));
+    let messages: Vec<Value> = (2..=5).map(|number| json!({ "text": number.to_string() })).collect();
+    let burst = client().post(format!("http://{address}/messages?topic=a")).json(&messages);
+    assert_eq!(soon(burst.send()).await.expect("an answer").status(), StatusCode::CREATED);
+    let Received::Gap { reason, since, cursor } = follower.next().await else { panic!("a gap comes first") };
+    assert_eq!(reason, "lagged");
+    assert_eq!(follower.texts(2).await, ["4", "5"]);
+
+    let samples = Samples::of(admin).await;
+    assert!((samples.sum("push_gaps_total", &["reason=\"lagged\""]) - 1.0).abs() < 0.1, "{samples:?}");
+    assert!((samples.sum("push_gaps_total", &[]) - 1.0).abs() < 0.1, "{samples:?}");
+    let shown = debug(admin, |_| true).await;
+    let [gap] = shown["gaps"].as_array().expect("a list").as_slice() else { panic!("one gap: {shown}") };
+    assert_eq!((&gap["reason"], &gap["since"], &gap["cursor"]), (&json!("lagged"), &json!(since), &json!(cursor)));
+    let by = gap["address"].as_str().expect("a text");
+    assert!(by.starts_with("127.0.0.1"), "{gap}");
+
+    let line: Value = serde_json::from_str(&process.line_with("a client was told of a gap").await).expect("JSON");
+    assert_eq!((&line["address"], &line["since"], &line["cursor"]), (&json!(by), &json!(since), &json!(cursor)));
+    assert_eq!(line["level"], "INFO");
+    signal(&process, Signal::SIGTERM);
+    let exit = process.ended().await;
+    assert!(!exit.stderr.contains("told of a gap"), "it is logged once: {exit:?}");
+}
+
 /// Makes the tests of metrics that are the same for every service: `metric_behaviours!(Sse)`.
 #[macro_export]
 macro_rules! metric_behaviours {
@@ -296,6 +333,7 @@ macro_rules! metric_behaviours {
             metrics::clients_that_stay_are_counted,
             metrics::metrics_come_in_the_form_that_is_asked_for,
             metrics::metrics_can_have_a_port_of_their_own,
+            metrics::a_loss_is_told_of_everywhere,
         );
     };
 }

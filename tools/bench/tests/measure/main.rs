@@ -1,6 +1,7 @@
 //! The measurements, shortened, against the services of this repository, against the `limit` server, and against a server
 //! that makes mistakes.
 
+mod exported;
 mod faulty;
 mod publishing;
 
@@ -40,8 +41,8 @@ fn limit() -> SocketAddr {
     address
 }
 
-async fn push(method: Method) -> Server {
-    let flags = ["service", "--tick", "0"];
+async fn push(method: Method, flags: &[&str]) -> Server {
+    let flags = [&["service", "--tick", "0"], flags].concat();
     match method {
         Method::Ws => {
             let config = ws_echo::Config::parse_from(flags.into_iter().chain(["--reply-prefix="]));
@@ -107,7 +108,7 @@ fn assert_fanned_out(sample: &Sample, method: Method) {
 async fn every_method_of_this_repository_can_be_measured() {
     for method in Method::ALL {
         for pace in [Pace::Rate(200.0), Pace::InFlight(3), Pace::Unanswered(2)] {
-            let server = push(method).await;
+            let server = push(method, &[]).await;
             let round = move |subject: &Subject<'_>| fanout::round(&work(pace), subject, method);
             let sample = measure(push_target(), server.address(), round).await;
             assert_fanned_out(&sample, method);
@@ -118,7 +119,7 @@ async fn every_method_of_this_repository_can_be_measured() {
 #[tokio::test]
 async fn subscribers_of_a_pattern_can_be_measured_with_many_topics() {
     for method in [Method::Sse, Method::Ws] {
-        let server = push(method).await;
+        let server = push(method, &[]).await;
         let round = move |subject: &Subject<'_>| {
             fanout::round(&Work { pattern: Some(250), ..work(Pace::InFlight(3)) }, subject, method)
         };
@@ -185,7 +186,7 @@ async fn memory_of_connections_is_measured() {
             let rest = Duration::from_millis(1);
             idle::round(&Work { messages: 1, ..work(Pace::InFlight(1)) }, rest, subject, method)
         };
-        let server = push(method).await;
+        let server = push(method, &[]).await;
         for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
             let sample = measure(target, address, round).await;
             assert_eq!(sample.faults, [""; 0], "{sample:#?}");
@@ -198,7 +199,7 @@ async fn memory_of_connections_is_measured() {
 
 #[tokio::test]
 async fn an_echo_is_measured() {
-    let server = push(Method::Ws).await;
+    let server = push(Method::Ws, &[]).await;
     for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
         for (binary, in_flight, bytes) in [(false, 1, 64), (true, 3, 20_000)] {
             let length = Duration::from_millis(100);
@@ -217,7 +218,7 @@ async fn an_echo_is_measured() {
 async fn a_storm_is_measured() {
     for method in Method::ALL {
         let round = move |subject: &Subject<'_>| storm::round(CLIENTS, 10, subject, method);
-        let server = push(method).await;
+        let server = push(method, &[]).await;
         for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
             let sample = measure(target, address, round).await;
             assert!(figure(&sample, "connections_per_second") > 10.0, "{sample:#?}");
@@ -230,7 +231,7 @@ async fn a_storm_is_measured() {
 async fn honest_clients_are_measured_during_an_attack() {
     const ATTACKERS: usize = 5;
     for (kind, method) in [(attack::Kind::UnreadStreams, Method::Sse), (attack::Kind::BegunMessages, Method::Ws)] {
-        let server = push(method).await;
+        let server = push(method, &[]).await;
         let plan = attack::Plan {
             subscribers: CLIENTS,
             rate: 50.0,
@@ -266,7 +267,7 @@ async fn floods_take_nothing_from_honest_clients() {
         (OneByteStarts, Method::Sse),
         (FrameFlood, Method::Ws),
     ] {
-        let server = push(method).await;
+        let server = push(method, &[]).await;
         let plan = attack::Plan {
             subscribers: CLIENTS,
             rate: 50.0,
