@@ -4,7 +4,7 @@
 //!   ([`NatsProcess`]).
 //! - Clients: [`client()`] speaks HTTP, [`tls`] has clients and certificates of TLS, [`RawClient`] sends any bytes, [`publish()`] and its like publish.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
-//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`], [`certificate`], [`metrics`]. [`behaviours`] makes tests of them. They panic where a service fails.
+//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`], [`certificate`], [`metrics`], [`debug`], [`log`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //! - The checks of `tools/fuzz` as tests ([`fuzzing`]), on seeds and on [`damage`] to them.
 //!
 //! Nothing here depends on the services; a test hands in its service.
@@ -14,6 +14,7 @@ pub mod certificate;
 mod client;
 pub mod connection;
 pub mod damage;
+pub mod debug;
 pub mod delivery;
 pub mod drain;
 pub mod fuzzing;
@@ -21,6 +22,7 @@ pub mod gap;
 mod huge;
 pub mod lifecycle;
 pub mod limits;
+pub mod log;
 pub mod metrics;
 mod nats_process;
 mod process;
