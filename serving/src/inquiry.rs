@@ -7,7 +7,7 @@ use std::mem;
 use std::num::ParseIntError;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -30,6 +30,8 @@ pub(crate) struct Inquiries {
     /// The number of the latest question. A client that has answered another one has still to answer.
     number: AtomicU32,
     latest: Mutex<Option<Arc<Inquiry>>>,
+    /// The number of the latest client.
+    last_stay: AtomicU64,
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -57,7 +59,8 @@ pub(crate) struct Answers {
     pub(crate) has_ended: bool,
 }
 
-/// The number of a stay of a client, from 1 on in the order in which they began.
+/// The number of a client for as long as it stays, which no other one has: the time at which it began to stay, in microseconds since the
+/// service was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct ClientId(pub(crate) u64);
 
@@ -91,6 +94,14 @@ impl Inquiries {
     /// The number of the latest question.
     pub(crate) fn number(&self) -> u32 {
         self.number.load(Ordering::Acquire)
+    }
+
+    /// Returns the number of a client that begins to stay at a time in microseconds, not 0: that time, or the next one that no other has.
+    pub(crate) fn number_stay(&self, micros: u64) -> u64 {
+        let next = |last: u64| micros.max(last + 1);
+        let last = self.last_stay.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+        // It never fails.
+        last.map_or(micros, next)
     }
 
     /// The question that is being answered.
@@ -215,6 +226,13 @@ mod tests {
         assert_eq!(answers.await.clients, 1);
         assert!(inquiries.latest().is_none());
         assert_eq!(inquiries.number(), 1);
+    }
+
+    #[test]
+    fn no_two_clients_have_a_number() {
+        let inquiries = Inquiries::default();
+        let numbers = [0, 0, 7, 7, 5, 100].map(|micros| inquiries.number_stay(micros));
+        assert_eq!(numbers, [1, 2, 7, 8, 9, 100]);
     }
 
     #[tokio::test]

@@ -59,10 +59,9 @@ pub struct Client {
     is_gone: bool,
     /// The reason why it stays no longer, if that is known already.
     end: Option<End>,
-    /// The microseconds since the start of the service at which it began to stay: for a WebSocket, a stream or a poll. 0 if it does not.
+    /// The microseconds since the start of the service at which it began to stay, for a WebSocket, a stream or a poll, which no other client
+    /// has. 0 if it does not.
     stays_since: u64,
-    /// The number of its latest stay.
-    stay: u64,
     /// The number of the last question to all clients that it has answered.
     answered: u32,
 }
@@ -108,7 +107,6 @@ impl Client {
             is_gone: false,
             end: None,
             stays_since: 0,
-            stay: 0,
             answered: 0,
         }
     }
@@ -187,10 +185,10 @@ impl Client {
     /// Begins to count the client among those who stay.
     pub(crate) fn begin_stay(&mut self) {
         self.end = None;
-        self.stays_since = self.app.uptime_micros().max(1);
+        self.stays_since = self.app.inquiries().number_stay(self.app.uptime_micros());
         // It has nothing to answer to a question from before.
         self.answered = self.app.inquiries().number();
-        self.stay = self.app.metrics().begin_stay();
+        self.app.metrics().begin_stay();
     }
 
     /// Returns whether there is a question to all clients that this one has not answered.
@@ -208,7 +206,7 @@ impl Client {
             stalled: self.output.stall().map_or(0, |stall| stall.lasted().as_secs()),
             age: self.stayed().as_secs(),
         };
-        let is_to_end = inquiry.answer(ClientId(self.stay), slowness, || {
+        let is_to_end = inquiry.answer(ClientId(self.stays_since), slowness, || {
             let filters = subscriber.map(Subscriber::filters).unwrap_or_default();
             Described {
                 address: self.peer.to_string(),

@@ -175,9 +175,9 @@ impl Metrics {
         }
     }
 
-    /// Counts a client that stays: a WebSocket, a stream or a held poll. Returns the number of its stay, from 1 on.
-    pub(crate) fn begin_stay(&self) -> u64 {
-        self.opened.inc() + 1
+    /// Counts a client that stays: a WebSocket, a stream or a held poll.
+    pub(crate) fn begin_stay(&self) {
+        self.opened.inc();
     }
 
     /// Counts the end of its stay.
