@@ -31,7 +31,8 @@ async fn fan_out(server: &testkit::Server, method: Method, pace: Pace) -> Sample
 #[tokio::test]
 async fn what_the_bench_has_received_is_what_the_service_has_counted() {
     for method in Method::ALL {
-        let server = push(method, &[]).await;
+        // Heartbeats do not count as delivered.
+        let server = push(method, &["--heartbeat", "1h"]).await;
         let texts = ["x"; BEFORE as usize];
         testkit::publish_array(&server, "before", &texts).await;
         // One message at a time, so that none shares the frame of a write with another.
