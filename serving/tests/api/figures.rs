@@ -64,7 +64,7 @@ async fn refused_tokens_are_counted_by_few_reasons() {
         service.send(page).await.status
     };
     assert_eq!(ask(&token_with(json!({ "iss": "us" }))).await, 200);
-    // What one token says, under the signature of another.
+    // The content of one token under the signature of another.
     let [one, other] = ["one", "other"].map(|name| token_with(json!({ "iss": "us", "sub": name })));
     let (Some((signed, _)), Some((_, signature))) = (one.rsplit_once('.'), other.rsplit_once('.')) else {
         panic!("a token has three parts")

@@ -205,7 +205,7 @@ async fn until_the_set_has_been_read_the_service_is_not_ready() {
     assert_eq!(status(&service, &issuer.named_token()).await, 200);
 }
 
-/// Whoever runs the service sees that the keys cannot be read, and since when.
+/// The metrics tell that the keys cannot be read, and since when.
 #[tokio::test]
 async fn readings_of_the_set_are_counted() {
     let issuer = Issuer::new("one");

@@ -1,4 +1,4 @@
-//! What the backplane counts for those who run the service.
+//! The figures that the backplane counts for those who run the service.
 
 use rusqlite::Connection;
 use shared::backplane::{Backplane, Reading};
@@ -41,7 +41,7 @@ async fn the_file_is_measured_and_its_messages_are_counted() {
     assert_eq!(one.failures("full"), 0);
     let bytes = u64::try_from(number(directory.path(), "SELECT bytes FROM history")).unwrap();
     assert_eq!(one.figure("sqlite_history_bytes"), bytes);
-    // What another process has stored counts too.
+    // Messages of another process count too.
     until(|| other.figure("sqlite_messages") == 5 && other.figure("sqlite_history_bytes") == bytes).await;
 
     let size = |name: &str| std::fs::metadata(directory.path().join(name)).map_or(0, |file| file.len());

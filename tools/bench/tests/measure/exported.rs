@@ -54,8 +54,8 @@ async fn what_the_bench_has_received_is_what_the_service_has_counted() {
     }
 }
 
-/// What subscribers miss, since the history holds one message, is the difference between what was published for them and what the service
-/// counts as delivered.
+/// The messages that subscribers miss, since the history holds one, are the difference between those that were published for them and those that
+/// the service counts as delivered.
 #[tokio::test]
 async fn what_the_bench_has_missed_is_what_the_service_has_not_delivered() {
     for method in [Method::Sse, Method::Ws] {

@@ -1,4 +1,4 @@
-//! What a process counts of its part in the stream.
+//! The figures that a process counts of its part in the stream.
 
 use replicas::{Client, Method, NatsServer, Partition, Replica};
 use testkit::metrics::Samples;
