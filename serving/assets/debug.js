@@ -3,7 +3,20 @@
 import { language, number, say, translate } from "./text.js";
 
 const byId = (id) => document.getElementById(id);
+const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
 const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
+
+/** The columns of numbers, which line up at their ends. */
+const NUMBERS = new Set(["debugLag", "debugStalled", "debugAge", "debugHeld", "debugBytes", "debugFollowers"]);
+
+/** The names of the methods. */
+const METHODS = { web_sockets: "wsName", long_polling: "pollName", server_sent_events: "sseName" };
+
+/** The time of the day, with the date if that is another one than today's. */
+function moment(text) {
+  const time = new Date(text);
+  return (time.toDateString() === new Date().toDateString() ? clock : dateTime).format(time);
+}
 
 /** A number of bytes, in kB or MB. */
 function bytes(count) {
@@ -33,16 +46,17 @@ function duration(seconds) {
     .join(" ");
 }
 
-function cell(content, name = "td") {
+function cell(content, name = "td", key = "") {
   const element = document.createElement(name);
   if (name === "th") element.scope = "col";
+  element.classList.toggle("number", NUMBERS.has(key));
   element.append(content);
   return element;
 }
 
-function row(cells, name) {
+function row(cells, keys, name) {
   const element = document.createElement("tr");
-  element.append(...cells.map((content) => cell(content, name)));
+  element.append(...cells.map((content, column) => cell(content, name, keys[column])));
   return element;
 }
 
@@ -56,9 +70,9 @@ function fill(table, heads, rows) {
     return;
   }
   const head = document.createElement("thead");
-  head.append(row(heads.map((key) => say(key)), "th"));
+  head.append(row(heads.map((key) => say(key)), heads, "th"));
   const body = document.createElement("tbody");
-  body.append(...rows.map((cells) => row(cells)));
+  body.append(...rows.map((cells) => row(cells, heads)));
   table.replaceChildren(head, body);
 }
 
@@ -92,9 +106,18 @@ function endButton({ client, address }) {
   return button;
 }
 
+/** The readers that are behind, or all of the slowest if that is asked for or nobody is behind. */
+function readers(slowest) {
+  const behind = slowest.filter((client) => client.lag_messages > 0 || client.stalled_seconds > 0);
+  const others = slowest.length - behind.length;
+  byId("others").hidden = others === 0 || behind.length === 0;
+  byId("others-count").textContent = say("debugOthers", { count: number(others) });
+  return byId("all").checked || behind.length === 0 ? slowest : behind;
+}
+
 function show({ version, transport, uptime_seconds, draining, clients, gaps, history, backplane }) {
   byId("service").textContent = say("debugService", {
-    transport: transport.replaceAll("_", " "),
+    transport: say(METHODS[transport]),
     version,
     uptime: duration(uptime_seconds),
   });
@@ -113,38 +136,39 @@ function show({ version, transport, uptime_seconds, draining, clients, gaps, his
     ["debugMemory", `${bytes(history.bytes)} / ${bytes(history.bytes_limit)}`],
     ["debugTopicCount", number(history.topics)],
     ["debugPatternCount", number(history.patterns)],
-    ["debugBackplane", backplane.message ?? say(backplane.up ? "debugUp" : "debugDown")],
+    ["debugBackplane", say(backplane.up ? "debugUp" : "debugDown")],
     ["debugShared", yes(backplane.shared)],
     ["debugDraining", yes(draining)],
   ]);
+  byId("trouble").textContent = backplane.message ?? "";
   fill(
     byId("slowest"),
-    ["debugAddress", "debugSubject", "debugFollows", "debugLag", "debugStalled", "debugAge", "debugAct"],
-    clients.slowest.map((client) => [
+    ["debugAddress", "debugLag", "debugStalled", "debugAct", "debugSubject", "debugFollows", "debugAge"],
+    readers(clients.slowest).map((client) => [
       client.address,
-      client.subject ?? "–",
-      client.topics.join(" ") || "–",
       number(client.lag_messages),
       client.stalled_seconds > 0 ? duration(client.stalled_seconds) : "–",
-      duration(client.connected_seconds),
       endButton(client),
+      client.subject ?? "–",
+      client.topics.join(" ") || "–",
+      duration(client.connected_seconds),
     ]),
   );
   fill(
     byId("gaps"),
-    ["debugWhen", "debugAddress", "debugSubject", "debugReason", "debugSince", "debugCursor"],
+    ["debugWhen", "debugAddress", "debugReason", "debugSubject", "debugSince", "debugCursor"],
     gaps.map((gap) => [
-      dateTime.format(new Date(gap.at)),
+      moment(gap.at),
       gap.address || "–",
-      gap.subject ?? "–",
       say({ expired: "debugExpired", epoch: "debugEpoch", lagged: "debugLagged" }[gap.reason]),
+      gap.subject ?? "–",
       gap.since,
       gap.cursor,
     ]),
   );
   fill(
     byId("topics"),
-    ["debugTopic", "debugMessages", "debugBytes", "debugFollowers"],
+    ["debugTopic", "debugHeld", "debugBytes", "debugFollowers"],
     history.largest.map((topic) => [
       topic.topic,
       number(topic.messages),
@@ -168,4 +192,5 @@ async function refresh() {
 
 translate();
 byId("refresh").addEventListener("click", refresh);
+byId("all").addEventListener("change", refresh);
 refresh();

@@ -126,6 +126,7 @@ const chinese = {
   debugEndOf: "结束 {address}",
   debugEnded: "{address} 已被结束。",
   debugNotEnded: "{address} 没有被结束，可能已经离开。",
+  debugOthers: "也显示已读到最新消息的（{count}）",
   debugGaps: "最近的缺口",
   debugGapsHint: "被告知缺口的客户端没有收到 `since` 与 `cursor` 之间的消息。",
   debugWhen: "时间",
@@ -137,6 +138,7 @@ const chinese = {
   debugLagged: "读得太慢",
   debugTopics: "占用内存最多的话题",
   debugTopic: "话题",
+  debugHeld: "消息",
   debugBytes: "字节",
   debugFollowers: "订阅者",
 };
@@ -264,6 +266,7 @@ const english = {
   debugEndOf: "End {address}",
   debugEnded: "{address} was ended.",
   debugNotEnded: "{address} was not ended; it may have left.",
+  debugOthers: "Show those who have read everything, too ({count})",
   debugGaps: "Latest gaps",
   debugGapsHint: "A client that was told of a gap did not get the messages between `since` and `cursor`.",
   debugWhen: "Time",
@@ -275,6 +278,7 @@ const english = {
   debugLagged: "read too slowly",
   debugTopics: "Topics that take the most memory",
   debugTopic: "Topic",
+  debugHeld: "Messages",
   debugBytes: "Bytes",
   debugFollowers: "Followers",
 };

@@ -6,7 +6,7 @@
 //! | `GET /debug`, `/debug.json` | the slowest readers, the latest gaps, the largest topics: a page, and what it shows |
 //! | `POST /debug/end?client=…` | ends a client |
 
-mod debug;
+mod overview;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::inquiry::ClientId;
 use crate::query::Query;
 use crate::reply::Reply;
 use crate::routes::{DEBUG_PAGE, METRICS, json, metrics};
-use debug::Debug;
+use overview::Overview;
 
 /// The path of what the page `/debug` shows.
 const DEBUG: &str = "/debug.json";
@@ -76,7 +76,7 @@ async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Response, I
         END => end(&app, &request).await.map(Into::into),
         path => match (path, request.method()) {
             (METRICS, &Method::GET | &Method::HEAD) => Ok(metrics(&app, request.headers()).into()),
-            (DEBUG, &Method::GET | &Method::HEAD) => Ok(json(StatusCode::OK, Debug::of(&app).await).into()),
+            (DEBUG, &Method::GET | &Method::HEAD) => Ok(json(StatusCode::OK, Overview::of(&app).await).into()),
             (_, method) => match DEBUG_PAGE.iter().find(|asset| asset.path == path) {
                 Some(asset) if matches!(*method, Method::GET | Method::HEAD) => Ok(asset.response("")),
                 None if ![METRICS, DEBUG].contains(&path) => Err(ApiError::NotFound),

@@ -124,8 +124,14 @@ impl App {
         if budget < body {
             return Err(ConfigError::BodyBudgetTooSmall { budget, body });
         }
-        let tls = Tls::new(&config.tls)?;
-        let gate = Gate::new(&config.access)?;
+        #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "traces add their counters"))]
+        let mut metrics = Metrics::new(method, &config, &backplane);
+        #[cfg(feature = "otlp")]
+        let traces = Recorder::new(&config.traces, method, || metrics.add_spans())?;
+        #[cfg(not(feature = "otlp"))]
+        let traces = None;
+        let tls = Tls::new(&config.tls, metrics.handshakes())?;
+        let gate = Gate::new(&config.access, &metrics)?;
         let drain = Drain::new(config.connections.drain);
         let descriptors = rlimit::increase_nofile_limit(u64::MAX).map_err(ConfigError::DescriptorLimit)?;
         let places =
@@ -134,12 +140,6 @@ impl App {
             let (asked, room) = (config.connections.max_connections, places.regular);
             info!("max connections lowered from {asked} to {room} (ulimit -n is {descriptors})");
         }
-        #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "traces add their counters"))]
-        let mut metrics = Metrics::new(method);
-        #[cfg(feature = "otlp")]
-        let traces = Recorder::new(&config.traces, method, || metrics.add_spans())?;
-        #[cfg(not(feature = "otlp"))]
-        let traces = None;
         let admission = Admission::new(drain, places, metrics.rejected().clone(), &config);
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
         let key_shares = KeyShares::new(config.history.idempotency_keys);

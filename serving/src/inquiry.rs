@@ -3,11 +3,11 @@
 //! Nothing is kept of clients for this. A question wakes all of their tasks, and each answers for its client.
 
 use std::cmp::Reverse;
-use std::fmt;
 use std::mem;
+use std::num::ParseIntError;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -30,6 +30,8 @@ pub(crate) struct Inquiries {
     /// The number of the latest question. A client that has answered another one has still to answer.
     number: AtomicU32,
     latest: Mutex<Option<Arc<Inquiry>>>,
+    /// The number of the latest client.
+    last_stay: AtomicU64,
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -57,14 +59,10 @@ pub(crate) struct Answers {
     pub(crate) has_ended: bool,
 }
 
-/// The identity of a client for as long as it stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClientId {
-    /// The address of something that no other client has at the same time.
-    pub(crate) place: usize,
-    /// The time since which it stays, in microseconds since the service was started.
-    pub(crate) since: u64,
-}
+/// The number of a client for as long as it stays, which no other one has: the time at which it began to stay, in microseconds since the
+/// service was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct ClientId(pub(crate) u64);
 
 /// The slowness of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +78,7 @@ pub(crate) struct Slowness {
 /// A client that may be a slow one.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct SlowClient {
-    pub(crate) client: String,
+    pub(crate) client: ClientId,
     pub(crate) address: String,
     pub(crate) subject: Option<String>,
     pub(crate) topics: Vec<String>,
@@ -96,6 +94,14 @@ impl Inquiries {
     /// The number of the latest question.
     pub(crate) fn number(&self) -> u32 {
         self.number.load(Ordering::Acquire)
+    }
+
+    /// Returns the number of a client that begins to stay at a time in microseconds, not 0: that time, or the next one that no other has.
+    pub(crate) fn number_stay(&self, micros: u64) -> u64 {
+        let next = |last: u64| micros.max(last + 1);
+        let last = self.last_stay.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+        // It never fails.
+        last.map_or(micros, next)
     }
 
     /// The question that is being answered.
@@ -159,7 +165,7 @@ impl Described {
         let Self { address, subject, topics, cursor } = self;
         let Slowness { lag, stalled, age } = slowness;
         SlowClient {
-            client: client.to_string(),
+            client,
             address,
             subject,
             topics,
@@ -172,27 +178,13 @@ impl Described {
     }
 }
 
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{:x}", self.place, self.since)
-    }
-}
-
 impl FromStr for ClientId {
-    type Err = NoClient;
+    type Err = ParseIntError;
 
-    fn from_str(text: &str) -> Result<Self, NoClient> {
-        let (place, since) = text.split_once('-').ok_or(NoClient)?;
-        let place = usize::from_str_radix(place, 16).map_err(|_| NoClient)?;
-        let since = u64::from_str_radix(since, 16).map_err(|_| NoClient)?;
-        Ok(Self { place, since })
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
     }
 }
-
-/// The error for a text that names no client.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("names no client")]
-pub(crate) struct NoClient;
 
 #[cfg(test)]
 mod tests {
@@ -214,7 +206,7 @@ mod tests {
         let answers = inquiries.ask(count, None, || {
             let inquiry = inquiries.latest().unwrap();
             for &lag in &order {
-                let client = ClientId { place: lag, since: 1 };
+                let client = ClientId(lag as u64);
                 assert!(!inquiry.answer(client, slowness(lag), described));
             }
         });
@@ -228,7 +220,7 @@ mod tests {
     async fn who_does_not_answer_is_not_waited_for_long() {
         let inquiries = Inquiries::default();
         let answers = inquiries.ask(2, None, || {
-            let client = ClientId { place: 1, since: 1 };
+            let client = ClientId(1);
             inquiries.latest().unwrap().answer(client, slowness(0), described);
         });
         assert_eq!(answers.await.clients, 1);
@@ -236,17 +228,24 @@ mod tests {
         assert_eq!(inquiries.number(), 1);
     }
 
+    #[test]
+    fn no_two_clients_have_a_number() {
+        let inquiries = Inquiries::default();
+        let numbers = [0, 0, 7, 7, 5, 100].map(|micros| inquiries.number_stay(micros));
+        assert_eq!(numbers, [1, 2, 7, 8, 9, 100]);
+    }
+
     #[tokio::test]
     async fn one_client_is_ended_and_no_other() {
         let inquiries = Inquiries::default();
-        let [one, other] = [1, 2].map(|since| ClientId { place: 7, since });
-        let named = one.to_string().parse().unwrap();
+        let [one, other] = [7, 77].map(ClientId);
+        let named = "7".parse().unwrap();
         let answers = inquiries.ask(9, Some(named), || {
             let inquiry = inquiries.latest().unwrap();
-            assert!(!inquiry.answer(other, slowness(0), described), "it has come to the same place later");
+            assert!(!inquiry.answer(other, slowness(0), described));
             assert!(inquiry.answer(one, slowness(0), described));
         });
         assert!(answers.await.has_ended);
-        assert_eq!("x".parse::<ClientId>(), Err(NoClient));
+        assert!(["", "x", "-7", "7-7"].iter().all(|text| text.parse::<ClientId>().is_err()));
     }
 }

@@ -4,6 +4,7 @@
 
 mod certificate;
 mod config;
+mod not_after;
 mod records;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
+use crate::metrics::{Handshake, Handshakes};
 use certificate::Certificate;
 pub use certificate::CertificateError;
 pub use config::{Http2, TlsConfig};
@@ -33,6 +35,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Tls {
     certificate: Arc<Certificate>,
     server: Arc<ServerConfig>,
+    handshakes: Arc<Handshakes>,
 }
 
 /// Has libraries that take the cryptography which the process has chosen, such as reqwest, take *ring*'s.
@@ -54,7 +57,7 @@ pub enum TlsError {
 
 impl Tls {
     /// Returns the TLS that the flags ask for; `None` for a service in the clear.
-    pub(crate) fn new(config: &TlsConfig) -> Result<Option<Self>, TlsError> {
+    pub(crate) fn new(config: &TlsConfig, handshakes: &Arc<Handshakes>) -> Result<Option<Self>, TlsError> {
         let (Some(chain), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
         let certificate = Arc::new(Certificate::read(chain, key)?);
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
@@ -68,12 +71,18 @@ impl Tls {
         server.ticketer = ring::Ticketer::new().map_err(TlsError::Settings)?;
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 1;
-        Ok(Some(Self { certificate, server: Arc::new(server) }))
+        Ok(Some(Self { certificate, server: Arc::new(server), handshakes: Arc::clone(handshakes) }))
     }
 
     /// Begins the server's side of a connection.
     pub(crate) fn begin(&self) -> Result<Records, rustls::Error> {
-        UnbufferedServerConnection::new(Arc::clone(&self.server)).map(Records::new)
+        let tls = UnbufferedServerConnection::new(Arc::clone(&self.server))?;
+        Ok(Records::new(tls, Handshake::begin(&self.handshakes)))
+    }
+
+    /// The time at which the certificate ends that clients are shown, in seconds since the Unix epoch.
+    pub(crate) fn certificate_expires(&self) -> i64 {
+        self.certificate.expires()
     }
 
     /// Reads the certificate and key again when their files have changed, and on SIGHUP. Connections stay as they are. Never ends.

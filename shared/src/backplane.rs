@@ -2,10 +2,12 @@
 //!
 //! - `interface`: the trait of all backplanes; `publication`, `placement`, `error`, `idempotency_key`: its nouns
 //! - `progress`, `publication_digest`: what the backplanes of many processes have in common
+//! - `figure`: what a backplane counts for those who run the service
 //! - `memory`: the backplane of one process; `answers`: its memory of repeated publications
 
 mod answers;
 mod error;
+mod figure;
 mod idempotency_key;
 mod interface;
 mod memory;
@@ -15,6 +17,7 @@ mod publication;
 mod publication_digest;
 
 pub use error::{Fatal, NotReady, PublishError};
+pub use figure::{ArchiveReads, Figure, Reading, Times};
 pub use idempotency_key::{BadIdempotencyKey, IDEMPOTENCY_WINDOW, IdempotencyKey, MAX_KEY_BYTES};
 pub use interface::Backplane;
 pub use memory::Memory;

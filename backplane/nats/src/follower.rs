@@ -122,6 +122,7 @@ impl Follower {
             _ => self.begin(&snapshot).await?,
         };
         self.catch_up_to = Some(end);
+        self.replica.figures.set_behind(end.saturating_sub(self.position()));
         self.behind_at = None;
         self.report_progress();
 
@@ -196,6 +197,7 @@ impl Follower {
             return Err(Interruption::Restart);
         }
         history.clock = snapshot.clock;
+        self.replica.figures.set_behind(snapshot.last.saturating_sub(history.position));
         match snapshot.unfit {
             Some(unfit) => self.replica.set_status(Status::Unfit(unfit.to_string().into())),
             None if self.catch_up_to.is_none() => self.replica.set_status(Status::Following),

@@ -14,7 +14,7 @@
 //! - `link`: the connection
 //! - `stored_message`: a message as the stream stores it; `subjects`: the subjects of topics and patterns
 //! - `stream`: the stream, its settings, and snapshots of it
-//! - `status`, `replica`: how much of the stream this process has
+//! - `status`, `replica`: how much of the stream this process has; `figures`: what it counts
 //! - `follower`: from the stream to the hub; `consumer`, `continuity`, `history`, `intake`, `interruption`: its parts; `fill`:
 //!   the first read, and `losses`: the inference of what is missing then
 //! - `publisher`: from publications to the stream; `confirmation`: the stream's answer
@@ -27,6 +27,7 @@ mod config;
 mod confirmation;
 mod consumer;
 mod continuity;
+mod figures;
 mod fill;
 mod follower;
 mod history;

@@ -121,6 +121,12 @@ impl Link {
         Err(NotConnected::Lost { servers: servers.join(", "), error: status.error.clone() })
     }
 
+    /// Returns whether there is a connection, and the number of those that have been made.
+    pub(crate) fn condition(&self) -> (bool, u64) {
+        let status = self.status.borrow();
+        (status.up, status.generation)
+    }
+
     /// Waits until there is a connection, and returns the status of that one.
     pub(crate) async fn until_up(&self) -> LinkStatus {
         let mut status = self.status.subscribe();

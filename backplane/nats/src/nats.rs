@@ -18,7 +18,7 @@ use crate::replica::Replica;
 use crate::snapshots::Snapshots;
 use crate::stream::StreamSettings;
 use crate::url::BadNatsUrl;
-use shared::backplane::{Backplane, Fatal, IDEMPOTENCY_WINDOW, NotReady, Publication, PublishError, Receipt};
+use shared::backplane::{Backplane, Fatal, Figure, IDEMPOTENCY_WINDOW, NotReady, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Epoch};
 use shared::hub::{HistoryLimits, Hub};
 
@@ -139,6 +139,11 @@ impl Backplane for Nats {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        let (is_up, connections) = self.replica.link.condition();
+        self.replica.figures.figures(is_up, connections)
     }
 
     fn run(self: Arc<Self>) -> BoxFuture<'static, Fatal> {

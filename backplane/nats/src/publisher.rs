@@ -8,6 +8,7 @@
 //! duplicate window, or `--publish-timeout` if that is longer.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::client::Request;
@@ -84,6 +85,7 @@ impl Publisher {
         self.replica.publishable().map_err(PublishError::NotReady)?;
         let client = self.replica.link.client();
         let client = client.map_err(|error| PublishError::NotReady(error.to_string().into()))?;
+        let _waiting = self.replica.figures.begin_publication();
         let before = self.replica.progress.reached();
         let at = SystemClock.now();
         // A publisher that is answered "in doubt" and repeats the array must find its first message still recognised.
@@ -158,6 +160,9 @@ impl Publisher {
             let left = outgoing.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(in_doubt(&last));
+            }
+            if !sent_once {
+                self.replica.figures.repeats.fetch_add(1, Ordering::Relaxed);
             }
             let request = Request::new().headers(headers.clone()).payload(payload.clone());
             let request = request.timeout(Some(left.min(ATTEMPT)));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::figures::StreamFigures;
 use crate::link::Link;
 use crate::status::Status;
 use crate::stream::{HistoryStream, StreamSettings};
@@ -15,6 +16,7 @@ pub(crate) struct Replica {
     pub(crate) link: Arc<Link>,
     pub(crate) stream: HistoryStream,
     pub(crate) progress: Progress,
+    pub(crate) figures: StreamFigures,
     /// Has the follower inspect the stream now.
     pub(crate) inspection_wanted: Notify,
     status: Mutex<Status>,
@@ -27,6 +29,7 @@ impl Replica {
             stream: HistoryStream::new(Arc::clone(&link), settings),
             link,
             progress: Progress::default(),
+            figures: StreamFigures::default(),
             inspection_wanted: Notify::new(),
             status: Mutex::new(Status::Unknown("not connected to NATS yet".into())),
         }

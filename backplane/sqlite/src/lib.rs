@@ -21,7 +21,7 @@
 //!   the publishers who wait for the follower otherwise
 //! - `bells`, `follower`, `batch`, `fill`: from the file to memory
 //! - `archive`: pages of messages that memory does not hold
-//! - `replica`: what this process has of the history; `threads`, `stop`: its threads
+//! - `replica`: what this process has of the history; `figures`: what it counts and measures; `threads`, `stop`: its threads
 //! - [`new_epoch()`]: the end of a history whose file was replaced; `sqlite`: the backplane, made of all these
 
 mod age_clock;
@@ -33,6 +33,7 @@ mod commits;
 mod config;
 mod database;
 mod directory;
+mod figures;
 mod file_identity;
 mod file_system;
 mod fill;

@@ -41,6 +41,7 @@ impl LocalHistory {
         let Some(filled) = &mut *filled else { return false };
         let is_next = filled.epoch() == batch.row.epoch && filled.place == before;
         if is_next {
+            self.replica.figures.take(&batch.row);
             filled.take(batch).into_iter().for_each(|wake| wake.wake_after(self.gather));
             self.replica.progress.reach(filled.cursor());
         }

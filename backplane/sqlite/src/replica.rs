@@ -2,12 +2,14 @@
 
 use parking_lot::Mutex;
 
+use crate::figures::FileFigures;
 use crate::trouble::Trouble;
 use shared::backplane::{NotReady, Progress};
 
 /// The condition of this process's part in the history.
 pub(crate) struct Replica {
     pub(crate) progress: Progress,
+    pub(crate) figures: FileFigures,
     status: Mutex<Status>,
 }
 
@@ -28,7 +30,7 @@ impl Replica {
     pub(crate) fn new() -> Self {
         let unknown = Some("opening the history".into());
         let status = Status { unknown, following: None, writing: None, is_final: false };
-        Self { progress: Progress::default(), status: Mutex::new(status) }
+        Self { progress: Progress::default(), figures: FileFigures::default(), status: Mutex::new(status) }
     }
 
     /// Returns the reason as long as this process may not have the newest messages or cannot publish.

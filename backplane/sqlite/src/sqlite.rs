@@ -21,7 +21,7 @@ use crate::retention;
 use crate::stop::Stop;
 use crate::threads::{Parts, Threads};
 use crate::writer::WriterLimits;
-use shared::backplane::{Backplane, Fatal, NotReady, Publication, PublishError, Receipt};
+use shared::backplane::{Backplane, Fatal, Figure, NotReady, Publication, PublishError, Receipt};
 use shared::cursor::{Cursor, Epoch};
 use shared::hub::{HistoryLimits, Hub};
 use shared::wall_clock::{SystemClock, WallClock};
@@ -73,12 +73,13 @@ impl Sqlite {
         if memory.as_u64() / 4 < message.as_u64() {
             return Err(ConfigError::MemoryTooSmall { memory, message });
         }
-        let shelf = Arc::new(Shelf::new());
-        let archive = Arc::new(FileArchive::new(Arc::clone(&shelf)));
+        let (shelf, replica) = (Arc::new(Shelf::new()), Arc::new(Replica::new()));
+        replica.figures.set_limit(limits.bytes);
+        let archive = Arc::new(FileArchive::new(Arc::clone(&shelf), Arc::clone(&replica)));
         let bytes = usize::try_from(memory.as_u64()).unwrap_or(usize::MAX);
         // This history is never filled: the one that the file holds replaces it.
         let (hub, appender) = Hub::with_archive(Epoch::new(0), HistoryLimits { bytes, ..limits }, Some(archive));
-        let (replica, queue) = (Arc::new(Replica::new()), Arc::new(Queue::new()));
+        let queue = Arc::new(Queue::new());
         let parts = Parts {
             replica: Arc::clone(&replica),
             queue: Arc::clone(&queue),
@@ -152,6 +153,10 @@ impl Backplane for Sqlite {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        self.replica.figures.figures()
     }
 
     /// Opens the history, and has threads of its own write and follow it. When the future is dropped, what was taken is written

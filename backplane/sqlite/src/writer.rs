@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rusqlite::Transaction;
+
 use crate::append::{Answered, Append, Appended};
 use crate::bells::Bells;
 use crate::commits::{Commits, answer};
@@ -20,6 +22,9 @@ const STEP: Duration = Duration::from_millis(250);
 
 /// The interval between two attempts to write where that has failed.
 const PROBE: Duration = Duration::from_secs(1);
+
+/// The interval between two measurements of the files.
+const MEASUREMENT: Duration = Duration::from_secs(1);
 
 /// The interval between two searches for topics that other processes have left over their limit.
 const LOOK: Duration = Duration::from_secs(30);
@@ -52,7 +57,7 @@ impl Writer {
     /// Writes until the queue is closed, and everything that was in it.
     pub(crate) fn run(mut self) {
         let mut look = Instant::now();
-        let mut step = look;
+        let (mut step, mut measurement) = (look, look);
         loop {
             let next = self.queue.wait(step);
             if next == Next::Closed {
@@ -62,6 +67,10 @@ impl Writer {
                 self.write();
             }
             let now = Instant::now();
+            if now >= measurement {
+                self.replica.figures.measure(self.database.directory());
+                measurement = now + MEASUREMENT;
+            }
             if now >= step {
                 if now >= look {
                     self.look();
@@ -97,7 +106,7 @@ impl Writer {
             }
             Err(trouble) => {
                 if !matches!(trouble, Trouble::WentBack | Trouble::Replaced | Trouble::Stopped) {
-                    self.replica.set_unwritable(&trouble);
+                    self.fail(&trouble);
                 }
                 // Those that are not in the transaction have waited for as long, and would wait for the same.
                 let refusal = || Err(trouble.refusal());
@@ -128,7 +137,7 @@ impl Writer {
             let answers = publications.into_iter().map(|publication| append.add(publication));
             let answers = answers.collect::<Result<Vec<_>, _>>()?;
             let mut appended = append.finish(limits.messages, limits.share)?;
-            transaction.commit().map_err(Trouble::at_commit)?;
+            commit(transaction, replica)?;
             retention.note(std::mem::take(&mut appended.over));
             Ok((appended, answers))
         })
@@ -147,14 +156,14 @@ impl Writer {
         if self.replica.accepts_publications().is_err() {
             return false;
         }
-        let Self { database, retention, .. } = self;
+        let Self { database, replica, retention, .. } = self;
         let due = probing || database.read(|connection| Ok(retention.is_due(connection)?)).unwrap_or_default();
         if !due {
             return false;
         }
         let stepped = database.write(|transaction| {
             let more = retention.step(&transaction)?;
-            transaction.commit().map_err(Trouble::at_commit)?;
+            commit(transaction, replica)?;
             Ok(more)
         });
         match stepped {
@@ -164,11 +173,25 @@ impl Writer {
             }
             Err(Trouble::Replaced | Trouble::Stopped) => false,
             Err(trouble) => {
-                self.replica.set_unwritable(&trouble);
+                self.fail(&trouble);
                 false
             }
         }
     }
+
+    /// Records that writing has failed.
+    fn fail(&self, trouble: &Trouble) {
+        self.replica.figures.count_failure(trouble);
+        self.replica.set_unwritable(trouble);
+    }
+}
+
+/// Commits a transaction, and measures that.
+fn commit(transaction: Transaction<'_>, replica: &Replica) -> Result<(), Trouble> {
+    let began = Instant::now();
+    transaction.commit().map_err(Trouble::at_commit)?;
+    replica.figures.commits.add(began.elapsed());
+    Ok(())
 }
 
 impl Drop for Writer {

@@ -42,3 +42,20 @@ pub(crate) enum BadToken {
     #[error("a ticket gives no other ticket")]
     TicketForTicket,
 }
+
+impl BadToken {
+    /// The reason as metrics have it, one of a few.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Malformed | Self::Several(_) | Self::Critical => "malformed",
+            Self::NoKey(_) | Self::NamesNoKey | Self::UnknownKey(_) | Self::OtherAlgorithm(_) => "unknown_key",
+            Self::Signature => "signature",
+            Self::NoClaims | Self::MalformedClaim(_) | Self::NoEnd => "claims",
+            Self::Expired => "expired",
+            Self::NotYet => "not_yet",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::NoTicket | Self::TicketOver | Self::TicketOrigin | Self::TicketForTicket => "ticket",
+        }
+    }
+}

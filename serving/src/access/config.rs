@@ -64,7 +64,7 @@ pub struct AccessConfig {
 
 impl AccessConfig {
     /// Returns whether there is a key, so that the service is closed.
-    pub(super) fn has_key(&self) -> bool {
+    pub(crate) fn has_key(&self) -> bool {
         self.jwt_secret.is_some()
             || !self.jwt_secret_file.is_empty()
             || !self.jwt_public_key.is_empty()

@@ -13,6 +13,7 @@ use super::config::{AccessConfig, KeySetPlace};
 use super::key::Key;
 use super::key_set::{BadKeySet, KeySet};
 use crate::error_chain::with_sources;
+use crate::metrics::KeySetReadings;
 use crate::tls::use_ring;
 
 /// The least time between two readings that a token with an unknown key, or a failure, can cause.
@@ -29,6 +30,7 @@ pub(super) struct FetchedKeys {
     keys: RwLock<Option<KeySet>>,
     /// The time of the last reading. Locked while the set is read.
     last: Mutex<Option<Reading>>,
+    readings: KeySetReadings,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +76,11 @@ pub(super) enum Found {
 
 impl FetchedKeys {
     /// A set that is read for the first time by [`FetchedKeys::run`].
-    pub(super) fn new(place: KeySetPlace, config: &AccessConfig) -> Result<Self, KeySetError> {
+    pub(super) fn new(
+        place: KeySetPlace,
+        config: &AccessConfig,
+        readings: KeySetReadings,
+    ) -> Result<Self, KeySetError> {
         use_ring();
         // A set is where its URL is: wherever it is moved to, somebody has to look at it.
         let http = Client::builder().redirect(reqwest::redirect::Policy::none());
@@ -90,6 +96,7 @@ impl FetchedKeys {
             http,
             keys: RwLock::default(),
             last: Mutex::default(),
+            readings,
         })
     }
 
@@ -97,6 +104,7 @@ impl FetchedKeys {
     pub(super) fn read_file(&self) -> Result<(), KeySetError> {
         if let KeySetPlace::File(file) = &self.place {
             *self.keys.write() = Some(self.parse(&fs::read(file).map_err(KeySetError::Unreadable)?)?);
+            self.readings.note_read();
         }
         Ok(())
     }
@@ -161,6 +169,7 @@ impl FetchedKeys {
         match timeout(self.patience, self.read()).await.unwrap_or(Err(KeySetError::TooSlow(self.patience))) {
             Ok(keys) => {
                 let count = keys.len();
+                self.readings.note_read();
                 let is_first = self.keys.write().replace(keys).is_none();
                 if is_first || had_failed {
                     info!(keys = count, "the keys of {place} are read");
@@ -168,6 +177,7 @@ impl FetchedKeys {
                 *last = Some(Reading { at: Instant::now(), has_failed: false });
             }
             Err(error) => {
+                self.readings.count_failed();
                 let (error, goes_on) = (with_sources(&error), self.is_known());
                 if goes_on {
                     warn!(%error, "the keys of {place} cannot be read again; those that were read last count");
@@ -229,7 +239,7 @@ mod tests {
         fs::write(&file, keys(&["one"])).unwrap();
         let command = AccessConfig::augment_args(Command::new("service"));
         let config = AccessConfig::from_arg_matches(&command.try_get_matches_from(["service"]).unwrap()).unwrap();
-        let fetched = FetchedKeys::new(KeySetPlace::File(file.clone()), &config).unwrap();
+        let fetched = FetchedKeys::new(KeySetPlace::File(file.clone()), &config, KeySetReadings::default()).unwrap();
         fetched.read_file().unwrap();
         let has = async |name| matches!(fetched.get(Some(name)).await, Found::Key(_));
         assert!(has("one").await && !has("two").await);

@@ -31,6 +31,7 @@ use super::tickets::{self, Asking, Ticket};
 use crate::client_address::ClientAddress;
 use crate::error_chain::with_sources;
 use crate::json_object::Object;
+use crate::metrics::{Metrics, TokenRefusals};
 
 /// Decides on the clients of a closed service.
 pub(crate) struct Gate {
@@ -41,6 +42,7 @@ pub(crate) struct Gate {
     random: Secret,
     fixed: RwLock<FixedKeys>,
     fetched: Option<FetchedKeys>,
+    refused: TokenRefusals,
 }
 
 /// The reason why a service cannot be closed as its flags ask for.
@@ -74,6 +76,16 @@ pub(crate) enum Shut {
     /// The keys of `--jwks` have never been read.
     #[error("the keys of tokens have not been read yet")]
     NoKeysYet,
+}
+
+impl Shut {
+    /// The reason as metrics have it, one of a few.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::BadToken(reason) => reason.label(),
+            Self::NoKeysYet => "no_keys_yet",
+        }
+    }
 }
 
 /// The facts of a request that the gate does not look for by itself.
@@ -114,7 +126,7 @@ impl<'de> Deserialize<'de> for IsThere {
 
 impl Gate {
     /// Returns the gate that the flags ask for; `None` for an open service.
-    pub(crate) fn new(config: &AccessConfig) -> Result<Option<Self>, GateError> {
+    pub(crate) fn new(config: &AccessConfig, metrics: &Metrics) -> Result<Option<Self>, GateError> {
         if !config.has_key() {
             return config.flag_of_closed().map_or(Ok(None), |flag| Err(GateError::NoKey(flag)));
         }
@@ -125,7 +137,7 @@ impl Gate {
         let fetched = match &config.jwks {
             Some(text) => {
                 let place = text.place()?;
-                Some(fetched_keys(&place, config).map_err(|error| GateError::KeySet(place, error))?)
+                Some(fetched_keys(&place, config, metrics).map_err(|error| GateError::KeySet(place, error))?)
             }
             None => None,
         };
@@ -137,6 +149,7 @@ impl Gate {
             anonymous: config.anonymous_subscribe.as_slice().into(),
             random,
             fetched,
+            refused: metrics.refused_tokens().clone(),
         }))
     }
 
@@ -180,6 +193,10 @@ impl Gate {
 
     /// Finds out what the client of a request may do.
     pub(crate) async fn admit(&self, asked: Asked<'_>) -> Result<Access, Shut> {
+        self.try_admit(asked).await.inspect_err(|shut| self.refused.count(shut.label()))
+    }
+
+    async fn try_admit(&self, asked: Asked<'_>) -> Result<Access, Shut> {
         let found = credential::find(asked.headers, asked.ticket, asked.trusts_cookie)?;
         let now = claims::now();
         let claims = match found {
@@ -196,11 +213,16 @@ impl Gate {
     /// Finds out what a client may do that brings another token on its connection.
     pub(crate) async fn renew(&self, token: &str, client: Option<ClientAddress>) -> Result<Access, Shut> {
         let now = claims::now();
-        Ok(self.access(Some(self.claims(token, now).await?), now, client))
+        let claims = self.claims(token, now).await.inspect_err(|shut| self.refused.count(shut.label()))?;
+        Ok(self.access(Some(claims), now, client))
     }
 
     /// Makes a ticket for the client of a request, which has to have a token; `None` if it has none.
     pub(crate) async fn ticket(&self, asked: Asked<'_>) -> Result<Option<Ticket>, Shut> {
+        self.try_ticket(asked).await.inspect_err(|shut| self.refused.count(shut.label()))
+    }
+
+    async fn try_ticket(&self, asked: Asked<'_>) -> Result<Option<Ticket>, Shut> {
         let found = credential::find(asked.headers, asked.ticket, asked.trusts_cookie)?;
         let now = claims::now();
         let claims = match found {
@@ -254,8 +276,8 @@ impl std::fmt::Debug for Gate {
 }
 
 /// Makes the set of keys, which is read already where it is a file.
-fn fetched_keys(place: &KeySetPlace, config: &AccessConfig) -> Result<FetchedKeys, KeySetError> {
-    let fetched = FetchedKeys::new(place.clone(), config)?;
+fn fetched_keys(place: &KeySetPlace, config: &AccessConfig, metrics: &Metrics) -> Result<FetchedKeys, KeySetError> {
+    let fetched = FetchedKeys::new(place.clone(), config, metrics.key_set().clone())?;
     fetched.read_file()?;
     Ok(fetched)
 }

@@ -61,7 +61,8 @@ pub struct Client {
     is_gone: bool,
     /// The reason why it stays no longer, if that is known already.
     end: Option<End>,
-    /// The microseconds since the start of the service at which it began to stay: for a WebSocket, a stream or a poll. 0 if it does not.
+    /// The microseconds since the start of the service at which it began to stay, for a WebSocket, a stream or a poll, which no other client
+    /// has. 0 if it does not.
     stays_since: u64,
     /// The number of the last question to all clients that it has answered.
     answered: u32,
@@ -195,7 +196,7 @@ impl Client {
     pub(crate) fn begin_stay(&mut self, traceparent: Option<Box<Traceparent>>) {
         self.traceparent = traceparent;
         self.end = None;
-        self.stays_since = self.app.uptime_micros().max(1);
+        self.stays_since = self.app.inquiries().number_stay(self.app.uptime_micros());
         // It has nothing to answer to a question from before.
         self.answered = self.app.inquiries().number();
         self.app.metrics().begin_stay();
@@ -211,13 +212,12 @@ impl Client {
     pub(crate) fn answer_inquiry(&mut self, subscriber: Option<&Subscriber>) -> bool {
         self.answered = self.app.inquiries().number();
         let Some(inquiry) = self.app.inquiries().latest() else { return false };
-        let client = ClientId { place: Arc::as_ptr(&self.bell).addr(), since: self.stays_since };
         let slowness = Slowness {
             lag: subscriber.map_or(0, Subscriber::lag),
             stalled: self.output.stall().map_or(0, |stall| stall.lasted().as_secs()),
             age: self.stayed().as_secs(),
         };
-        let is_to_end = inquiry.answer(client, slowness, || {
+        let is_to_end = inquiry.answer(ClientId(self.stays_since), slowness, || {
             let filters = subscriber.map(Subscriber::filters).unwrap_or_default();
             Described {
                 address: self.peer.to_string(),

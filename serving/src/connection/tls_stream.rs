@@ -165,6 +165,7 @@ impl TlsStream {
 
     /// Answers a request in the clear.
     fn refuse(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        self.records.refuse();
         self.send_or_keep(cx, &IN_THE_CLEAR)?;
         match self.poll_shutdown(cx) {
             Poll::Ready(result) => result,

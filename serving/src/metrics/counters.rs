@@ -9,13 +9,18 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use shared::backplane::Backplane;
 use shared::gap::GapReason;
 
 use super::deliveries::{Deliveries, Delivery};
+use super::figures::BackplaneFigures;
+use super::handshakes::Handshakes;
 use super::labels::{self, End, Label, Method};
 #[cfg(target_os = "linux")]
 use super::process::ThisProcess;
 use super::rejections::Rejections;
+use super::tokens::{KeySetReadings, TokenRefusals};
+use crate::config::CommonConfig;
 
 /// The upper bounds of the times that a publication takes to be confirmed, in seconds.
 const CONFIRM: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0];
@@ -37,6 +42,9 @@ pub(crate) struct Metrics {
     published: Published,
     rejected: Rejections,
     renewed: Counter,
+    handshakes: Arc<Handshakes>,
+    refused_tokens: TokenRefusals,
+    key_set: KeySetReadings,
     asked: Asked,
 }
 
@@ -100,12 +108,13 @@ pub(super) struct Asked {
     pub(super) bytes_limit: Gauge,
     pub(super) backplane_up: Gauge,
     pub(super) draining: Gauge,
+    pub(super) certificate_expires: Gauge,
     pub(super) log_lines_dropped: Counter,
 }
 
 impl Metrics {
-    /// The metrics of a service of one method.
-    pub(crate) fn new(method: Method) -> Self {
+    /// The metrics of a service of one method. Those of TLS, tokens and `--jwks` are shown where the flags ask for these.
+    pub(crate) fn new(method: Method, config: &CommonConfig, backplane: &Arc<dyn Backplane>) -> Self {
         let mut all = Registry::default();
         #[cfg(target_os = "linux")]
         all.register_collector(Box::new(ThisProcess));
@@ -143,7 +152,36 @@ impl Metrics {
             renewed.clone(),
         );
         asked.register(registry);
-        Self { method, registry: all, deliveries, opened, closed, stay, gaps, published, rejected, renewed, asked }
+        registry.register_collector(Box::new(BackplaneFigures(Arc::clone(backplane))));
+        let mut handshakes = Handshakes::default();
+        if config.tls.is_asked_for() {
+            handshakes = Handshakes::register(registry);
+            let help = "The time at which the certificate of --tls-cert ends, in seconds since 1970";
+            registry.register("tls_certificate_expires_timestamp_seconds", help, asked.certificate_expires.clone());
+        }
+        let (refused_tokens, key_set) = (TokenRefusals::default(), KeySetReadings::default());
+        if config.access.has_key() {
+            refused_tokens.register(registry);
+        }
+        if config.access.jwks.is_some() {
+            key_set.register(registry);
+        }
+        Self {
+            method,
+            registry: all,
+            deliveries,
+            opened,
+            closed,
+            stay,
+            gaps,
+            published,
+            rejected,
+            renewed,
+            handshakes: Arc::new(handshakes),
+            refused_tokens,
+            key_set,
+            asked,
+        }
     }
 
     /// Adds the counters of spans, for a service that has a collector.
@@ -211,6 +249,21 @@ impl Metrics {
     /// Counts a token that has taken the place of another.
     pub(crate) fn count_renewed(&self) {
         self.renewed.inc();
+    }
+
+    /// The handshakes of TLS.
+    pub(crate) fn handshakes(&self) -> &Arc<Handshakes> {
+        &self.handshakes
+    }
+
+    /// The tokens that were refused.
+    pub(crate) fn refused_tokens(&self) -> &TokenRefusals {
+        &self.refused_tokens
+    }
+
+    /// The readings of `--jwks`.
+    pub(crate) fn key_set(&self) -> &KeySetReadings {
+        &self.key_set
     }
 
     /// All metrics.

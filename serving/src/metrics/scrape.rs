@@ -33,6 +33,9 @@ fn ask(app: &App) {
     set(&asked.bytes, hub.bytes() as u64);
     set(&asked.bytes_limit, hub.limits().bytes as u64);
     set(&asked.backplane_up, u64::from(app.backplane().ready().is_ok()));
+    if let Some(tls) = app.tls() {
+        asked.certificate_expires.set(tls.certificate_expires());
+    }
     set(&asked.draining, u64::from(!admission.is_open()));
     asked.log_lines_dropped.inner().store(log_writer::dropped(), Ordering::Relaxed);
 }

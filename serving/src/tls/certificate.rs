@@ -12,14 +12,24 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::not_after::not_after;
+
 /// The certificate that clients are shown.
 #[derive(Debug)]
 pub(super) struct Certificate {
     chain: PathBuf,
     key: PathBuf,
-    shown: RwLock<Arc<CertifiedKey>>,
+    shown: RwLock<Shown>,
     /// The content that was looked at last, good or bad.
     looked_at: Mutex<Content>,
+}
+
+/// A certificate with its key.
+#[derive(Debug)]
+struct Shown {
+    key: Arc<CertifiedKey>,
+    /// The time at which the certificate ends, in seconds since the Unix epoch.
+    expires: i64,
 }
 
 /// The content of both files, as digests, so that the key is not kept for this. Their times do not count, since a file may be replaced by
@@ -58,6 +68,9 @@ pub enum CertificateError {
     /// The key is encrypted.
     #[error("the key in {} is encrypted and has to be decrypted first, with `openssl pkey -in … -out …`", .0.display())]
     EncryptedKey(PathBuf),
+    /// The first certificate has no end that can be read.
+    #[error("the first CERTIFICATE in {} is malformed: the end of its validity cannot be read", .0.display())]
+    Malformed(PathBuf, #[source] der::Error),
     /// The key is not the one of the certificate, or of a kind that is not known.
     #[error("the key in {} is not that of the certificate in {}, or of no kind that is known", key.display(), chain.display())]
     Mismatch {
@@ -74,7 +87,7 @@ impl Certificate {
     /// Reads both files.
     pub(super) fn read(chain: &Path, key: &Path) -> Result<Self, CertificateError> {
         let content = Content::read(chain, key);
-        let shown = RwLock::new(Arc::new(parse(chain, key)?));
+        let shown = RwLock::new(parse(chain, key)?);
         Ok(Self { chain: chain.to_owned(), key: key.to_owned(), shown, looked_at: Mutex::new(content) })
     }
 
@@ -86,14 +99,19 @@ impl Certificate {
             return Ok(false);
         }
         *looked_at = content;
-        *self.shown.write() = Arc::new(parse(&self.chain, &self.key)?);
+        *self.shown.write() = parse(&self.chain, &self.key)?;
         Ok(true)
+    }
+
+    /// The time at which it ends, in seconds since the Unix epoch.
+    pub(super) fn expires(&self) -> i64 {
+        self.shown.read().expires
     }
 }
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.shown.read()))
+        Some(Arc::clone(&self.shown.read().key))
     }
 }
 
@@ -105,7 +123,7 @@ impl Content {
     }
 }
 
-fn parse(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
+fn parse(chain: &Path, key: &Path) -> Result<Shown, CertificateError> {
     let unreadable = |file: &Path, source| match source {
         pem::Error::Io(source) => CertificateError::Unreadable { file: file.to_owned(), source },
         source => CertificateError::NotPem { file: file.to_owned(), source },
@@ -114,9 +132,8 @@ fn parse(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&read(chain)?)
         .collect::<Result<_, _>>()
         .map_err(|source| unreadable(chain, source))?;
-    if certificates.is_empty() {
-        return Err(CertificateError::NoCertificate(chain.to_owned()));
-    }
+    let first = certificates.first().ok_or_else(|| CertificateError::NoCertificate(chain.to_owned()))?;
+    let expires = not_after(first).map_err(|error| CertificateError::Malformed(chain.to_owned(), error))?;
     let content = read(key)?;
     let private = PrivateKeyDer::from_pem_slice(&content).map_err(|source| match source {
         // In the label of the newer form, and in a header of the older one (RFC 1421, section 4.6.1.1), which is no PEM of today.
@@ -124,6 +141,7 @@ fn parse(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
         pem::Error::NoItemsFound => CertificateError::NoKey(key.to_owned()),
         source => unreadable(key, source),
     })?;
-    CertifiedKey::from_der(certificates, private, &ring::default_provider())
-        .map_err(|source| CertificateError::Mismatch { chain: chain.to_owned(), key: key.to_owned(), source })
+    let key = CertifiedKey::from_der(certificates, private, &ring::default_provider())
+        .map_err(|source| CertificateError::Mismatch { chain: chain.to_owned(), key: key.to_owned(), source })?;
+    Ok(Shown { key: Arc::new(key), expires })
 }

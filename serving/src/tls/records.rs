@@ -6,6 +6,8 @@ use bytes::BytesMut;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus};
 
+use crate::metrics::{Handshake, HandshakeResult};
+
 /// The most bytes of text in a record (RFC 8446, section 5.1).
 pub(crate) const TEXT: usize = 16 * 1024;
 
@@ -22,16 +24,22 @@ pub(crate) struct Records {
     unopened: Vec<u8>,
     /// The client has broken the protocol. rustls counts on bytes that are gone since, so it is asked nothing any more.
     is_broken: bool,
+    handshake: Handshake,
 }
 
 impl Records {
-    pub(super) fn new(tls: UnbufferedServerConnection) -> Self {
-        Self { tls, unopened: Vec::new(), is_broken: false }
+    pub(super) fn new(tls: UnbufferedServerConnection, handshake: Handshake) -> Self {
+        Self { tls, unopened: Vec::new(), is_broken: false, handshake }
     }
 
     /// Returns whether the client has chosen HTTP/2.
     pub(crate) fn speaks_http2(&self) -> bool {
         self.tls.alpn_protocol() == Some(HTTP_2)
+    }
+
+    /// Counts the client as one that does not speak TLS.
+    pub(crate) fn refuse(&mut self) {
+        self.handshake.end(HandshakeResult::PlainText);
     }
 
     /// The number of bytes that are kept of a record which has not come whole.
@@ -68,11 +76,15 @@ impl Records {
                 Ok(ConnectionState::TransmitTlsData(transmit)) => transmit.done(),
                 Ok(ConnectionState::PeerClosed) => has_ended = true,
                 Ok(_) => {
+                    if !self.tls.is_handshaking() {
+                        self.handshake.end(HandshakeResult::Completed);
+                    }
                     self.unopened = received[done + discard..].to_vec();
                     return Ok(has_ended);
                 }
                 Err(error) => {
                     self.is_broken = true;
+                    self.handshake.end(HandshakeResult::Failed);
                     self.put_alert(&mut received[done + discard..], answers)?;
                     return Err(broken(error));
                 }

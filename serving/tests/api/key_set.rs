@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use testkit::metrics::{Samples, until};
+
 use crate::service::Service;
 
 /// A key that signs, as an issuer has it.
@@ -201,4 +203,35 @@ async fn until_the_set_has_been_read_the_service_is_not_ready() {
     source.keys(&[&issuer]);
     testkit::soon(async { while service.get("/readyz").await.status != 200 {} }).await;
     assert_eq!(status(&service, &issuer.named_token()).await, 200);
+}
+
+/// The metrics tell that the keys cannot be read, and since when.
+#[tokio::test]
+async fn readings_of_the_set_are_counted() {
+    let issuer = Issuer::new("one");
+    let source = Source::start().await;
+    source.answer("HTTP/1.1 500 Oh\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let service = Service::start(&["--jwks", &source.url, "--jwks-refresh", "20ms"]).await;
+    let failures = |samples: &Samples| samples.sum("push_jwks_read_failures_total", &[]);
+    let read_at = |samples: &Samples| samples.sum("push_jwks_read_timestamp_seconds", &[]);
+    let samples = until(service.address(), |samples| failures(samples) >= 2.0).await;
+    assert!(read_at(&samples) < 1.0, "it was never read: {samples:?}");
+    let began = token::now();
+    source.keys(&[&issuer]);
+    let samples = until(service.address(), |samples| read_at(samples) > 0.0).await;
+    assert!((began - 1.0..=token::now()).contains(&read_at(&samples)), "{samples:?}");
+    let failed = failures(&samples);
+    let asked = source.asked();
+    testkit::soon(async {
+        while source.asked() < asked + 3 {
+            status(&service, &issuer.named_token()).await;
+        }
+    })
+    .await;
+    let samples = Samples::of(service.address()).await;
+    assert!((failures(&samples) - failed).abs() < 0.1, "no reading fails any more: {samples:?}");
+    // A token of nobody counts as one whose key is not known.
+    assert_eq!(status(&service, &Issuer::new("two").named_token()).await, 401);
+    let samples = Samples::of(service.address()).await;
+    assert!((samples.sum("push_tokens_refused_total", &["reason=\"unknown_key\""]) - 1.0).abs() < 0.1, "{samples:?}");
 }

@@ -12,6 +12,7 @@ mod body;
 mod connection;
 mod differential;
 mod drain;
+mod figures;
 mod head;
 mod health;
 mod history;

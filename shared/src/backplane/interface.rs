@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::error::{Fatal, NotReady, PublishError};
+use super::figure::Figure;
 use super::publication::{Publication, Receipt};
 use crate::cursor::Cursor;
 
@@ -38,6 +39,11 @@ pub trait Backplane: fmt::Debug + Send + Sync + 'static {
     /// Returns whether other processes share the history.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// The figures of the backplane at this moment, for those who run the service. Asking for them waits for nothing.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
     }
 
     /// Does the backplane's own work for as long as it is polled. Ends only when the process has to end, with the reason.

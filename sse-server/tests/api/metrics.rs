@@ -3,4 +3,4 @@
 use crate::helpers::Sse;
 
 testkit::metric_behaviours!(Sse);
-testkit::behaviours!(Sse: metrics::the_slowest_reader_shows, metrics::clients_show_on_debug_and_can_be_ended);
+testkit::behaviours!(Sse: metrics::the_slowest_reader_shows, debug::clients_show_on_debug_and_can_be_ended);

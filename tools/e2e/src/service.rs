@@ -191,7 +191,12 @@ impl Service {
     }
 }
 
-fn hold(address: SocketAddr) -> anyhow::Result<TcpSocket> {
+/// Reserves a port, or chooses one. As long as the socket is there, the system gives the port to nobody else, and a program that listens with
+/// `SO_REUSEADDR`, as servers do, can still listen on it.
+///
+/// # Errors
+/// Fails when the port is taken.
+pub fn hold(address: SocketAddr) -> anyhow::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address).with_context(|| format!("holding {address}"))?;

@@ -5,7 +5,7 @@
 //! - A collector of traces ([`Collector`]).
 //! - Clients: [`client()`] speaks HTTP, [`tls`] has clients and certificates of TLS, [`RawClient`] sends any bytes, [`publish()`] and its like publish.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
-//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`], [`certificate`], [`metrics`], [`traces`]. [`behaviours`] makes tests of them. They panic where a service fails.
+//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`], [`certificate`], [`metrics`], [`debug`], [`log`], [`traces`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //! - The checks of `tools/fuzz` as tests ([`fuzzing`]), on seeds and on [`damage`] to them.
 //!
 //! Nothing here depends on the services; a test hands in its service.
@@ -16,6 +16,7 @@ mod client;
 mod collector;
 pub mod connection;
 pub mod damage;
+pub mod debug;
 pub mod delivery;
 pub mod drain;
 pub mod fuzzing;
@@ -23,6 +24,7 @@ pub mod gap;
 mod huge;
 pub mod lifecycle;
 pub mod limits;
+pub mod log;
 pub mod metrics;
 mod nats_process;
 mod process;

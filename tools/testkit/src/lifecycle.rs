@@ -1,11 +1,8 @@
 //! Tests of a service as a process: flags, signals, exit codes.
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, ChildStderr, Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::process::Process;
 use crate::publish::publish_at;
@@ -272,63 +269,6 @@ pub async fn few_descriptors_are_shared_out<S: Service>() {
     assert!(exit.code == Some(1) && exit.stderr.contains("raise `ulimit -n`"), "{exit:?}");
 }
 
-/// The variable RUST_LOG sets the level where no flag does, and is told where it is not understood.
-pub async fn rust_log_counts_where_no_flag_does<S: Service>() {
-    let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--drain", "0"];
-    let start = |more: &[&str], level| {
-        Process::start_with(S::PROGRAM.path, &[&flags[..], more].concat(), &[("RUST_LOG", level)])
-    };
-    let mut process = start(&[], "warn,serving=debug");
-    let address = process.logged("listening", "address").await.parse().expect("the log has an address");
-    assert!(get(address, "/messages?since=\u{7f}").await.starts_with("HTTP/1.1 400 "));
-    process.line_with("\"DEBUG\"").await;
-    start(&["--log", "info"], "error").logged("listening", "address").await;
-    let warning = start(&[], "serving=loud").line_with("RUST_LOG is not understood").await;
-    assert!(warning.contains("WARN") && warning.contains("write it as for --log"), "{warning}");
-}
-
-/// A log that nobody reads holds up nobody, and reports how many lines it has dropped once it is read.
-pub async fn a_log_that_nobody_reads_holds_up_nobody<S: Service>() {
-    let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--log", "trace", "--drain", "0"];
-    let mut process = Unread::start(S::PROGRAM.path, &flags);
-    let address = process.line_with("\"listening\"");
-    let (_, address) = address.split_once("\"address\":\"").expect("the log has an address");
-    let address = address.split_once('"').expect("it ends").0.parse().expect("it is one");
-    for _ in 0..3000 {
-        assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200 "));
-    }
-    kill(Pid::from_raw(process.child.id() as i32), Signal::SIGTERM).expect("the process is there");
-    process.line_with("lines of the log were dropped");
-}
-
-/// A process whose log is read only when the test asks for a line. Killed when dropped.
-struct Unread {
-    child: Child,
-    log: BufReader<ChildStderr>,
-}
-
-impl Unread {
-    fn start(program: &str, flags: &[&str]) -> Self {
-        let mut command = Command::new(program);
-        let mut child = command.args(flags).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let log = BufReader::new(child.stderr.take().expect("it is piped"));
-        Self { child, log }
-    }
-
-    fn line_with(&mut self, text: &str) -> String {
-        let mut lines = self.log.by_ref().lines().map_while(Result::ok);
-        lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("the log ended without {text:?}"))
-    }
-}
-
-impl Drop for Unread {
-    fn drop(&mut self) {
-        // An error means that it has ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Makes the tests of a process that are the same for every service: `lifecycle_behaviours!(Sse)`.
 #[macro_export]
 macro_rules! lifecycle_behaviours {
@@ -346,8 +286,9 @@ macro_rules! lifecycle_behaviours {
             lifecycle::few_descriptors_are_shared_out,
             lifecycle::no_signal_ends_the_process_without_a_drain,
             lifecycle::an_address_is_handed_over_without_a_refused_connection,
-            lifecycle::rust_log_counts_where_no_flag_does,
-            lifecycle::a_log_that_nobody_reads_holds_up_nobody,
+            log::rust_log_counts_where_no_flag_does,
+            log::the_log_says_the_same_as_text_and_as_json,
+            log::a_log_that_nobody_reads_holds_up_nobody,
         );
     };
 }

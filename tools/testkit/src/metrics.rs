@@ -5,12 +5,10 @@ use std::net::SocketAddr;
 
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use serde_json::{Value, json};
 
-use crate::access::{SECRET, token_with};
 use crate::client::client;
 use crate::publish::{publish, publish_array};
-use crate::service::{Follower, Received, Service, Streaming};
+use crate::service::{Follower, Received, Service};
 use crate::soon::soon;
 
 /// The samples of a text, by their names with the labels, as in `push_gaps_total{transport="web_sockets",reason="lagged"}`.
@@ -57,7 +55,10 @@ impl Samples {
 }
 
 /// Reads the metrics until they are as expected.
-async fn until(address: SocketAddr, expected: impl Fn(&Samples) -> bool) -> Samples {
+///
+/// # Panics
+/// When they do not become so in time.
+pub async fn until(address: SocketAddr, expected: impl Fn(&Samples) -> bool) -> Samples {
     soon(async {
         loop {
             let samples = Samples::of(address).await;
@@ -212,78 +213,6 @@ pub async fn metrics_can_have_a_port_of_their_own<S: Service>() {
     assert!(Samples::of(admin).await.has("push_connections"));
 }
 
-/// Reads what `/debug` shows until it is as expected.
-async fn debug(admin: SocketAddr, expected: impl Fn(&Value) -> bool) -> Value {
-    soon(async {
-        loop {
-            let answer = client().get(format!("http://{admin}/debug.json")).send().await.expect("an answer");
-            let debug: Value = answer.json().await.expect("it is JSON");
-            if expected(&debug) {
-                return debug;
-            }
-        }
-    })
-    .await
-}
-
-/// A client shows on `/debug`, with what it follows and the gap that it was told of, and can be ended there.
-pub async fn clients_show_on_debug_and_can_be_ended<S: Streaming>() {
-    let flags = ["--drain", "0", "--history", "2", "--admin-listen", "127.0.0.1:0", "--jwt-secret", SECRET];
-    let (mut process, address) = S::PROGRAM.start(&flags).await;
-    let admin = process.logged("listening for those who run the service", "address").await;
-    let admin: SocketAddr = admin.parse().expect("an address");
-    let ticket = async |subject: &str| {
-        let request =
-            client().post(format!("http://{address}/ticket")).bearer_auth(token_with(json!({ "sub": subject })));
-        let answer: Value = soon(async { request.send().await?.json().await }).await.expect("a ticket");
-        answer["ticket"].as_str().expect("a text").to_owned()
-    };
-    let mut ada = S::follow(address, &format!("topic=a.b&ticket={}", ticket("ada").await)).await;
-    let mut eve = S::follow(address, &format!("topic=a.*&ticket={}", ticket("eve").await)).await;
-    let messages: Vec<Value> = (0..5).map(|number| json!({ "text": number.to_string() })).collect();
-    let burst = client().post(format!("http://{address}/messages?topic=a.b")).json(&messages);
-    let status = soon(burst.bearer_auth(token_with(json!({ "sub": "bob" }))).send()).await.expect("an answer").status();
-    assert_eq!(status, StatusCode::CREATED);
-    for follower in [&mut ada, &mut eve] {
-        let gap = follower.next().await;
-        assert!(matches!(&gap, Received::Gap { reason, .. } if reason == "lagged"), "{gap:?}");
-    }
-    process.line_with("a client was told of a gap").await;
-
-    let shown = debug(admin, |debug| debug["gaps"].as_array().is_some_and(|gaps| gaps.len() == 2)).await;
-    assert_eq!((&shown["clients"]["connected"], &shown["clients"]["answered"]), (&json!(2), &json!(2)), "{shown}");
-    let clients = shown["clients"]["slowest"].as_array().expect("a list");
-    let of = |subject: &str| clients.iter().find(|client| client["subject"] == subject).expect("it is there");
-    assert_eq!((&of("ada")["topics"], &of("eve")["topics"]), (&json!(["a.b"]), &json!(["a.*"])));
-    assert_eq!(of("ada")["lag_messages"], 0);
-    for gap in shown["gaps"].as_array().expect("a list") {
-        assert_eq!(gap["reason"], "lagged");
-        assert!(["ada", "eve"].map(Some).contains(&gap["subject"].as_str()), "{gap}");
-        assert!(gap["address"].as_str().is_some_and(|address| address.starts_with("127.0.0.1:")), "{gap}");
-    }
-    assert_eq!(shown["history"]["largest"][0]["topic"], "a.b");
-    assert_eq!(shown["history"]["largest"][0]["messages"], 2);
-
-    let end = |id: &str| client().post(format!("http://{admin}/debug/end?client={id}"));
-    let id = of("eve")["client"].as_str().expect("a text");
-    let as_of_another_site = soon(end(id).send()).await.expect("an answer");
-    assert_eq!(as_of_another_site.status(), StatusCode::BAD_REQUEST);
-    assert!(soon(as_of_another_site.text()).await.expect("a text").contains("send this header"));
-    for (id, status) in [("x", 400), ("1-1", 400), (id, 204), (id, 400)] {
-        let answer = soon(end(id).header("x-push-debug", "1").send()).await.expect("an answer");
-        assert_eq!(answer.status(), status, "{id}");
-    }
-    let samples = until(admin, |samples| samples.sum("push_connections", &[]) < 1.5).await;
-    assert!((samples.sum("push_connections_closed_total", &["reason=\"operator\""]) - 1.0).abs() < 0.1, "{samples:?}");
-    assert_eq!(ada.texts(2).await, ["3", "4"], "who is not ended goes on");
-    for (path, status) in [("/debug", 200), ("/assets/debug.js", 200), ("/debug/end", 405), ("/compare", 404)] {
-        let answer = soon(client().get(format!("http://{admin}{path}")).send()).await.expect("an answer");
-        assert_eq!(answer.status(), status, "{path}");
-        let public = soon(client().get(format!("http://{address}{path}")).send()).await.expect("an answer");
-        assert_eq!(public.status() == 404, path != "/compare", "{path} is not for everybody");
-    }
-}
-
 /// Makes the tests of metrics that are the same for every service: `metric_behaviours!(Sse)`.
 #[macro_export]
 macro_rules! metric_behaviours {
@@ -293,6 +222,7 @@ macro_rules! metric_behaviours {
             metrics::clients_that_stay_are_counted,
             metrics::metrics_come_in_the_form_that_is_asked_for,
             metrics::metrics_can_have_a_port_of_their_own,
+            debug::a_loss_is_told_of_everywhere,
         );
     };
 }

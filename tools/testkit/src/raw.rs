@@ -42,6 +42,11 @@ impl RawClient {
         Self { stream: connected.expect("the server listens"), read: Vec::new(), encoded: None, has_last_chunk: false }
     }
 
+    /// The address of this end, as the server sees it.
+    pub fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("it is connected")
+    }
+
     /// Takes what follows as chunks (RFC 9112, section 7.1): from here on, the content of whole chunks is read.
     pub fn decode_chunks(&mut self) {
         self.encoded = Some(std::mem::take(&mut self.read));

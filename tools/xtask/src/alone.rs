@@ -129,7 +129,8 @@ fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
         .output()
         .context("starting cargo tree")?;
     let needed_crates = String::from_utf8_lossy(&needed.stdout);
-    let optional = ["async-nats", "opentelemetry_sdk", "rusqlite"].iter().find(|optional| needed_crates.contains(**optional));
+    let optional =
+        ["async-nats", "opentelemetry_sdk", "rusqlite"].iter().find(|optional| needed_crates.contains(**optional));
     ensure!(needed.status.success(), "cargo tree: {}", needed.status);
     ensure!(optional.is_none(), "without its features it still needs {}", optional.unwrap_or(&""));
     match passed(&log::text(&log)) {

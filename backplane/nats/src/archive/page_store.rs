@@ -1,12 +1,13 @@
 //! The pages that are kept or being fetched.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::cache::{Filters, PageCache};
 use super::charge::Charge;
@@ -153,6 +154,7 @@ impl PageStore {
         let (mut extent, mut oversize, mut failed) = (Extent::Page, None, 0);
         loop {
             self.replica.link.until_up().await;
+            let (began, reads) = (Instant::now(), &self.replica.figures.archive);
             // An error would mean that the semaphore is closed, which it never is.
             let permit = self.permits.acquire().await.ok();
             let mut charge = Charge::new(&self.cache);
@@ -161,6 +163,7 @@ impl PageStore {
             }
             match Fetch::new(&self.replica, filters, *after, extent).run(&mut charge).await {
                 Ok(page) => {
+                    reads.times.add(began.elapsed());
                     let found = page.map_or(Found::Gone, Found::Page);
                     return Done { found, charge, _permits: [permit, oversize] };
                 }
@@ -173,6 +176,7 @@ impl PageStore {
                 }
                 Err(error) => {
                     failed += 1;
+                    reads.failed.fetch_add(1, Ordering::Relaxed);
                     // Lasting trouble needs somebody to do something about it.
                     if failed == LASTING {
                         tracing::warn!(%error, "older messages cannot be read, and clients wait for them; still trying");

@@ -1,8 +1,9 @@
 //! The archive, as the hub knows it.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,6 +13,7 @@ use tokio::time::sleep;
 
 use super::page;
 use crate::database::Database;
+use crate::replica::Replica;
 use crate::trouble::Trouble;
 use shared::hub::{Archive, ArchivePosition, Fetched};
 use shared::topic::TopicFilter;
@@ -28,6 +30,7 @@ const LASTING: u32 = 20;
 /// The messages of the file. No page is kept: SQLite and the system do that.
 pub(crate) struct FileArchive {
     shelf: Arc<Shelf>,
+    replica: Arc<Replica>,
 }
 
 /// The file once it is open, and the places of those who read it.
@@ -61,8 +64,8 @@ impl Shelf {
 }
 
 impl FileArchive {
-    pub(crate) fn new(shelf: Arc<Shelf>) -> Self {
-        Self { shelf }
+    pub(crate) fn new(shelf: Arc<Shelf>, replica: Arc<Replica>) -> Self {
+        Self { shelf, replica }
     }
 }
 
@@ -74,17 +77,22 @@ impl Archive for FileArchive {
     /// Returns a future that does nothing before it is polled.
     fn fetch(&self, filters: &[TopicFilter], from: ArchivePosition) -> BoxFuture<'static, Fetched> {
         let (shelf, filters) = (Arc::clone(&self.shelf), Arc::<[TopicFilter]>::from(filters));
+        let replica = Arc::clone(&self.replica);
         async move {
             let mut failed = 0;
             loop {
-                let filters = Arc::clone(&filters);
+                let (filters, began) = (Arc::clone(&filters), Instant::now());
                 let read = move |database: &Database| {
                     database.read(|connection| page::read(connection, &filters, from))
                 };
                 match shelf.read(read).await {
-                    Ok(fetched) => return fetched,
+                    Ok(fetched) => {
+                        replica.figures.archive.times.add(began.elapsed());
+                        return fetched;
+                    }
                     Err(trouble) => {
                         failed += 1;
+                        replica.figures.archive.failed.fetch_add(1, Ordering::Relaxed);
                         // Lasting trouble needs somebody to do something about it.
                         if failed == LASTING {
                             tracing::warn!(%trouble, "older messages cannot be read, and clients wait for them; still trying");

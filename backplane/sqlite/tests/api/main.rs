@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archive;
+mod figures;
 mod instance;
 mod keys;
 mod opening;

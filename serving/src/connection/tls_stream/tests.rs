@@ -34,7 +34,7 @@ struct TlsClient {
 fn pair(identity: &Identity, version: &'static SupportedProtocolVersion, room: usize) -> (TlsStream, TlsClient) {
     let files = ["cert.pem", "key.pem"].map(|name| Some(identity.path(name)));
     let [tls_cert, tls_key] = files;
-    let tls = Tls::new(&TlsConfig { tls_cert, tls_key, ..TlsConfig::default() }).unwrap().unwrap();
+    let tls = Tls::new(&TlsConfig { tls_cert, tls_key, ..TlsConfig::default() }, &Arc::default()).unwrap().unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let client = ClientConnection::new(Arc::new(identity.client_config(version)), name).unwrap();
     let (near, far) = pipe::pipe(room);

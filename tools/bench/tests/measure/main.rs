@@ -1,6 +1,7 @@
 //! The measurements, shortened, against the services of this repository, against the `limit` server, and against a server
 //! that makes mistakes.
 
+mod exported;
 mod faulty;
 mod publishing;
 
@@ -42,12 +43,8 @@ fn limit() -> SocketAddr {
     address
 }
 
-async fn push(method: Method) -> Server {
-    push_with(method, &[]).await
-}
-
-async fn push_with(method: Method, further: &[String]) -> Server {
-    let flags: Vec<&str> = ["service", "--tick", "0"].into_iter().chain(further.iter().map(String::as_str)).collect();
+async fn push(method: Method, flags: &[&str]) -> Server {
+    let flags = [&["service", "--tick", "0"], flags].concat();
     match method {
         Method::Ws => {
             let config = ws_echo::Config::parse_from(flags.into_iter().chain(["--reply-prefix="]));
@@ -122,7 +119,7 @@ fn assert_fanned_out(sample: &Sample, method: Method) {
 async fn every_method_of_this_repository_can_be_measured() {
     for method in Method::ALL {
         for pace in [Pace::Rate(200.0), Pace::InFlight(3), Pace::Unanswered(2)] {
-            let server = push(method).await;
+            let server = push(method, &[]).await;
             let round = move |subject: &Subject<'_>| fanout::round(&work(pace), subject, method);
             let sample = measure(push_target(), server.address(), round).await;
             assert_fanned_out(&sample, method);
@@ -133,7 +130,7 @@ async fn every_method_of_this_repository_can_be_measured() {
 #[tokio::test]
 async fn subscribers_of_a_pattern_can_be_measured_with_many_topics() {
     for method in [Method::Sse, Method::Ws] {
-        let server = push(method).await;
+        let server = push(method, &[]).await;
         let round = move |subject: &Subject<'_>| {
             fanout::round(&Work { pattern: Some(250), ..work(Pace::InFlight(3)) }, subject, method)
         };
@@ -200,7 +197,7 @@ async fn memory_of_connections_is_measured() {
             let rest = Duration::from_millis(1);
             idle::round(&Work { messages: 1, ..work(Pace::InFlight(1)) }, rest, subject, method)
         };
-        let server = push(method).await;
+        let server = push(method, &[]).await;
         for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
             let sample = measure(target, address, round).await;
             assert_eq!(sample.faults, [""; 0], "{sample:#?}");
@@ -213,7 +210,7 @@ async fn memory_of_connections_is_measured() {
 
 #[tokio::test]
 async fn an_echo_is_measured() {
-    let server = push(Method::Ws).await;
+    let server = push(Method::Ws, &[]).await;
     for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
         for (binary, in_flight, bytes) in [(false, 1, 64), (true, 3, 20_000)] {
             let length = Duration::from_millis(100);
@@ -232,7 +229,7 @@ async fn an_echo_is_measured() {
 async fn a_storm_is_measured() {
     for method in Method::ALL {
         let round = move |subject: &Subject<'_>| storm::round(CLIENTS, 10, subject, method);
-        let server = push(method).await;
+        let server = push(method, &[]).await;
         for (target, address) in [(limit_target(), limit()), (push_target(), server.address())] {
             let sample = measure(target, address, round).await;
             assert!(figure(&sample, "connections_per_second") > 10.0, "{sample:#?}");
@@ -245,7 +242,7 @@ async fn a_storm_is_measured() {
 async fn attacked(kind: attack::Kind, method: Method, attackers: usize, quiet: u64) -> Sample {
     let site = Arc::new(kind.site().expect("a site"));
     let flags: Vec<String> = site.flags().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let server = push_with(method, &flags).await;
+    let server = push(method, &flags.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let plan = attack::Plan {
         subscribers: CLIENTS,
         rate: 50.0,

@@ -7,9 +7,11 @@
 //! - `native`: `EventSource` alone, while the service restarts, is full, or has no history
 //! - `reconnect`: the network is cut, a service is restarted
 //! - `compare`: the page with the three services side by side
+//! - `debug`: the page of those who run a service
 
 mod access;
 mod compare;
+mod debug;
 mod http2;
 mod native;
 mod pages;

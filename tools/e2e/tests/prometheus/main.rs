@@ -5,10 +5,10 @@
 use std::env;
 use std::fs;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
-use e2e::service::Service;
+use e2e::service::{Service, hold};
 use serde_json::{Value, json};
 use testkit::{Process, client, soon};
 
@@ -64,8 +64,9 @@ async fn prometheus_reads_the_figures() {
     });
     let config_file = folder.path().join("prometheus.yml");
     fs::write(&config_file, config.to_string()).unwrap();
-    // Prometheus does not say which port it was given.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Prometheus does not say which port it was given, so it is given one that nobody else gets meanwhile.
+    let held = hold((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = held.local_addr().unwrap().port();
     let flags = [
         format!("--config.file={}", config_file.display()),
         format!("--storage.tsdb.path={}", folder.path().join("data").display()),

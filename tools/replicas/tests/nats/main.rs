@@ -6,6 +6,7 @@ mod archive;
 mod away;
 mod cluster;
 mod epoch;
+mod figures;
 mod fill;
 mod publish;
 mod rolling;

@@ -12,7 +12,7 @@ const TOPICS: usize = 20;
 
 /// The answer of `/debug.json`.
 #[derive(Debug, Serialize)]
-pub(super) struct Debug {
+pub(super) struct Overview {
     version: &'static str,
     transport: &'static str,
     uptime_seconds: u64,
@@ -71,7 +71,7 @@ struct Backplane {
     message: Option<String>,
 }
 
-impl Debug {
+impl Overview {
     /// Asks the clients, the history and the backplane.
     pub(super) async fn of(app: &App) -> Self {
         let Answers { clients: answered, ages, slowest, .. } = app.ask_clients(None).await;
