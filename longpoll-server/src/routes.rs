@@ -24,5 +24,5 @@ pub(crate) fn routes(app: &Arc<App>, poll: &Arc<Poll>) -> Routes {
         Asset { path: "/", content: &HTML },
         Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
     ];
-    Routes::new(app, vec![polls], &assets)
+    Routes::new(app, vec![polls], &assets, Some(include_str!("../assets/openapi.json")))
 }

@@ -3,6 +3,7 @@
 //! - `table`: all routes of a service
 //! - `method`: the routes of its own method; `route`: how a route is declared
 //! - `messages`, with `body`, `ticket`, `health`, `metrics`, `pages`, with `index`: the routes that all services have
+//! - `openapi`: the description of all routes, for programs
 
 mod array;
 mod body;
@@ -12,6 +13,7 @@ mod json;
 mod messages;
 mod method;
 mod metrics;
+mod openapi;
 mod pages;
 mod route;
 mod table;

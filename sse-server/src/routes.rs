@@ -22,5 +22,5 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         Asset { path: "/", content: &HTML },
         Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
     ];
-    Routes::new(app, vec![events], &assets)
+    Routes::new(app, vec![events], &assets, Some(include_str!("../assets/openapi.json")))
 }

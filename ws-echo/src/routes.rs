@@ -32,5 +32,5 @@ pub(crate) fn routes(app: &Arc<App>, reply_prefix: Arc<str>) -> Routes {
         Asset { path: "/", content: &HTML },
         Asset { path: "/assets/index.js", content: include_str!("../assets/index.js") },
     ];
-    Routes::new(app, vec![feed, echo], &assets)
+    Routes::new(app, vec![feed, echo], &assets, Some(include_str!("../assets/openapi.json")))
 }

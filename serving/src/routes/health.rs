@@ -5,22 +5,22 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde_json::json;
 use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
 
 use super::json::{answer, json};
-use super::route::{Upgrade, route};
+use super::route::{Route, Upgrade};
 use crate::app::App;
 use crate::error::ApiError;
 
-pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+pub(super) fn routes(app: &Arc<App>) -> [Route; 2] {
     // The process lives as long as it answers.
-    let live = route("/livez", "GET, HEAD", Upgrade::Refused)
-        .map(|_| answer(Ok(json(StatusCode::OK, json!({ "status": "live" })))));
+    let live = |_| answer(Ok(json(StatusCode::OK, json!({ "status": "live" }))));
     let app = Arc::clone(app);
-    let ready = route("/readyz", "GET, HEAD", Upgrade::Refused).map(move |_| {
+    let ready = move |_| {
         let readiness = app.readiness().map_err(ApiError::NotReady);
         answer(readiness.map(|readiness| json(StatusCode::OK, readiness)))
-    });
-    live.or(ready).unify().boxed()
+    };
+    [
+        Route::new("/livez", "GET, HEAD", Upgrade::Refused, |requests| requests.map(live).boxed()),
+        Route::new("/readyz", "GET, HEAD", Upgrade::Refused, |requests| requests.map(ready).boxed()),
+    ]
 }

@@ -11,13 +11,11 @@ use shared::backplane::{IdempotencyKey, Publication};
 use shared::cursor::Position;
 use shared::hub::BatchLimit;
 use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
 
 use super::body::{Body, Form, read};
 use super::json::{answer, json};
 use super::method::Answered;
-use super::route::{Upgrade, route};
+use super::route::{Route, Upgrade};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::page::{self, DEFAULT_LIMIT, MAX_BYTES, MAX_LIMIT};
@@ -34,20 +32,20 @@ const PAGE: Parameters = Parameters { repeated: &["topic"], single: &["since", "
 /// The path of publications and pages.
 pub(crate) const MESSAGES: &str = "/messages";
 
-pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+pub(super) fn route(app: &Arc<App>) -> Route {
     let app = Arc::clone(app);
-    route(MESSAGES, "GET, HEAD, POST", Upgrade::Refused)
-        .and(warp::body::stream())
-        .then(move |request: Request, body| {
-            let app = Arc::clone(&app);
-            async move {
-                answer(match request.method {
-                    Method::POST => publish(&app, &request, body).await,
-                    _ => page_of(&app, &request).await,
-                })
-            }
-        })
-        .boxed()
+    let respond = move |request: Request, body| {
+        let app = Arc::clone(&app);
+        async move {
+            answer(match request.method {
+                Method::POST => publish(&app, &request, body).await,
+                _ => page_of(&app, &request).await,
+            })
+        }
+    };
+    Route::new(MESSAGES, "GET, HEAD, POST", Upgrade::Refused, |requests| {
+        requests.and(warp::body::stream()).then(respond).boxed()
+    })
 }
 
 /// Answers a publication whose body has come.

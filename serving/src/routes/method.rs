@@ -8,10 +8,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
 
-use super::route::{Upgrade, route};
+use super::route::{Route, Upgrade};
 use crate::connection::{Answer, Handover};
 use crate::error::ApiError;
 use crate::headers::is_websocket_upgrade;
@@ -68,7 +66,7 @@ impl MethodRoute {
     }
 
     /// The same route for warp, behind hyper.
-    pub(super) fn filter(&self) -> BoxedFilter<(Response,)> {
+    pub(super) fn route(&self) -> Route {
         let route_of_method = self.clone();
         let respond = move |request: Request, handover: Handover| {
             let framing = request.framing();
@@ -84,7 +82,9 @@ impl MethodRoute {
                 }
             }
         };
-        route(self.path, "GET, HEAD", self.upgrade).and(warp::ext::get()).then(respond).boxed()
+        Route::new(self.path, "GET, HEAD", self.upgrade, |requests| {
+            requests.and(warp::ext::get()).then(respond).boxed()
+        })
     }
 }
 

@@ -6,10 +6,8 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
 
-use super::route::{Upgrade, route};
+use super::route::{Route, Upgrade};
 use crate::app::App;
 use crate::metrics;
 use crate::reply::{Body, Reply};
@@ -18,11 +16,11 @@ use crate::request::Request;
 /// The path of the metrics.
 pub(crate) const METRICS: &str = "/metrics";
 
-pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+pub(super) fn route(app: &Arc<App>) -> Route {
     let app = Arc::clone(app);
-    route(METRICS, "GET, HEAD", Upgrade::Refused)
-        .map(move |request: Request| metrics(&app, &request.headers).into())
-        .boxed()
+    Route::new(METRICS, "GET, HEAD", Upgrade::Refused, |requests| {
+        requests.map(move |request: Request| metrics(&app, &request.headers).into()).boxed()
+    })
 }
 
 /// The metrics, in the form that the scraper prefers: OpenMetrics 1.0 where it knows that, and the text format 0.0.4 else.

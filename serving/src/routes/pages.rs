@@ -1,17 +1,16 @@
 //! The pages for people, and the files that they need. All of them are in the binary.
 
-use std::future::ready;
 use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
-use warp::{Filter, Rejection};
 
 use super::json::{answer, json};
-use super::route::{Upgrade, route};
+use super::route::{Route, Upgrade};
 use crate::app::App;
 use crate::request::Request;
 
@@ -53,7 +52,7 @@ pub(crate) const DEBUG_PAGE: &[Asset] = &[
 ];
 
 impl Asset {
-    fn content_type(&self) -> &'static str {
+    pub(super) fn content_type(&self) -> &'static str {
         match self.path.rsplit_once('.') {
             Some((_, "css")) => "text/css; charset=utf-8",
             Some((_, "js")) => "text/javascript; charset=utf-8",
@@ -81,20 +80,28 @@ impl Asset {
     }
 }
 
-pub(super) fn routes(app: &Arc<App>, own: &[Asset]) -> BoxedFilter<(Response,)> {
-    let peers = Arc::clone(app);
-    let peers = route("/assets/peers.json", "GET, HEAD", Upgrade::Refused)
-        .map(move |request: Request| answer(Ok(json(StatusCode::OK, Peers::of(&peers, &request.headers)))));
-    let app = Arc::clone(app);
-    let files = own.iter().chain(SHARED).map(move |&asset| {
-        let app = Arc::clone(&app);
-        route(asset.path, "GET, HEAD", Upgrade::Refused)
-            .map(move |request: Request| file(asset, &app, &request.headers))
-            .boxed()
+/// The files of a service: its own, and those that all services have.
+pub(super) fn assets(own: &[Asset]) -> Vec<Asset> {
+    own.iter().chain(SHARED).copied().collect()
+}
+
+/// The routes of these files, and of the services' addresses.
+pub(super) fn routes(app: &Arc<App>, assets: &[Asset]) -> Vec<Route> {
+    let get = |path, answer: &dyn Fn(BoxedFilter<(Request,)>) -> BoxedFilter<(Response,)>| {
+        Route::new(path, "GET, HEAD", Upgrade::Refused, answer)
+    };
+    let peers = get("/assets/peers.json", &|requests| {
+        let app = Arc::clone(app);
+        let peers = move |request: Request| answer(Ok(json(StatusCode::OK, Peers::of(&app, &request.headers))));
+        requests.map(peers).boxed()
     });
-    let nothing = warp::any().and_then(|| ready(Err::<Response, Rejection>(warp::reject::not_found()))).boxed();
-    let files = files.fold(nothing, |all, file| all.or(file).unify().boxed());
-    peers.or(files).unify().boxed()
+    let files = assets.iter().map(|&asset| {
+        get(asset.path, &|requests| {
+            let app = Arc::clone(app);
+            requests.map(move |request: Request| file(asset, &app, &request.headers)).boxed()
+        })
+    });
+    [peers].into_iter().chain(files).collect()
 }
 
 fn file(asset: Asset, app: &App, headers: &HeaderMap) -> Response {

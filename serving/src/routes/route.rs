@@ -1,10 +1,12 @@
 //! The declaration of a route.
 
+use std::fmt;
 use std::future::ready;
 
 use http::{HeaderMap, Method};
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
+use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use crate::error::ApiError;
@@ -29,9 +31,41 @@ pub(super) struct Refused(pub(super) ApiError);
 
 impl warp::reject::Reject for Refused {}
 
-/// Declares a route: requests for `path` with one of the methods in `allow` pass as a [`Request`]; requests for it in
-/// another way are answered with how to ask.
-pub(super) fn route(path: &'static str, allow: &'static str, upgrade: Upgrade) -> BoxedFilter<(Request,)> {
+/// A path and the methods that it takes, as `Allow` has them: `GET, HEAD`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Declared {
+    pub(super) path: &'static str,
+    pub(super) methods: &'static str,
+}
+
+/// A route, and what answers it.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) declared: Declared,
+    pub(super) filter: BoxedFilter<(Response,)>,
+}
+
+impl Route {
+    /// Has requests for `path` with one of the methods answered by what `answer` makes of them; requests for it in another way
+    /// are answered with how to ask.
+    pub(super) fn new(
+        path: &'static str,
+        methods: &'static str,
+        upgrade: Upgrade,
+        answer: impl FnOnce(BoxedFilter<(Request,)>) -> BoxedFilter<(Response,)>,
+    ) -> Self {
+        Self { declared: Declared { path, methods }, filter: answer(requests(path, methods, upgrade)) }
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route").field("declared", &self.declared).finish_non_exhaustive()
+    }
+}
+
+/// The requests for `path` with one of the methods in `allow`.
+fn requests(path: &'static str, allow: &'static str, upgrade: Upgrade) -> BoxedFilter<(Request,)> {
     let is_here =
         move |full: FullPath| ready(if full.as_str() == path { Ok(()) } else { Err(warp::reject::not_found()) });
     let check = move |method: Method, headers: HeaderMap| {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -12,7 +13,7 @@ use warp::{Filter, Rejection};
 use super::method::MethodRoute;
 use super::pages::Asset;
 use super::route::Refused;
-use super::{health, messages, metrics, pages, ticket};
+use super::{health, messages, metrics, openapi, pages, ticket};
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -27,16 +28,29 @@ struct Table {
 
 impl Routes {
     /// Puts together the routes of the service's own method and those that all services have: `/messages`, `/ticket`, `/livez`,
-    /// `/readyz`, `/metrics` unless that is on a port of its own, the pages and their assets.
-    pub fn new(app: &Arc<App>, of_method: Vec<MethodRoute>, assets: &[Asset]) -> Self {
-        let common = messages::routes(app).or(ticket::routes(app)).unify().or(health::routes(app)).unify();
-        let common = match app.config.watch.admin_listen {
-            None => common.or(metrics::routes(app)).unify().boxed(),
-            Some(_) => common.boxed(),
-        };
-        let common = common.or(pages::routes(app, assets)).unify().boxed();
+    /// `/readyz`, `/metrics` unless that is on a port of its own, the pages and their assets, and with a `description`
+    /// `/openapi.json`, which describes all of them. `description` is the service's own part of that: a document of OpenAPI 3.1
+    /// with the paths of `of_method`.
+    ///
+    /// # Panics
+    /// When there is a description, and a route is described nowhere.
+    pub fn new(app: &Arc<App>, of_method: Vec<MethodRoute>, assets: &[Asset], description: Option<&str>) -> Self {
+        let assets = pages::assets(assets);
+        let mut routes: Vec<_> = of_method.iter().map(MethodRoute::route).collect();
+        routes.extend([messages::route(app), ticket::route(app)]);
+        routes.extend(health::routes(app));
+        if app.config.watch.admin_listen.is_none() {
+            routes.push(metrics::route(app));
+        }
+        routes.extend(pages::routes(app, &assets));
+        if let Some(description) = description {
+            let declared: Vec<_> = routes.iter().map(|route| route.declared).collect();
+            routes.push(openapi::route(&openapi::describe(&declared, description, &assets)));
+        }
+
+        let nothing = warp::any().and_then(|| ready(Err::<Response, Rejection>(warp::reject::not_found()))).boxed();
         // The first route that takes a request has it.
-        let all = of_method.iter().rev().fold(common, |all, route| route.filter().or(all).unify().boxed());
+        let all = routes.into_iter().rev().fold(nothing, |all, route| route.filter.or(all).unify().boxed());
         Self(Arc::new(Table { of_method, all: all.recover(recover).unify().boxed() }))
     }
 

@@ -7,11 +7,9 @@ use http::header::CACHE_CONTROL;
 use serde_json::json;
 use shared::timestamp::Timestamp;
 use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
 
 use super::json::{answer, json};
-use super::route::{Upgrade, route};
+use super::route::{Route, Upgrade};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::query::Parameters;
@@ -21,14 +19,13 @@ use crate::request::Request;
 /// The route takes no parameters.
 const PARAMETERS: Parameters = Parameters { repeated: &[], single: &[] };
 
-pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+pub(super) fn route(app: &Arc<App>) -> Route {
     let app = Arc::clone(app);
-    route("/ticket", "POST", Upgrade::Refused)
-        .then(move |request: Request| {
-            let app = Arc::clone(&app);
-            async move { answer(ticket_for(&app, &request).await) }
-        })
-        .boxed()
+    let respond = move |request: Request| {
+        let app = Arc::clone(&app);
+        async move { answer(ticket_for(&app, &request).await) }
+    };
+    Route::new("/ticket", "POST", Upgrade::Refused, |requests| requests.then(respond).boxed())
 }
 
 async fn ticket_for(app: &App, request: &Request) -> Result<Reply, ApiError> {

@@ -53,7 +53,7 @@ impl Service {
     /// As [`Service::start`], with routes of a method.
     pub(crate) async fn start_with(flags: &[&str], of_method: Vec<MethodRoute>) -> Self {
         let app = app(flags).unwrap();
-        let (served, routes) = (Arc::clone(&app), Routes::new(&app, of_method, &[]));
+        let (served, routes) = (Arc::clone(&app), Routes::new(&app, of_method, &[], None));
         let server = Server::start(|listener, stop| serve(listener, served, routes, String::new(), stop)).await;
         let client = testkit::client();
         Self { server, app, client }

@@ -5,6 +5,7 @@
 //! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` finds
 //!   Prometheus or unpacks it
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
+//! - `openapi.rs`: the services against their descriptions
 //! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
 //! - `fuzz.rs`: the fuzz targets
@@ -24,6 +25,7 @@ mod leash;
 mod log;
 mod manifests;
 mod nats_server;
+mod openapi;
 mod optimised;
 mod output;
 mod pip;
@@ -53,6 +55,7 @@ enum Task {
     Test(test::Test),
     Alone(alone::Alone),
     Manifests(manifests::Manifests),
+    Openapi(openapi::Openapi),
     Imports(imports::Imports),
     Bench(bench::Bench),
     Crash(crash::Crash),
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::Test(task) => task.run(),
         Task::Alone(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Manifests(task) => task.run().map(|()| ExitCode::SUCCESS),
+        Task::Openapi(task) => task.run(),
         Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Bench(task) => task.run(),
         Task::Crash(task) => task.run(),

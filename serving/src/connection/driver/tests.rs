@@ -23,7 +23,7 @@ fn routes(app: &Arc<App>, session: impl Fn() -> Box<dyn Session> + Send + Sync +
         let session = session();
         async move { Ok(Answer::Held(Held { session, expires_at: None, subject: None, traceparent: None })) }
     });
-    Routes::new(app, vec![at_once, held], &[])
+    Routes::new(app, vec![at_once, held], &[], None)
 }
 
 /// Answers when the client sends a byte, and keeps nothing.
@@ -214,7 +214,7 @@ async fn a_session_that_begins_after_its_turn_to_go_is_released_at_once() {
             }
         })
     };
-    let (mut connection, far) = connect(&app, &Routes::new(&app, vec![slow], &[]));
+    let (mut connection, far) = connect(&app, &Routes::new(&app, vec![slow], &[], None));
     far.send("GET /slow HTTP/1.1\r\nhost: test\r\n\r\n");
     assert!(!turn(&mut connection).await);
     app.begin_drain();

@@ -281,7 +281,7 @@ fn connect(
     let (stream, client) = pair(&Identity::new(), version, room);
     let transport = Transport::Tls(Box::new(stream));
     let server = Client::new(transport, Peer::InMemory, Arc::clone(app), false, None);
-    let routes = Routes::new(app, vec![], &[]);
+    let routes = Routes::new(app, vec![], &[], None);
     (Box::pin(Connection::new(server, Arc::clone(app), routes, app.admission.enter())), client)
 }
 

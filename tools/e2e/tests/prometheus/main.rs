@@ -108,3 +108,20 @@ fn alerts_fire_when_they_should() {
         assert!(output.status.success(), "{arguments:?}: {said}");
     }
 }
+
+/// Each alert has a row in the table of docs/operations.md, with its severity, and a section that says what to do.
+#[test]
+fn every_alert_is_explained() {
+    let file = |path: &str| fs::read_to_string(format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (alerts, explained) = (file("deploy/alerts.yaml"), file("docs/operations.md"));
+    let alerts: Vec<&str> = alerts.split("- alert: ").skip(1).collect();
+    for alert in &alerts {
+        let name = alert.lines().next().unwrap();
+        let severity = alert.split("severity: ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        let row = format!("| [{name}](#{}) | {severity} |", name.to_lowercase());
+        assert!(explained.contains(&row), "no row {row}");
+        assert!(explained.contains(&format!("\n### {name}\n")), "no section {name}");
+    }
+    let sections = explained.lines().filter(|line| line.starts_with("### Push")).count();
+    assert_eq!(sections, alerts.len(), "a section is of an alert that there is");
+}
