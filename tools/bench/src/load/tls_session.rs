@@ -46,7 +46,9 @@ impl TlsSession {
                 Ok(count) => taken += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match self.0.read_tls(stream) {
                     Ok(0) => has_ended = true,
-                    Ok(_) => drop(self.0.process_new_packets().map_err(io::Error::other)?),
+                    Ok(_) => {
+                        self.0.process_new_packets().map_err(io::Error::other)?;
+                    }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error),
                 },
