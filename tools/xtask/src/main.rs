@@ -8,7 +8,6 @@
 //! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
 //! - `fuzz.rs`: the fuzz targets
-//! - `token.rs`: a token for trying a closed service
 //! - `alone.rs`: each service with the other two deleted
 //! - `pip.rs`: programs from PyPI; `program.rs`: programs on this machine; `workspace.rs`: its folders; `log.rs`: output
 //!   in files
@@ -31,7 +30,6 @@ mod process;
 mod program;
 mod prometheus;
 mod test;
-mod token;
 mod up;
 mod workspace;
 
@@ -57,7 +55,7 @@ enum Task {
     Bench(bench::Bench),
     Crash(crash::Crash),
     Fuzz(fuzz::Fuzz),
-    Token(token::Token),
+    Token(token::command::Token),
     #[command(hide = true)]
     Leash(leash::Leash),
 }
@@ -72,7 +70,10 @@ fn main() -> ExitCode {
         Task::Bench(task) => task.run(),
         Task::Crash(task) => task.run(),
         Task::Fuzz(task) => task.run().map(|()| ExitCode::SUCCESS),
-        Task::Token(task) => task.run(),
+        Task::Token(task) => task.make().map(|token| {
+            println!("{token}");
+            ExitCode::SUCCESS
+        }),
         Task::Leash(task) => task.run(),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,0 +1,15 @@
+//! `push sub`: follows topics, over every interruption.
+//!
+//! - `run`: the loop of connections; `args`: its flags; `state`: the cursor in a file
+//! - `session`: one connection, by `feed` (WebSocket), `events` (Server-Sent Events) or `poll` (long polling)
+
+mod args;
+mod events;
+mod feed;
+mod poll;
+mod received;
+mod run;
+mod session;
+mod state;
+
+pub(crate) use args::Subscribe;

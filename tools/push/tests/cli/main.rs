@@ -1,0 +1,7 @@
+//! The program `push`, against real services.
+
+#![allow(clippy::unwrap_used)]
+
+mod helpers;
+mod publish;
+mod subscribe;
