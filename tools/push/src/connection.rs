@@ -11,7 +11,7 @@ mod service;
 mod trouble;
 mod web_socket;
 
-pub(crate) use options::{Method, Options};
+pub(crate) use options::{Identity, Method, Options, base_url};
 pub(crate) use retry::Retry;
 pub(crate) use service::Service;
 pub(crate) use trouble::{Trouble, chain};

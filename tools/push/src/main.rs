@@ -4,18 +4,23 @@
 //! - `connection/`: how a service is reached: URL, token, requests, errors, pauses before the next attempt
 //! - `publish`: `push pub`, with its batches in `publish/`
 //! - `subscribe`: `push sub`, with one file per method in `subscribe/`; `message`: what comes from a service
-//! - `history`, `top`, `doctor`, `completions`: the commands of these names; `push token` is in the crate `token`
+//! - `history`, `top`, `doctor`, `token`, `completions`: the commands of these names
 //! - `output`: standard output; `notice`: standard error; `signals`: Ctrl-C
 
 mod command_line;
+mod completions;
 mod connection;
+mod doctor;
 mod exit;
+mod history;
 mod message;
 mod notice;
 mod output;
 mod publish;
 mod signals;
 mod subscribe;
+mod token;
+mod top;
 
 use std::process::ExitCode;
 
@@ -47,6 +52,11 @@ async fn run(command: Command) -> Outcome {
             Command::Pub(command) => command.run().await,
             // It keeps its cursor before it ends.
             Command::Sub(command) => command.run(&signals).await,
+            Command::History(command) => command.run().await,
+            Command::Token(command) => token::run(&command),
+            Command::Top(command) => command.run().await,
+            Command::Doctor(command) => command.run().await,
+            Command::Completions(command) => command.run(),
         }
     };
     signals.or_interrupted(working).await

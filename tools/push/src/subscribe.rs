@@ -12,4 +12,6 @@ mod run;
 mod session;
 mod state;
 
-pub(crate) use args::Subscribe;
+pub(crate) use args::{Subscribe, position};
+pub(crate) use received::Received;
+pub(crate) use session::Session;

@@ -2,8 +2,8 @@
 //!
 //! - `up.rs`: the three services in one terminal; `process.rs` is one of them, `output.rs` its coloured lines and
 //!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
-//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` finds
-//!   Prometheus or unpacks it
+//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` and
+//!   `nginx.rs` find these or unpack them, by `debian.rs`
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
@@ -16,6 +16,7 @@ mod alone;
 mod bench;
 mod browser;
 mod crash;
+mod debian;
 mod fuzz;
 mod imports;
 mod install;
@@ -23,6 +24,7 @@ mod leash;
 mod log;
 mod manifests;
 mod nats_server;
+mod nginx;
 mod optimised;
 mod output;
 mod pip;

@@ -35,7 +35,7 @@ impl Method {
     pub(crate) const ALL: [Self; 3] = [Self::Ws, Self::Sse, Self::Poll];
 
     /// Returns the base URL of the service with this method, as it is started without flags.
-    fn usual_url(self) -> &'static str {
+    pub(crate) fn usual_url(self) -> &'static str {
         match self {
             Self::Ws => "http://localhost:8080",
             Self::Sse => "http://localhost:3001",

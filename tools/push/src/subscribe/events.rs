@@ -14,7 +14,7 @@ use crate::connection::{Method, Service, Trouble};
 
 /// A connection.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     service: Service,
     response: Response,
     parser: Parser,

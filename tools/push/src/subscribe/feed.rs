@@ -46,7 +46,7 @@ enum FeedFrame {
 
 /// A connection.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(crate) struct Feed {
     service: Service,
     socket: WebSocketStream<Upgraded>,
     /// The token that counts on this connection.

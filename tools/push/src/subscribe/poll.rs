@@ -15,7 +15,7 @@ const WAIT: u64 = 25;
 
 /// The position of a client that polls.
 #[derive(Debug)]
-pub(super) struct Poll {
+pub(crate) struct Poll {
     service: Service,
     topics: Vec<String>,
     cursor: String,

@@ -4,7 +4,7 @@ use crate::message::{Gap, Message};
 
 /// A thing that came, by any method.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Received {
+pub(crate) enum Received {
     /// A message, whose id is the new cursor.
     Message(Message),
     /// A gap, whose cursor is the new one.

@@ -15,7 +15,7 @@ pub(super) const BEGINNING: Duration = Duration::from_secs(10);
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
 
 /// A connection.
-pub(super) enum Session {
+pub(crate) enum Session {
     Feed(Box<Feed>),
     Events(Events),
     Poll(Poll),
@@ -23,7 +23,7 @@ pub(super) enum Session {
 
 impl Session {
     /// Connects. When this returns, the service has given its position.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         method: Method,
         service: &Service,
         topics: &[String],
@@ -37,7 +37,7 @@ impl Session {
     }
 
     /// Waits for the next thing. The connection has ended when this fails.
-    pub(super) async fn next(&mut self) -> Result<Received, Trouble> {
+    pub(crate) async fn next(&mut self) -> Result<Received, Trouble> {
         match self {
             Self::Feed(it) => it.next().await,
             Self::Events(it) => it.next().await,
@@ -55,7 +55,7 @@ impl Session {
     }
 
     /// Says goodbye, where the method has a way to.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         if let Self::Feed(feed) = self {
             feed.close().await;
         }

@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod doctor;
 mod helpers;
+mod history;
+mod nginx;
+mod programs;
 mod publish;
 mod subscribe;
+mod top;
