@@ -82,3 +82,23 @@ impl Show for GapLine<'_> {
         format!("{style}{}{style:#}", harmless(&self.gap.describe()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_stays_what_it_was() {
+        let json = r#"{"id":"a-1","topic":"main","text":"x","event":"e","at":"2026","traceparent":"00-1"}"#;
+        let message: Message = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&message).unwrap(), json);
+    }
+
+    #[test]
+    fn nobody_who_publishes_commands_a_terminal() {
+        let json = r#"{"id":"a-1","topic":"main","text":"\u001b[2Jx","event":"\u001b]0;t\u0007","at":"2026"}"#;
+        let message: Message = serde_json::from_str(json).unwrap();
+        let words = anstream::adapter::strip_str(&message.words()).to_string();
+        assert_eq!(words, "2026 main [\\u{1b}]0;t\\u{7}] \\u{1b}[2Jx");
+    }
+}

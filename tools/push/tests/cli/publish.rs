@@ -78,6 +78,24 @@ async fn a_repeat_under_the_same_key_appends_nothing() {
 }
 
 #[tokio::test]
+async fn lines_that_come_slowly_make_the_same_arrays_under_a_key() {
+    let service = service(Method::Sse, &["--history", "5000"]).await;
+    let url = service.url("");
+    let arguments = ["pub", "main", "-", "--key", "k1", "--url", &url];
+    let lines: Vec<String> = (1..=2000).map(|line| format!("{line}\n")).collect();
+    let mut publisher = Running::start(&arguments);
+    publisher.send(&lines[..1500].concat()).await;
+    // A whole array is sent, and what follows it waits for more.
+    testkit::soon(async { while held(&service, "main").await.len() != 1000 {} }).await;
+    publisher.send(&lines[1500..].concat()).await;
+    let ended = publisher.ended().await;
+    assert_eq!((ended.code, &ended.json()[0]["repeated"]), (Some(0), &json!(0)), "{ended:?}");
+    let ended = push_with(&arguments, &lines.concat()).await;
+    assert_eq!((ended.code, &ended.json()[0]["repeated"]), (Some(0), &json!(2000)), "{ended:?}");
+    assert_eq!(held(&service, "main").await.len(), 2000);
+}
+
+#[tokio::test]
 async fn lines_are_repeated_over_a_connection_that_is_cut() {
     let service = service(Method::Sse, &[]).await;
     let mut proxy = Proxy::start(service.address()).await.unwrap();

@@ -126,7 +126,7 @@ async fn a_state_file_is_kept_while_it_follows() {
         assert_eq!(follower.texts(1).await, [text]);
         let expected = published["id"].as_str().unwrap().to_owned() + "\n";
         testkit::soon(async {
-            while std::fs::read_to_string(&file).is_ok_and(|cursor| cursor != expected) {
+            while !std::fs::read_to_string(&file).is_ok_and(|cursor| cursor == expected) {
                 tokio::task::yield_now().await;
             }
         })
