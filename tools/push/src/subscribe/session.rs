@@ -17,7 +17,7 @@ pub(super) const SILENCE: Duration = Duration::from_secs(60);
 /// A connection.
 pub(crate) enum Session {
     Feed(Box<Feed>),
-    Events(Events),
+    Events(Box<Events>),
     Poll(Poll),
 }
 
@@ -31,7 +31,7 @@ impl Session {
     ) -> Result<(Self, String), Trouble> {
         Ok(match method {
             Method::Ws => Feed::open(service, topics, since).await.map(|(it, at)| (Self::Feed(Box::new(it)), at))?,
-            Method::Sse => Events::open(service, topics, since).await.map(|(it, at)| (Self::Events(it), at))?,
+            Method::Sse => Events::open(service, topics, since).await.map(|(it, at)| (Self::Events(Box::new(it)), at))?,
             Method::Poll => Poll::open(service, topics, since).await.map(|(it, at)| (Self::Poll(it), at))?,
         })
     }
