@@ -99,7 +99,7 @@ async fn pause(retry: &mut Retry, trouble: Trouble) -> Outcome {
         _ => retry.pause(trouble.retry_after()),
     };
     let Some(pause) = pause else { return Err(trouble.into_exit()) };
-    notice::warning(&format!("{trouble}; trying again in {pause:.1?}"));
+    notice::trying_again(&trouble, pause);
     sleep(pause).await;
     Ok(())
 }

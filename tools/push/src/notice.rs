@@ -1,6 +1,8 @@
 //! Lines on standard error: what happens, in words for people.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
@@ -12,6 +14,11 @@ pub(crate) fn error(message: &str) {
 /// Says what was not as it should be.
 pub(crate) fn warning(message: &str) {
     line(AnsiColor::Yellow.on_default().bold(), "push", message);
+}
+
+/// Says that something failed, and is tried again after a pause.
+pub(crate) fn trying_again(failure: &dyn fmt::Display, pause: Duration) {
+    warning(&format!("{failure}; trying again in {:.1} s", pause.as_secs_f64()));
 }
 
 /// Says what goes on as it should.

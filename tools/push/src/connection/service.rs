@@ -84,11 +84,20 @@ impl Service {
 
     /// A request that could not be sent, or an answer that did not come whole.
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Trouble {
-        // The error itself says no more than that a request failed.
-        let cause = std::error::Error::source(error).map_or_else(|| chain(error), chain);
-        match error.is_connect() {
-            true => Trouble::Unreachable(format!("{} cannot be reached: {cause}", self.name())),
-            false => Trouble::Cut(format!("{}: the connection broke: {cause}", self.name())),
+        // The error itself says no more than that a request failed, and that it could not connect, no more than this here.
+        if error.is_connect() {
+            return Trouble::Unreachable(format!("{} cannot be reached: {}", self.name(), root(error)));
         }
+        let cause = std::error::Error::source(error).map_or_else(|| chain(error), chain);
+        Trouble::Cut(format!("{}: the connection broke: {cause}", self.name()))
     }
+}
+
+/// Returns the first cause of an error.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    root.to_string()
 }

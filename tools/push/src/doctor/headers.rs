@@ -7,7 +7,7 @@ use super::finding::{Finding, Kind};
 const CHECK: &str = "headers";
 
 /// The headers that a push service sends with a stream, and those that every hop sets anew.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "access-control-allow-credentials",
     "access-control-allow-origin",
     "access-control-expose-headers",
@@ -18,6 +18,7 @@ const OWN: [&str; 12] = [
     "keep-alive",
     "transfer-encoding",
     "vary",
+    "x-content-type-options",
     // nginx takes it for itself.
     "x-accel-buffering",
     "retry-after",

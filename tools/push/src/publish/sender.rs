@@ -42,7 +42,7 @@ impl Sender {
                 Ok(service) => return Ok(Self { service, topic: topic.to_owned(), retry_for }),
                 Err(trouble) => {
                     let Some(pause) = retry.pause(None) else { return Err(trouble.into_exit()) };
-                    notice::warning(&format!("{trouble}; trying again in {pause:.1?}"));
+                    notice::trying_again(&trouble, pause);
                     sleep(pause).await;
                 }
             }
@@ -75,7 +75,7 @@ impl Sender {
                 }
             };
             let Some(pause) = pause else { return Err(Unconfirmed { trouble, in_doubt }) };
-            notice::warning(&format!("not confirmed yet: {trouble}; trying again in {pause:.1?}"));
+            notice::trying_again(&format_args!("not confirmed yet: {trouble}"), pause);
             sleep(pause).await;
         }
     }

@@ -99,7 +99,7 @@ impl Follower {
             let Some(pause) = self.retry.pause(trouble.retry_after()) else {
                 return Err(Exit::Failed(format!("given up: {trouble}")));
             };
-            notice::warning(&format!("{trouble}; trying again in {pause:.1?}"));
+            notice::trying_again(&trouble, pause);
             sleep(pause).await;
         }
     }

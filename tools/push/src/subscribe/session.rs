@@ -31,7 +31,9 @@ impl Session {
     ) -> Result<(Self, String), Trouble> {
         Ok(match method {
             Method::Ws => Feed::open(service, topics, since).await.map(|(it, at)| (Self::Feed(Box::new(it)), at))?,
-            Method::Sse => Events::open(service, topics, since).await.map(|(it, at)| (Self::Events(Box::new(it)), at))?,
+            Method::Sse => {
+                Events::open(service, topics, since).await.map(|(it, at)| (Self::Events(Box::new(it)), at))?
+            }
             Method::Poll => Poll::open(service, topics, since).await.map(|(it, at)| (Self::Poll(it), at))?,
         })
     }

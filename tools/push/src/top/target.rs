@@ -20,6 +20,8 @@ const SLOWEST: usize = 5;
 pub(super) struct Target {
     service: Service,
     before: Option<(Samples, Instant)>,
+    /// It has been found that there is no `/debug.json`. It is not asked for again: the answers would count among those that were refused.
+    has_no_debug: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,16 +36,20 @@ struct Clients {
 
 impl Target {
     pub(super) fn new(service: Service) -> Self {
-        Self { service, before: None }
+        Self { service, before: None, has_no_debug: false }
     }
 
     /// Asks for the figures of now.
     pub(super) async fn look(&mut self) -> Figures {
         let url = self.service.name().to_owned();
-        let asked = async { tokio::join!(self.samples(), self.slowest()) };
-        let (samples, slowest) = match timeout(PATIENCE, asked).await {
-            Ok((Ok(samples), slowest)) => (samples, slowest),
-            Ok((Err(trouble), _)) => return self.without(url, trouble.to_string()),
+        let asked = async {
+            let slowest = self.slowest().await;
+            Ok((self.samples().await?, slowest))
+        };
+        let answered: Result<Result<_, Trouble>, _> = timeout(PATIENCE, asked).await;
+        let (samples, slowest) = match answered {
+            Ok(Ok(answers)) => answers,
+            Ok(Err(trouble)) => return self.without(url, trouble.to_string()),
             Err(_) => return self.without(url, format!("no answer within {PATIENCE:?}")),
         };
         let now = Instant::now();
@@ -70,9 +76,18 @@ impl Target {
     }
 
     /// Returns the slowest readers, where the address is one of `--admin-listen`.
-    async fn slowest(&self) -> Option<Vec<SlowReader>> {
+    async fn slowest(&mut self) -> Option<Vec<SlowReader>> {
+        if self.has_no_debug {
+            return None;
+        }
         let service = &self.service;
-        let debug: Debug = service.json(service.get(service.url("/debug.json", []))).await.ok()?;
+        let debug: Debug = match service.json(service.get(service.url("/debug.json", []))).await {
+            Ok(debug) => debug,
+            Err(trouble) => {
+                self.has_no_debug = matches!(trouble, Trouble::Refused { .. });
+                return None;
+            }
+        };
         let mut slowest = debug.clients.slowest;
         slowest.retain(|reader| reader.lag_messages > 0 || reader.stalled_seconds > 0);
         slowest.truncate(SLOWEST);

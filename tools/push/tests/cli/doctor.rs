@@ -49,6 +49,9 @@ async fn a_service_by_itself_has_one_method() {
             assert_eq!(outcomes(&findings, [&format!("delivery by {check}")]), [delivery], "{ended:?}");
         }
         assert_eq!(outcomes(&findings, ["service", "clock", "publishing"]), ["good"; 3], "{ended:?}");
+        if let Some(headers) = findings.get("headers") {
+            assert_eq!(headers["detail"], "none was lost on the way, none was added");
+        }
     }
 }
 

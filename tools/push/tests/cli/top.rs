@@ -31,6 +31,8 @@ async fn figures_come_as_a_line_per_refresh() {
     );
     assert_eq!((&sse["connections"], &sse["published"], &sse["error"]), (&json!(0.0), &json!(0.0), &Value::Null));
     assert_eq!((&ws["slowest"], &ws["backplane_up"]), (&Value::Null, &json!(true)));
+    // The looks themselves do not add to what is refused.
+    assert_eq!((&ws["rejected_per_second"], &sse["rejected_per_second"]), (&json!(0.0), &json!(0.0)));
 }
 
 #[tokio::test]
