@@ -49,8 +49,8 @@ async fn run(command: Command) -> Outcome {
     let signals = Signals::listen()?;
     let working = async {
         match command {
-            Command::Pub(command) => command.run().await,
-            // It keeps its cursor before it ends.
+            // These say where they were before they end.
+            Command::Pub(command) => command.run(&signals).await,
             Command::Sub(command) => command.run(&signals).await,
             Command::History(command) => command.run().await,
             Command::Token(command) => token::run(&command),

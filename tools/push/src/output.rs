@@ -37,7 +37,12 @@ impl Output {
     /// Makes an output whose form is JSON where it is asked for, or where nobody looks.
     pub(crate) fn new(json: bool) -> Self {
         let form = if json || !io::stdout().is_terminal() { Form::Json } else { Form::Words };
-        Self { writer: BufWriter::new(AutoStream::auto(io::stdout())), form }
+        let stdout = match form {
+            // JSON is written as it is.
+            Form::Json => AutoStream::always_ansi(io::stdout()),
+            Form::Words => AutoStream::auto(io::stdout()),
+        };
+        Self { writer: BufWriter::new(stdout), form }
     }
 
     pub(crate) fn form(&self) -> Form {
@@ -48,7 +53,7 @@ impl Output {
     pub(crate) fn write(&mut self, shown: &impl Show) -> Outcome {
         let line = match self.form {
             Form::Words => shown.words(),
-            Form::Json => serde_json::to_string(shown).map_err(|error| Exit::Failed(error.to_string()))?,
+            Form::Json => json(shown)?,
         };
         self.line(&line)
     }
@@ -62,6 +67,22 @@ impl Output {
     pub(crate) fn flush(&mut self) -> Outcome {
         self.writer.flush().map_err(failed)
     }
+}
+
+/// Returns a thing as JSON, with every control character escaped: serde_json leaves those after U+007E, which terminals obey too.
+fn json(shown: &impl Serialize) -> Outcome<String> {
+    let json = serde_json::to_string(shown).map_err(|error| Exit::Failed(error.to_string()))?;
+    if !json.contains(char::is_control) {
+        return Ok(json);
+    }
+    let mut escaped = String::with_capacity(json.len());
+    for char in json.chars() {
+        match char.is_control() {
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(char))),
+            false => escaped.push(char),
+        }
+    }
+    Ok(escaped)
 }
 
 /// Returns the end of a command whose output could not be written.

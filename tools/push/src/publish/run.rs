@@ -13,20 +13,27 @@ use super::published::{Published, Receipt};
 use super::sender::{Sender, Unconfirmed};
 use crate::connection::Trouble;
 use crate::exit::{Exit, Outcome};
-use crate::notice::Progress;
+use crate::notice::{self, Progress};
 use crate::output::Output;
+use crate::signals::Signals;
 
 /// The time between two looks at the progress.
 const PROGRESS: Duration = Duration::from_millis(100);
 
 impl Publish {
-    pub(crate) async fn run(self) -> Outcome {
+    pub(crate) async fn run(self, signals: &Signals) -> Outcome {
         let sender = Sender::new(&self.options, &self.topic, self.retry_for).await?;
         let mut output = Output::new(self.json);
         if self.text == "-" {
             let mut stream = LineStream::new(self, sender);
-            let outcome = stream.publish_all().await;
+            let outcome = tokio::select! {
+                outcome = stream.publish_all() => outcome,
+                signal = signals.came() => Err(signal),
+            };
             stream.progress.clear();
+            if let Err(Exit::Signal(_)) = outcome {
+                notice::warning(&stream.describe_interruption());
+            }
             let written = output.write(&stream.published).and_then(|()| output.flush());
             return outcome.and(written);
         }
@@ -137,6 +144,16 @@ impl LineStream {
             }
         }
         Ok(())
+    }
+
+    fn describe_interruption(&self) -> String {
+        let (published, read) = (self.published.published, self.read);
+        match read - published {
+            0 => format!("interrupted: the {published} lines that were read are published"),
+            _ => format!(
+                "interrupted: {published} lines are published, and those up to line {read} may be published or not"
+            ),
+        }
     }
 
     fn describe(&self, batch: &Batch, Unconfirmed { trouble, in_doubt }: Unconfirmed) -> Exit {

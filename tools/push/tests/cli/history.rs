@@ -26,6 +26,16 @@ async fn it_has_every_page() {
 }
 
 #[tokio::test]
+async fn a_text_is_what_was_published() {
+    let service = service(Method::Ws, &[]).await;
+    let published = "\u{1b}[31m\u{9b}2J\u{7f} \"服务器\"\r\n\t\u{0}";
+    service.publish(published).await.unwrap();
+    let ended = push(&["history", "--url", &service.url("")]).await;
+    assert_eq!(text(&ended.json()[0]), published);
+    assert!(!ended.stdout.trim_end().contains(char::is_control), "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_gap_is_told() {
     let service = service(Method::Sse, &["--history", "2"]).await;
     let first = service.publish("1").await.unwrap()["id"].as_str().unwrap().to_owned();

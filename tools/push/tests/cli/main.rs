@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod doctor;
+mod forgetful;
 mod helpers;
 mod history;
 mod nginx;

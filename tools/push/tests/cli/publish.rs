@@ -2,8 +2,11 @@
 
 use e2e::proxy::Proxy;
 use e2e::service::Method;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::forgetful::Forgetful;
 use crate::helpers::{Running, held, push, push_with, service, shell, text};
 
 fn texts(messages: &[Value]) -> Vec<&str> {
@@ -112,6 +115,38 @@ async fn lines_are_repeated_over_a_connection_that_is_cut() {
     let ended = publisher.ended().await;
     assert_eq!((ended.code, &ended.json()[0]["published"]), (Some(0), &json!(2)), "{ended:?}");
     assert_eq!(texts(&held(&service, "main").await), ["before", "during"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_makes_no_message_twice() {
+    let service = service(Method::Poll, &["--history", "5000"]).await;
+    let relay = Forgetful::start(service.address()).await;
+    let lines: Vec<String> = (1..=1500).map(|line| line.to_string()).collect();
+    let ended = push_with(&["pub", "main", "-", "--key", "k1", "--url", &relay.url], &lines.join("\n")).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(
+        (&ended.json()[0]["published"], &ended.json()[0]["repeated"]),
+        (&json!(1500), &json!(1000)),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("not confirmed yet: "), "{ended:?}");
+    assert_eq!(texts(&held(&service, "main").await), lines);
+}
+
+#[tokio::test]
+async fn an_interruption_is_told_with_its_lines() {
+    let service = service(Method::Ws, &[]).await;
+    let mut publisher = Running::start(&["pub", "main", "-", "--url", &service.url("")]);
+    publisher.send("one\ntwo\n").await;
+    testkit::soon(async { while held(&service, "main").await.len() != 2 {} }).await;
+    kill(Pid::from_raw(publisher.id()), Signal::SIGINT).unwrap();
+    let line = publisher.said("interrupted: ").await;
+    let ended = publisher.ended().await;
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    // The messages are there a moment before they are confirmed.
+    let published = ended.json()[0]["published"].as_u64().unwrap();
+    let expected = if published == 2 { "the 2 lines that were read are" } else { "may be published or not" };
+    assert!(line.contains(expected), "{line}");
 }
 
 #[tokio::test]
