@@ -2,10 +2,9 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::command_line::CommandLine;
 use crate::exit::Outcome;
 use crate::output;
 
@@ -24,9 +23,9 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self) -> Outcome {
+    pub(crate) fn run(self, mut command: Command) -> Outcome {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut CommandLine::command(), "push", &mut script);
+        clap_complete::generate(self.shell, &mut command, "push", &mut script);
         let mut stdout = io::stdout();
         stdout.write_all(&script).and_then(|()| stdout.flush()).map_err(output::failed)
     }

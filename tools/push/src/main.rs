@@ -24,7 +24,7 @@ mod top;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tokio::runtime::Builder;
 
 use crate::command_line::{Command, CommandLine};
@@ -56,7 +56,7 @@ async fn run(command: Command) -> Outcome {
             Command::Token(command) => token::run(&command),
             Command::Top(command) => command.run().await,
             Command::Doctor(command) => command.run().await,
-            Command::Completions(command) => command.run(),
+            Command::Completions(command) => command.run(CommandLine::command()),
         }
     };
     signals.or_interrupted(working).await

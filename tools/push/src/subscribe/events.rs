@@ -8,8 +8,9 @@ use reqwest::Response;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use super::query::query;
 use super::received::Received;
-use super::session::{BEGINNING, SILENCE, query, silence, silent};
+use super::silence::{BEGINNING, SILENCE, silence, silent};
 use crate::connection::{Method, Service, Trouble};
 
 /// A connection.

@@ -12,8 +12,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
+use super::query::query;
 use super::received::Received;
-use super::session::{BEGINNING, SILENCE, query, silence, silent};
+use super::silence::{BEGINNING, SILENCE, silence, silent};
 use crate::connection::{Method, Service, Trouble, WebSocket};
 use crate::message::{Gap, Message};
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::query::query;
 use super::received::Received;
-use super::session::{BEGINNING, query, silent};
+use super::silence::{BEGINNING, silent};
 use crate::connection::{Method, Service, Trouble};
 use crate::message::Page;
 

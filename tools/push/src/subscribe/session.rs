@@ -1,18 +1,10 @@
 //! One connection, by any method.
 
-use std::time::Duration;
-
 use super::events::Events;
 use super::feed::Feed;
 use super::poll::Poll;
 use super::received::Received;
 use crate::connection::{Method, Service, Trouble};
-
-/// The time in which the first sign of life has to come over a connection.
-pub(super) const BEGINNING: Duration = Duration::from_secs(10);
-
-/// The time without a sign of life after which a connection is dead, until the service says how often it gives one.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
 
 /// A connection.
 pub(crate) enum Session {
@@ -62,23 +54,4 @@ impl Session {
             feed.close().await;
         }
     }
-}
-
-/// Returns the query of a subscription.
-pub(super) fn query<'a>(topics: &'a [String], since: &'a str) -> Vec<(&'a str, &'a str)> {
-    let topics = topics.iter().map(|topic| ("topic", topic.as_str()));
-    topics.chain([("since", since)]).collect()
-}
-
-/// Returns the time without a sign of life after which a connection is dead, where there is one every `period` seconds.
-pub(super) fn silence(period: f64) -> Duration {
-    Duration::try_from_secs_f64(period * 2.0 + 5.0).unwrap_or(SILENCE)
-}
-
-/// The trouble of a connection on which nothing came.
-pub(super) fn silent(method: Method, silence: Duration) -> Trouble {
-    Trouble::Cut(format!(
-        "nothing came by {} for {silence:.0?}, not even a heartbeat; `push doctor` finds out what holds it back",
-        method.name()
-    ))
 }
