@@ -1,5 +1,8 @@
 //! Tokens (RFC 7519) for trying and for tests. The services check tokens, and make none.
 
+#[cfg(feature = "command")]
+pub mod command;
+
 use std::time::SystemTime;
 
 use base64::Engine;

@@ -23,7 +23,7 @@ use crate::{
 const KEPT: [&str; 6] = ["shared", "backplane/nats", "backplane/sqlite", "serving", "tools/testkit", "tools/xtask"];
 
 /// Folders that need all three services, and so are left out when one of them is.
-const NEED_ALL: [&str; 3] = ["tools/bench", "tools/e2e", "tools/replicas"];
+const NEED_ALL: [&str; 4] = ["tools/bench", "tools/e2e", "tools/push", "tools/replicas"];
 
 /// Builds and tests each service in a copy of the workspace without the other two
 ///

@@ -2,14 +2,13 @@
 //!
 //! - `up.rs`: the three services in one terminal; `process.rs` is one of them, `output.rs` its coloured lines and
 //!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
-//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` finds
-//!   Prometheus or unpacks it
+//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` and
+//!   `nginx.rs` find these or unpack them, by `debian.rs`
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `openapi.rs`: the services against their descriptions
 //! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
 //! - `fuzz.rs`: the fuzz targets
-//! - `token.rs`: a token for trying a closed service
 //! - `alone.rs`: each service with the other two deleted
 //! - `pip.rs`: programs from PyPI; `program.rs`: programs on this machine; `workspace.rs`: its folders; `log.rs`: output
 //!   in files
@@ -18,6 +17,7 @@ mod alone;
 mod bench;
 mod browser;
 mod crash;
+mod debian;
 mod fuzz;
 mod imports;
 mod install;
@@ -25,6 +25,7 @@ mod leash;
 mod log;
 mod manifests;
 mod nats_server;
+mod nginx;
 mod openapi;
 mod optimised;
 mod output;
@@ -33,7 +34,6 @@ mod process;
 mod program;
 mod prometheus;
 mod test;
-mod token;
 mod up;
 mod workspace;
 
@@ -60,7 +60,7 @@ enum Task {
     Bench(bench::Bench),
     Crash(crash::Crash),
     Fuzz(fuzz::Fuzz),
-    Token(token::Token),
+    Token(token::command::Token),
     #[command(hide = true)]
     Leash(leash::Leash),
 }
@@ -76,7 +76,10 @@ fn main() -> ExitCode {
         Task::Bench(task) => task.run(),
         Task::Crash(task) => task.run(),
         Task::Fuzz(task) => task.run().map(|()| ExitCode::SUCCESS),
-        Task::Token(task) => task.run(),
+        Task::Token(task) => task.make().map(|token| {
+            println!("{token}");
+            ExitCode::SUCCESS
+        }),
         Task::Leash(task) => task.run(),
     };
     outcome.unwrap_or_else(|error| {

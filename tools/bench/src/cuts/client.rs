@@ -1,10 +1,9 @@
 //! One client, as a good one is written: it notices a dead connection, reconnects soon, and resumes from its cursor.
 //!
 //! `reconnect` is the client itself, `endpoint` one of the endpoints that it follows, `notes` what it remembers between two
-//! connections; `poll`, `sse` (with `event_stream`) and `ws` are one connection by each method.
+//! connections; `poll`, `sse` and `ws` are one connection by each method.
 
 mod endpoint;
-mod event_stream;
 mod notes;
 mod poll;
 mod reconnect;

@@ -1,13 +1,13 @@
 //! A connection by Server-Sent Events.
 
 use anyhow::{Context, ensure};
+use event_stream::{Block, Parser};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, CONTENT_LENGTH, HeaderValue};
 use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
-use super::event_stream::{Dispatch, Parser};
 use super::notes::Notes;
 use crate::http::Connection;
 
@@ -26,7 +26,7 @@ pub(super) async fn session(endpoint: &Endpoint, notes: &mut Notes, began: u64) 
     while let Some(frame) = timeout(endpoint.idle, body.frame()).await.context("no byte in time")? {
         let Ok(data) = frame?.into_data() else { continue };
         parser.feed(&data);
-        while let Some(Dispatch { id, event, data }) = parser.next() {
+        while let Some(Block { id, event, data, .. }) = parser.next_block() {
             match (event.as_deref(), data) {
                 (Some("expired"), _) => notes.renewed(),
                 (Some("gap"), Some(data)) => notes.gap(serde_json::from_str(&data)?),

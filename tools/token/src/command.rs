@@ -1,6 +1,6 @@
-//! `cargo xtask token`: a token for trying a closed service.
+//! The command that makes a token for trying a closed service: `push token`, and `cargo xtask token`.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 /// Makes a token for trying a service that was closed with --jwt-secret or --jwt-secret-file
 ///
-/// The token is written to standard output: `curl -H "Authorization: Bearer $(cargo xtask token --subscribe '>')" …`. In
+/// The token is written to standard output: `curl -H "Authorization: Bearer $(push token --subscribe '>')" …`. In
 /// production, tokens come from whatever knows the users, such as the backend of a site.
 #[derive(Debug, Args)]
-pub(crate) struct Token {
+pub struct Token {
     /// The secret of the service
     #[arg(long, env = "PUSH_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     secret: Option<String>,
@@ -39,9 +39,12 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        println!("{}", token::hs256(self.secret()?.as_bytes(), &self.claims()));
-        Ok(ExitCode::SUCCESS)
+    /// Makes the token.
+    ///
+    /// # Errors
+    /// Fails when there is no secret, or when it is too short.
+    pub fn make(&self) -> anyhow::Result<String> {
+        Ok(crate::hs256(self.secret()?.as_bytes(), &self.claims()))
     }
 
     fn secret(&self) -> anyhow::Result<String> {
@@ -62,7 +65,7 @@ impl Token {
 
     fn claims(&self) -> Value {
         let mut claims = Map::new();
-        claims.insert("exp".to_owned(), json!(token::now() as u64 + self.life));
+        claims.insert("exp".to_owned(), json!(crate::now() as u64 + self.life));
         for (name, topics) in [("publish", &self.publish), ("subscribe", &self.subscribe)] {
             if !topics.is_empty() {
                 claims.insert(name.to_owned(), json!(topics));

@@ -1,0 +1,13 @@
+//! The program `push`, against real services.
+
+#![allow(clippy::unwrap_used)]
+
+mod doctor;
+mod forgetful;
+mod helpers;
+mod history;
+mod nginx;
+mod programs;
+mod publish;
+mod subscribe;
+mod top;
