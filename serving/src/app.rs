@@ -348,7 +348,8 @@ impl App {
             return Ok(self.backplane.publish(publication).await?);
         };
         if let Some(subject) = access.subject() {
-            publication.key = publication.key.map(|key| key.of_publisher(subject));
+            let name: Vec<&str> = [Some(subject), access.issuer()].into_iter().flatten().map(AsRef::as_ref).collect();
+            publication.key = publication.key.map(|key| key.of_publisher(&name));
         }
         let share = self.key_shares.reserve(&publisher);
         publication.may_use_new_key = share.is_ok();

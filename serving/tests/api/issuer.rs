@@ -12,7 +12,9 @@ async fn subjects_of_different_issuers_are_different_publishers() {
     let service = Service::start(&[&issuers[..], &["--publish-rate", "1:1"]].concat()).await;
     let publish = async |issuer: &str| {
         let token = token_with(json!({ "iss": issuer, "sub": "ada", "publish": ["main"] }));
-        service.send(service.posting("").bearer_auth(token).body("m")).await.status
+        // Another text under the same key is refused, unless it is another publisher's.
+        let request = service.posting("").bearer_auth(token).header("idempotency-key", "k").body(issuer.to_owned());
+        service.send(request).await.status
     };
     assert_eq!(publish("https://a.example").await, 201);
     assert_eq!(publish("https://a.example").await, 429);

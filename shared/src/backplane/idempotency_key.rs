@@ -23,10 +23,16 @@ impl IdempotencyKey {
         Self(format!("tick {} {number}", period.as_millis()).into())
     }
 
-    /// The same key as one of a publisher with a name, so that no other publisher can use it. The same on every process.
-    pub fn of_publisher(&self, name: &str) -> Self {
-        let digest = &Sha256::digest(name)[..16];
-        let scope: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    /// The same key as one of a publisher with a name, unique where its parts are, so that no other publisher can use it. The same on every
+    /// process.
+    pub fn of_publisher(&self, name: &[&str]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in name {
+            // With its length, so that no two names are the same bytes.
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        let scope: String = hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         // No key of a publisher without a name has a space, and none of a tick has one space alone.
         Self(format!("{scope} {}", self.as_str()).into())
     }
@@ -58,11 +64,12 @@ mod tests {
     #[test]
     fn publishers_with_different_names_have_different_keys() {
         let key: IdempotencyKey = "k".parse().unwrap();
-        let of_publisher = key.of_publisher("orders-backend");
-        assert_ne!(of_publisher, key.of_publisher("another"));
+        let of_publisher = key.of_publisher(&["orders-backend"]);
+        assert_ne!(of_publisher, key.of_publisher(&["another"]));
+        assert_ne!(key.of_publisher(&["ab", "c"]), key.of_publisher(&["a", "bc"]));
         assert_ne!(of_publisher, key);
         assert!(of_publisher.as_str().parse::<IdempotencyKey>().is_err(), "{of_publisher:?} can be sent by another");
-        let expected = "632eac36b7cbaa662990378b4bb7a696 k";
+        let expected = "e018da358e87fd765e5366f51d8de61d k";
         assert_eq!(of_publisher.as_str(), expected, "other replicas have to come to the same");
     }
 
