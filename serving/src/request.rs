@@ -122,7 +122,7 @@ impl Request {
             Stay::Draining => Err(ApiError::Draining),
             Stay::Welcome | Stay::Full => {
                 let (expires_at, subject) = (access.expires_at(), access.subject().cloned());
-                let traceparent = self.traceparent().map(Box::new);
+                let traceparent = self.traceparent();
                 Ok(Answer::Held(Held { session: Box::new(session), expires_at, subject, traceparent }))
             }
         }

@@ -55,8 +55,8 @@ pub struct Client {
     is_overflow: bool,
     /// Absent if connections are not counted by address.
     seat: Option<Arc<Seat>>,
-    /// Boxed, since most clients have no token.
-    token: Option<Box<Token>>,
+    /// Boxed, since most clients have nothing of it.
+    brought: Option<Box<Brought>>,
     /// The connection broke, or the client closed its side or takes nothing.
     is_gone: bool,
     /// The reason why it stays no longer, if that is known already.
@@ -66,16 +66,17 @@ pub struct Client {
     stays_since: u64,
     /// The number of the last question to all clients that it has answered.
     answered: u32,
-    /// The operation that asked to stay. Boxed, since most clients are part of no trace.
-    traceparent: Option<Box<Traceparent>>,
 }
 
-/// The token of a client, as far as it concerns its connection.
+/// The token and the trace that a client's request has brought, as far as they concern its connection.
 #[derive(Debug)]
-struct Token {
+struct Brought {
+    /// The subject of the token.
     subject: Option<Arc<str>>,
-    /// `None` if its rights do not end.
+    /// `None` if the rights do not end.
     expiry: Option<Expiry>,
+    /// The operation of a trace that has sent the request.
+    traceparent: Option<Traceparent>,
 }
 
 /// The time at which it is the connection's turn to go.
@@ -107,12 +108,11 @@ impl Client {
             framing: Framing::default(),
             is_overflow,
             seat,
-            token: None,
+            brought: None,
             is_gone: false,
             end: None,
             stays_since: 0,
             answered: 0,
-            traceparent: None,
         }
     }
 
@@ -158,21 +158,28 @@ impl Client {
         self.set_due(Instant::now() + NEVER);
     }
 
-    /// Sets the subject of the token that the client came with, and the end of its rights. `None` if there is none.
-    pub(crate) fn set_rights(&mut self, subject: Option<Arc<str>>, at: Option<Instant>) {
-        self.set_token(subject, at.map(Expiry::new));
+    /// Sets what the client's request has brought: the subject of its token, the end of its rights, and the operation that sent it. `None`
+    /// if there is none.
+    pub(crate) fn set_brought(
+        &mut self,
+        subject: Option<Arc<str>>,
+        at: Option<Instant>,
+        traceparent: Option<Traceparent>,
+    ) {
+        self.change_brought(Brought { subject, expiry: at.map(Expiry::new), traceparent });
     }
 
     /// Sets the end of the rights that have taken the place of those before. `None` if they do not end.
     pub fn renew_until(&mut self, at: Option<Instant>) {
-        let subject = self.token.as_mut().and_then(|token| token.subject.take());
-        self.set_token(subject, at.map(Expiry::renewed));
+        let (subject, traceparent) = (self.subject().cloned(), self.traceparent());
+        self.change_brought(Brought { subject, expiry: at.map(Expiry::renewed), traceparent });
     }
 
-    fn set_token(&mut self, subject: Option<Arc<str>>, expiry: Option<Expiry>) {
-        let token = (subject.is_some() || expiry.is_some()).then_some(Token { subject, expiry });
-        if token.is_some() || self.token.is_some() {
-            self.token = token.map(Box::new);
+    fn change_brought(&mut self, brought: Brought) {
+        let Brought { subject, expiry, traceparent } = &brought;
+        let has_any = subject.is_some() || expiry.is_some() || traceparent.is_some();
+        if has_any || self.brought.is_some() {
+            self.brought = has_any.then(|| Box::new(brought));
             // The events may be due already.
             self.bell.keep_rung();
             self.set_timer();
@@ -185,16 +192,15 @@ impl Client {
     }
 
     fn expiry(&self) -> Option<&Expiry> {
-        self.token.as_ref()?.expiry.as_ref()
+        self.brought.as_ref()?.expiry.as_ref()
     }
 
     fn expiry_mut(&mut self) -> Option<&mut Expiry> {
-        self.token.as_mut()?.expiry.as_mut()
+        self.brought.as_mut()?.expiry.as_mut()
     }
 
-    /// Begins to count the client among those who stay, which an operation of a trace may have asked for.
-    pub(crate) fn begin_stay(&mut self, traceparent: Option<Box<Traceparent>>) {
-        self.traceparent = traceparent;
+    /// Begins to count the client among those who stay.
+    pub(crate) fn begin_stay(&mut self) {
         self.end = None;
         self.stays_since = self.app.inquiries().number_stay(self.app.uptime_micros());
         // It has nothing to answer to a question from before.
@@ -239,7 +245,12 @@ impl Client {
 
     /// The subject of its token.
     fn subject(&self) -> Option<&Arc<str>> {
-        self.token.as_ref()?.subject.as_ref()
+        self.brought.as_ref()?.subject.as_ref()
+    }
+
+    /// The operation that has sent its request.
+    fn traceparent(&self) -> Option<Traceparent> {
+        self.brought.as_ref()?.traceparent
     }
 
     /// The client, as spans name it.
@@ -252,9 +263,8 @@ impl Client {
         if self.stays_since > 0 {
             let (end, stayed) = (self.end.unwrap_or(otherwise), self.stayed());
             self.app.metrics().end_stay(end, stayed);
-            let parent = self.traceparent.take().map(|traceparent| *traceparent);
             if let Some(traces) = self.app.traces() {
-                traces.record_stay(EndedStay { parent, stayed, end }, self.in_spans());
+                traces.record_stay(EndedStay { parent: self.traceparent(), stayed, end }, self.in_spans());
             }
             self.stays_since = 0;
         }

@@ -174,7 +174,7 @@ impl Connection {
     /// Begins to wait for a request, which has to begin in time.
     fn await_request(&mut self, within: Duration) -> Phase {
         if let Some(client) = &mut self.client {
-            client.set_rights(None, None);
+            client.set_brought(None, None, None);
             client.set_due(Instant::now() + within);
             client.look_again();
         }
@@ -275,8 +275,8 @@ impl Connection {
     fn hold(&mut self, Held { mut session, expires_at, subject, traceparent }: Held) -> Step {
         if let Some(client) = &mut self.client {
             client.repeat_release();
-            client.set_rights(subject, expires_at);
-            client.begin_stay(traceparent);
+            client.set_brought(subject, expires_at, traceparent);
+            client.begin_stay();
             session.begin(client);
         }
         Step::Next(Phase::Session(session))

@@ -33,7 +33,7 @@ pub struct Held {
     /// The subject of its token, if it has one.
     pub(crate) subject: Option<Arc<str>>,
     /// The operation that the request is part of, if it is part of a trace.
-    pub(crate) traceparent: Option<Box<Traceparent>>,
+    pub(crate) traceparent: Option<Traceparent>,
 }
 
 /// Between the handler of a request and the task of its connection.

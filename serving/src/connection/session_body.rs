@@ -46,8 +46,8 @@ impl SessionBody {
         let mut client = Client::new(transport, peer, Arc::clone(app), is_overflow, None);
         client.set_framing(framing);
         client.never_due();
-        client.set_rights(subject, expires_at);
-        client.begin_stay(traceparent);
+        client.set_brought(subject, expires_at, traceparent);
+        client.begin_stay();
         session.begin(&mut client);
         Self { client, session, has_finished: false, taking: Taking::of_stream() }
     }
