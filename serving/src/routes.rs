@@ -2,7 +2,7 @@
 //!
 //! - `table`: all routes of a service
 //! - `method`: the routes of its own method; `route`: how a route is declared
-//! - `messages`, with `body`, `ticket`, `health`, `metrics`, `pages`, with `index`: the routes that all services have
+//! - `messages`, with `body`, `ticket`, `health`, `metrics`, `push_js`, `pages`, with `index`: the routes that all services have
 
 mod array;
 mod body;
@@ -13,6 +13,7 @@ mod messages;
 mod method;
 mod metrics;
 mod pages;
+mod push_js;
 mod route;
 mod table;
 mod ticket;

@@ -12,7 +12,7 @@ use warp::{Filter, Rejection};
 use super::method::MethodRoute;
 use super::pages::Asset;
 use super::route::Refused;
-use super::{health, messages, metrics, pages, ticket};
+use super::{health, messages, metrics, pages, push_js, ticket};
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -27,14 +27,14 @@ struct Table {
 
 impl Routes {
     /// Puts together the routes of the service's own method and those that all services have: `/messages`, `/ticket`, `/livez`,
-    /// `/readyz`, `/metrics` unless that is on a port of its own, the pages and their assets.
+    /// `/readyz`, `/metrics` unless that is on a port of its own, push.js, the pages and their assets.
     pub fn new(app: &Arc<App>, of_method: Vec<MethodRoute>, assets: &[Asset]) -> Self {
         let common = messages::routes(app).or(ticket::routes(app)).unify().or(health::routes(app)).unify();
         let common = match app.config.watch.admin_listen {
             None => common.or(metrics::routes(app)).unify().boxed(),
             Some(_) => common.boxed(),
         };
-        let common = common.or(pages::routes(app, assets)).unify().boxed();
+        let common = common.or(push_js::routes()).unify().or(pages::routes(app, assets)).unify().boxed();
         // The first route that takes a request has it.
         let all = of_method.iter().rev().fold(common, |all, route| route.filter().or(all).unify().boxed());
         Self(Arc::new(Table { of_method, all: all.recover(recover).unify().boxed() }))

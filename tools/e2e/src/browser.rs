@@ -94,6 +94,17 @@ impl Browser {
         value.with_context(|| format!("asking for {expression}"))
     }
 
+    /// Goes back to the page before this one.
+    pub async fn back(&self) -> anyhow::Result<()> {
+        Ok(self.client.back().await?)
+    }
+
+    /// Takes the network away from the page, or gives it back.
+    pub async fn be_offline(&self, offline: bool) -> anyhow::Result<()> {
+        let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.devtools("Network.emulateNetworkConditions", &conditions).await
+    }
+
     /// Runs JavaScript statements.
     pub async fn run(&self, statements: &str) -> anyhow::Result<()> {
         self.client.execute(statements, Vec::new()).await.with_context(|| format!("running {statements}"))?;

@@ -5,6 +5,7 @@
 //! - `pages`: each service's page, and properties that all pages share
 //! - `plain`: clients as simple as possible, without cursors
 //! - `native`: `EventSource` alone, while the service restarts, is full, or has no history
+//! - `push_js`: the client library
 //! - `reconnect`: the network is cut, a service is restarted
 //! - `compare`: the page with the three services side by side
 
@@ -14,6 +15,7 @@ mod http2;
 mod native;
 mod pages;
 mod plain;
+mod push_js;
 mod reconnect;
 
 /// The list of messages on a service's own page.

@@ -1,0 +1,24 @@
+const LONGEST = 30_000;
+
+/**
+ * The milliseconds to wait after so many failures in a row: at random between none and a limit that doubles ("full jitter"), so that
+ * clients that were cut off together do not come back together. A server may ask for more by `Retry-After`.
+ */
+export function backoff(failures, retryAfter = 0) {
+  return Math.random() * Math.min(LONGEST, 1000 * 2 ** failures) + 1000 * retryAfter;
+}
+
+/** Waits for so many milliseconds, or until the browser is online again, or the signal aborts. */
+export function pause(milliseconds, signal) {
+  return new Promise((resolve) => {
+    const wake = () => {
+      clearTimeout(timer);
+      removeEventListener("online", wake);
+      signal?.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, milliseconds);
+    addEventListener("online", wake);
+    signal?.addEventListener("abort", wake);
+  });
+}
