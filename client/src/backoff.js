@@ -10,15 +10,12 @@ export function backoff(failures, retryAfter = 0) {
 
 /** Waits for so many milliseconds, or until the browser is online again, or the signal aborts. */
 export function pause(milliseconds, signal) {
+  const over = firstOf(AbortSignal.timeout(milliseconds), signal);
   return new Promise((resolve) => {
-    const wake = () => {
-      clearTimeout(timer);
-      removeEventListener("online", wake);
-      signal?.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, milliseconds);
-    addEventListener("online", wake);
-    signal?.addEventListener("abort", wake);
+    over.addEventListener("abort", resolve);
+    addEventListener("online", resolve, { signal: over });
   });
 }
+
+/** The signal that aborts with the first of these. The second one may be missing. */
+export const firstOf = (...signals) => AbortSignal.any(signals.filter(Boolean));

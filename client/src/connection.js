@@ -2,17 +2,15 @@ import { backoff } from "./backoff.js";
 import { Link } from "./link.js";
 import { epochOf } from "./progress.js";
 
-/** The milliseconds for the first event of a stream. They double with each round in which no method got through. */
+/** The milliseconds for the first event of a stream. They double with each round in which no method got through, three times. */
 const FIRST_EVENT = 3000;
-const LONGEST_FIRST_EVENT = 30_000;
-/** The milliseconds until a better method is tried again. They double with each attempt. */
-const AVOID = 60_000;
-const LONGEST_AVOID = 600_000;
+/** The milliseconds until a better method is tried again. */
+const BETTER_AFTER = 60_000;
 /** The milliseconds after which a connection counts as a good one, whether or not it has brought anything new. */
 const SETTLED = 5000;
 
 /**
- * Follows by the first method that gets through, and by a better one once that does. It tells its listener `state`, `position`, and
+ * Follows by the first method that gets through, and by a better one once that does. It tells its listener `state`, `position` (without one for a sign of life), and
  * `refused` where no service takes the client; and `message` and `gap`, which return whether they were new to the client.
  */
 export class Connection {
@@ -32,7 +30,7 @@ export class Connection {
 
   /** `services`: `{ method, url }`, the best first. `request`: `credentials` and `onTrace`. */
   constructor(services, topics, request, progress, listener) {
-    this.#services = services.map((service, rank) => ({ ...service, rank, avoided: 0, avoidUntil: 0 }));
+    this.#services = services.map((service, rank) => ({ ...service, rank, isBlocked: false }));
     this.#topics = topics;
     this.#request = request;
     this.#progress = progress;
@@ -58,7 +56,7 @@ export class Connection {
   wake(elsewhere) {
     if (elsewhere) {
       this.#failures = 0;
-      for (const service of this.#services) service.avoided = service.avoidUntil = 0;
+      for (const service of this.#services) service.isBlocked = false;
       this.#tryBetter();
     }
     this.#link?.check();
@@ -71,8 +69,7 @@ export class Connection {
     this.#timer = undefined;
     const left = this.#services.filter(({ refusal }) => !refusal);
     if (left.length === 0) return this.#listener.refused(this.#services[0].refusal);
-    const isAvoided = ({ avoidUntil }) => avoidUntil > Date.now();
-    this.#round = [...left.filter((service) => !isAvoided(service)), ...left.filter(isAvoided)];
+    this.#round = left.sort((one, other) => one.isBlocked - other.isBlocked);
     this.#tryNext();
   }
 
@@ -85,7 +82,7 @@ export class Connection {
 
   #open(service) {
     const query = { topic: this.#topics, since: this.#progress.resume(service.epoch) };
-    return new Link(service, { ...this.#request, query }, Math.min(LONGEST_FIRST_EVENT, FIRST_EVENT * 2 ** this.#failures), this);
+    return new Link(service, { ...this.#request, query }, FIRST_EVENT * 2 ** Math.min(this.#failures, 3), this);
   }
 
   #pause(cut) {
@@ -96,28 +93,17 @@ export class Connection {
     this.#listener.state("waiting", { until: Date.now() + milliseconds, cut, error });
   }
 
-  #avoid(service) {
-    service.avoidUntil = Date.now() + Math.min(LONGEST_AVOID, AVOID * 2 ** service.avoided);
-    service.avoided += 1;
-  }
-
-  /** The services that are better than the one that is followed. */
-  #betterOnes() {
-    return this.#services.filter(({ refusal, rank }) => !refusal && rank < this.#link.service.rank);
+  /** Tries what is better than the method that works, one after the other and beside it, and all of them again later. */
+  #tryBetter(rank = 0) {
+    if (this.#better || !this.#link?.isLive) return;
+    const service = this.#services.slice(rank, this.#link.service.rank).find(({ refusal }) => !refusal);
+    if (service) this.#better = this.#open(service);
+    else this.#planBetter();
   }
 
   #planBetter() {
     clearTimeout(this.#betterTimer);
-    const times = this.#betterOnes().map(({ avoidUntil }) => avoidUntil);
-    if (times.length > 0) this.#betterTimer = setTimeout(() => this.#tryBetter(), Math.min(...times) - Date.now());
-  }
-
-  /** Tries a better method beside the one that works. */
-  #tryBetter() {
-    if (!this.#link?.isLive || this.#better) return;
-    const service = this.#betterOnes().find(({ avoidUntil }) => avoidUntil <= Date.now());
-    if (service) this.#better = this.#open(service);
-    else this.#planBetter();
+    this.#betterTimer = setTimeout(() => this.#tryBetter(), BETTER_AFTER);
   }
 
   #stopBetter() {
@@ -136,8 +122,7 @@ export class Connection {
     }
     this.#liveSince = Date.now();
     this.#lastError = undefined;
-    link.service.avoided = link.service.avoidUntil = 0;
-    for (const service of this.#betterOnes()) if (service.avoidUntil <= Date.now()) this.#avoid(service);
+    link.service.isBlocked = false;
     this.#planBetter();
     this.#listener.state("open", { method: link.service.method });
   }
@@ -147,28 +132,28 @@ export class Connection {
   }
 
   gap(link, gap) {
+    link.service.epoch = epochOf(gap.cursor);
     if (this.#listener.gap(gap)) this.#failures = 0;
   }
 
   position(link, cursor) {
-    link.service.epoch = epochOf(cursor);
+    if (cursor) link.service.epoch = epochOf(cursor);
     this.#listener.position(cursor);
   }
 
   end(link, reason, error) {
     const { service } = link;
     if (reason === "refused") service.refusal = error;
+    if (reason === "blocked") service.isBlocked = true;
     if (link === this.#better) {
       this.#better = undefined;
-      this.#avoid(service);
-      return this.#planBetter();
+      return this.#tryBetter(service.rank + 1);
     }
     this.#stopBetter();
     this.#link = undefined;
     this.#lastError = error;
     const isSettled = link.isLive && Date.now() - this.#liveSince > SETTLED;
     if (isSettled) this.#failures = 0;
-    if (reason === "blocked") this.#avoid(service);
     if (reason === "expired" && (isSettled || !link.isLive)) this.#startRound();
     else if (reason === "refused" && this.#round.length === 0) this.#startRound();
     else if (link.isLive) this.#pause(true);

@@ -4,26 +4,23 @@ export class Credentials {
   #asked;
 
   constructor(source) {
-    this.#source = source;
+    this.#source = typeof source === "function" ? source : () => source;
   }
 
-  /** Returns the token, and whether it is as new as it can be. A function is asked once, until its token is discarded. */
+  /** Returns the token, and whether it was asked for just now. It is kept until it is discarded. */
   async get() {
-    const source = this.#source;
-    if (typeof source !== "function") return { token: source, isNew: true };
-    if (this.#asked) return { token: await this.#asked, isNew: false };
-    const asked = Promise.resolve().then(() => source());
-    this.#asked = asked;
+    const isNew = !this.#asked;
+    this.#asked ??= Promise.resolve().then(this.#source);
     try {
-      return { token: await asked, isNew: true };
+      return { token: await this.#asked, isNew };
     } catch (error) {
-      this.discard(asked);
+      this.discard();
       throw error;
     }
   }
 
   /** Has the next `get` ask for another token. */
-  discard(asked = this.#asked) {
-    if (this.#asked === asked) this.#asked = undefined;
+  discard() {
+    this.#asked = undefined;
   }
 }

@@ -2,7 +2,7 @@
 export class PushError extends Error {
   name = "PushError";
 
-  constructor(code, message, { status = 0, retryAfter = 0 } = {}) {
+  constructor(code, message, status = 0, retryAfter = 0) {
     super(message);
     this.code = code;
     this.status = status;
@@ -11,6 +11,7 @@ export class PushError extends Error {
 }
 
 /** Whether the same request would be refused again: an answer that has nothing to do with the state of the service. */
-export function isRefusal({ status }) {
+export function isRefusal(error) {
+  const { status } = error ?? {};
   return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 }

@@ -1,7 +1,11 @@
+import { firstOf } from "./backoff.js";
 import { PushError } from "./errors.js";
 
+/** The milliseconds for an answer that the service does not hold back. */
+export const ANSWER_WITHIN = 10_000;
+
 /** The address of a service's route. `base` may have a path, and may be relative to the page. */
-export function route(base, name, parameters) {
+export function route(base, name, parameters = {}) {
   const address = new URL(name, new URL(`${base}`.replace(/\/?$/, "/"), globalThis.location?.href));
   for (const [key, values] of Object.entries(parameters)) {
     for (const value of [values].flat()) if (value !== undefined) address.searchParams.append(key, value);
@@ -13,12 +17,12 @@ export function route(base, name, parameters) {
  * Sends a request and returns the JSON of its answer. An answer with an error becomes a `PushError`; without an answer, the error
  * is that of `fetch`, or a `TimeoutError` after `within` milliseconds.
  */
-export async function ask(address, { token, within, signal, headers, onTrace, ...request }) {
+export async function ask(address, { token, within = ANSWER_WITHIN, signal, headers, onTrace, ...request }) {
   const response = await fetch(address, {
     ...request,
     cache: "no-store",
     headers: token ? { ...headers, Authorization: `Bearer ${token}` } : headers,
-    signal: AbortSignal.any([AbortSignal.timeout(within), signal].filter(Boolean)),
+    signal: firstOf(AbortSignal.timeout(within), signal),
   });
   const text = await response.text();
   onTrace?.("received", { response, text });
@@ -27,13 +31,11 @@ export async function ask(address, { token, within, signal, headers, onTrace, ..
 }
 
 function errorOf(response, text) {
-  const { status, statusText } = response;
-  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+  const { status, headers } = response;
+  // Something in between may have answered in place of the service.
+  let answer = { error: "not_the_service", message: `the answer is ${status}` };
   try {
-    const { error, message } = JSON.parse(text);
-    return new PushError(error, message, { status, retryAfter });
-  } catch {
-    // Not the service, but something in between has answered.
-    return new PushError("not_the_service", `the answer is ${status} ${statusText}`, { status, retryAfter });
-  }
+    answer = JSON.parse(text);
+  } catch {}
+  return new PushError(answer.error, answer.message, status, Number(headers.get("Retry-After")) || 0);
 }

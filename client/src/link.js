@@ -22,7 +22,6 @@ const BEATS = 2.5;
 export class Link {
   isLive = false;
   isEnded = false;
-  #service;
   #request;
   #listener;
   #tokenIsNew = true;
@@ -33,35 +32,30 @@ export class Link {
 
   /** `within`: the milliseconds for the first event of a stream. */
   constructor(service, request, within, listener) {
-    this.#service = service;
+    this.service = service;
     this.#request = request;
     this.#listener = listener;
     this.#open(within).catch((error) => this.#end("failed", error));
   }
 
-  get service() {
-    return this.#service;
-  }
-
   async #open(within) {
     const { token, isNew } = await this.#request.credentials.get();
     if (this.isEnded) return;
-    const { method } = this.#service;
+    const { method } = this.service;
     if (method !== "poll") this.#timer = setTimeout(() => this.#end("blocked"), within);
     this.#request = { ...this.#request, token };
     this.#tokenIsNew = isNew;
-    const tell = (name) => (what) => this.isEnded || this.#listener[name](this, what);
-    this.#close = FOLLOW[method](this.#service, this.#request, {
-      live: () => this.#live(),
-      heard: (period) => this.#heard(period),
-      message: tell("message"),
-      gap: tell("gap"),
-      position: tell("position"),
-      end: (reason, error) => this.#explain(reason, error),
-    });
+    this.#close = FOLLOW[method](this.service, this.#request, this);
   }
 
-  #live() {
+  // What a method tells:
+
+  /** `message`, `gap` or `position`. */
+  tell(name, what) {
+    if (!this.isEnded) this.#listener[name](this, what);
+  }
+
+  live() {
     if (this.isLive || this.isEnded) return;
     clearTimeout(this.#timer);
     this.isLive = true;
@@ -69,7 +63,7 @@ export class Link {
   }
 
   /** The service is there. Without a period it promises no next heartbeat. */
-  #heard(period) {
+  heard(period) {
     this.#heardAt = Date.now();
     if (!(period > 0) || this.#period) return;
     this.#period = period;
@@ -85,26 +79,26 @@ export class Link {
     else this.#timer = setTimeout(() => this.check(), left);
   }
 
-  /** Finds out why the link ends: a browser does not tell scripts why a WebSocket or an EventSource was refused. */
-  async #explain(reason, error) {
+  /** The connection has ended. A browser does not tell scripts why a WebSocket or an EventSource was refused; a plain request does. */
+  async end(error, reason = "cut") {
     if (this.isEnded) return;
-    const { method } = this.#service;
-    if (this.isLive && !isRefusal(error ?? {})) return this.#end(reason === "expired" ? reason : "cut", error);
-    if (!this.isLive && !error && method !== "poll") {
+    if (!this.isLive && !error) {
       clearTimeout(this.#timer);
       this.#close();
       error = await this.#inspect();
       if (!error) return this.#end("blocked");
     }
-    if (error?.status === 401 && (this.isLive || !this.#tokenIsNew)) return this.#end("expired");
-    this.#end(error && isRefusal(error) ? "refused" : "failed", error);
+    if (error?.status === 401 && (this.isLive || !this.#tokenIsNew)) reason = "expired";
+    else if (isRefusal(error)) reason = "refused";
+    else if (!this.isLive) reason = "failed";
+    this.#end(reason, error);
   }
 
   /** Asks by a plain request for what the link wanted. Returns the error of the answer. */
-  async #inspect() {
+  #inspect() {
     const { query, token } = this.#request;
-    const address = route(this.#service.url, "messages", { ...query, since: query.since ?? "now", limit: 1 });
-    return ask(address, { token, within: 5000 }).then(() => undefined, (error) => error);
+    const address = route(this.service.url, "messages", { ...query, limit: 1 });
+    return ask(address, { token }).then(() => undefined, (error) => error);
   }
 
   #end(reason, error) {

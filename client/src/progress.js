@@ -1,16 +1,14 @@
-/** The parts of a cursor. Two cursors can be compared where their epochs are the same: the history is the same then. */
-function parse(cursor) {
-  const [, epoch, offset] = /^(.+)-(\d+)$/.exec(cursor) ?? [];
-  return { epoch, offset: Number(offset) };
-}
+/** The epoch and the offset of a cursor, behind its whole text. */
+const parse = (cursor) => /^(.+)-(\d+)$/.exec(cursor) ?? [];
 
 /** The name of the history that a cursor belongs to. */
-export const epochOf = (cursor) => parse(cursor).epoch;
+export const epochOf = (cursor) => parse(cursor)[1];
 
 /** Whether a client at the cursor `own` has everything that there was up to `other`. */
 export function covers(own, other) {
-  const [here, there] = [parse(own), parse(other)];
-  return here.epoch !== undefined && here.epoch === there.epoch && here.offset >= there.offset;
+  const [, epoch, offset] = parse(own);
+  const [, otherEpoch, otherOffset] = parse(other);
+  return epoch === otherEpoch && Number(offset) >= Number(otherOffset);
 }
 
 /** The positions that a subscription has reached, one in each history, so that it receives nothing twice when it comes back to one. */

@@ -5,8 +5,6 @@ import { ask, route } from "./http.js";
 
 /** The most publications that wait for a service. */
 const MAX_WAITING = 1000;
-/** The milliseconds for one attempt. */
-const ANSWER_WITHIN = 10_000;
 /** The milliseconds for which a publication is repeated. Services remember a key for two minutes; a later repeat could double it. */
 const REPEAT_FOR = 100_000;
 
@@ -14,7 +12,7 @@ const REPEAT_FOR = 100_000;
 const queues = new Map();
 
 /** Publishes a text, or several together. The types and their documentation are in push.d.ts. */
-export function publish(url, topic, data, { event, key = newKey(), token, signal } = {}) {
+export async function publish(url, topic, data, { event, key = newKey(), token, signal } = {}) {
   const isText = (value) => typeof value === "string";
   if (![data].flat().every(isText)) throw new TypeError("publish: `data` is a text, or an array of texts");
   const message = (text) => ({ text, event });
@@ -25,15 +23,14 @@ export function publish(url, topic, data, { event, key = newKey(), token, signal
     credentials: new Credentials(token),
     signal,
   };
-  return enqueue(route(url, "", {}).href, publication);
+  return enqueue(route(url, "").href, publication);
 }
 
 /** Publications to a service are sent one after the other, so that they are in order whatever happens on the way. */
 function enqueue(service, publication) {
   const waiting = queues.get(service) ?? [];
   if (waiting.length >= MAX_WAITING) {
-    const message = `${MAX_WAITING} publications wait for the service already`;
-    return Promise.reject(new PushError("queue_full", message));
+    throw new PushError("queue_full", `${MAX_WAITING} publications wait already`);
   }
   return new Promise((resolve, reject) => {
     publication.signal?.addEventListener("abort", () => reject(publication.signal.reason));
@@ -62,7 +59,7 @@ async function send({ address, body, key, credentials, signal }) {
     const wasOffline = isOffline();
     const startedAt = Date.now();
     try {
-      return await ask(address, { method: "POST", headers, body, token: credential.token, within: ANSWER_WITHIN, signal });
+      return await ask(address, { method: "POST", headers, body, token: credential.token, signal });
     } catch (error) {
       signal?.throwIfAborted();
       if (error.status === 401 && !credential.isNew) credentials.discard();
@@ -79,6 +76,4 @@ async function send({ address, body, key, credentials, signal }) {
 const isOffline = () => navigator.onLine === false;
 
 // crypto.randomUUID is missing on pages that came over plain HTTP from another machine.
-function newKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");

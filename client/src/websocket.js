@@ -4,7 +4,7 @@ import { route } from "./http.js";
 const EXPIRED = 3000;
 
 /** Follows by WebSocket (`/feed`). Returns the function that closes it. A token is renewed within the connection. */
-export function followByWebSocket(service, { query, token, credentials, onTrace }, sink) {
+export function followByWebSocket(service, { query, token, credentials, onTrace }, link) {
   const address = route(service.url, "feed", { ...query, heartbeat: 1 });
   address.protocol = address.protocol.replace("http", "ws");
   onTrace?.("request", address.href);
@@ -13,19 +13,20 @@ export function followByWebSocket(service, { query, token, credentials, onTrace 
   socket.onmessage = ({ data }) => {
     onTrace?.("received", data);
     const { type, ...frame } = JSON.parse(data);
-    sink.heard();
-    if (type === "message") sink.message(frame);
-    else if (type === "gap") sink.gap(frame);
-    else if (type === "position") sink.position(frame.cursor);
-    else if (type === "heartbeat") sink.heard(frame.period);
-    else if (type === "token_expiring") renew();
+    link.heard();
+    if (type === "message" || type === "gap") link.tell(type, frame);
+    else if (type === "position") link.tell("position", frame.cursor);
+    else if (type === "heartbeat") {
+      link.heard(frame.period);
+      link.tell("position");
+    } else if (type === "token_expiring") renew();
     else if (type === "welcome") {
-      sink.position(frame.cursor);
-      sink.live();
+      link.tell("position", frame.cursor);
+      link.live();
     }
   };
 
-  socket.onclose = ({ code }) => sink.end(code === EXPIRED ? "expired" : "cut");
+  socket.onclose = ({ code }) => link.end(undefined, code === EXPIRED ? "expired" : "cut");
 
   async function renew() {
     credentials.discard();

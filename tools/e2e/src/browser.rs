@@ -94,6 +94,23 @@ impl Browser {
         value.with_context(|| format!("asking for {expression}"))
     }
 
+    /// Opens another tab and goes on in it.
+    pub async fn open_tab(&self) -> anyhow::Result<()> {
+        let tab = self.client.new_window(true).await?;
+        Ok(self.client.switch_to_window(tab.handle.try_into()?).await?)
+    }
+
+    /// Goes on in a tab: the first one is 0.
+    pub async fn switch_to_tab(&self, index: usize) -> anyhow::Result<()> {
+        let tab = self.client.windows().await?.into_iter().nth(index).context("there is no such tab")?;
+        Ok(self.client.switch_to_window(tab).await?)
+    }
+
+    /// Closes the tab. Go on in another one.
+    pub async fn close_tab(&self) -> anyhow::Result<()> {
+        Ok(self.client.close_window().await?)
+    }
+
     /// Goes back to the page before this one.
     pub async fn back(&self) -> anyhow::Result<()> {
         Ok(self.client.back().await?)

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -44,6 +44,7 @@ pub struct Proxy {
     now: Arc<watch::Sender<Now>>,
     refused: watch::Receiver<usize>,
     requests: Arc<Mutex<Vec<String>>>,
+    streams: Arc<watch::Sender<usize>>,
     task: JoinHandle<()>,
 }
 
@@ -57,21 +58,28 @@ impl Proxy {
         let address = listener.local_addr()?;
         let now = Arc::new(watch::Sender::new(Now { conduct: Conduct::Passing, cuts: 0 }));
         let requests = Arc::new(Mutex::new(Vec::new()));
+        let streams = Arc::new(watch::Sender::new(0));
         let (refuse, refused) = watch::channel(0);
         let task = tokio::spawn({
-            let (now, requests) = (Arc::clone(&now), Arc::clone(&requests));
+            let (now, requests, streams) = (Arc::clone(&now), Arc::clone(&requests), Arc::clone(&streams));
             async move {
                 while let Ok((client, _)) = listener.accept().await {
                     if now.borrow().conduct == Conduct::Cutting {
                         refuse.send_modify(|count| *count += 1);
                         continue;
                     }
-                    let passage = Passage { now: now.subscribe(), requests: Arc::clone(&requests), holds: false };
+                    let passage = Passage {
+                        now: now.subscribe(),
+                        requests: Arc::clone(&requests),
+                        streams: Arc::clone(&streams),
+                        stream: None,
+                        holds: false,
+                    };
                     tokio::spawn(passage.pass(client, service));
                 }
             }
         });
-        Ok(Self { address, now, refused, requests, task })
+        Ok(Self { address, now, refused, requests, streams, task })
     }
 
     /// The URL of a path.
@@ -102,6 +110,17 @@ impl Proxy {
         self.requests.lock().iter().filter(|line| line.starts_with(beginning)).count()
     }
 
+    /// Waits until so many WebSockets and streams of events are open.
+    ///
+    /// # Errors
+    /// Fails when it does not come to that.
+    pub async fn until_streams(&self, count: usize) -> anyhow::Result<()> {
+        let mut streams = self.streams.subscribe();
+        let reached = timeout(PATIENCE, streams.wait_for(|open| *open == count)).await.is_ok();
+        ensure!(reached, "{} streams are open, and not {count}", *self.streams.borrow());
+        Ok(())
+    }
+
     /// Waits until an attempt to connect has been refused; those before the call do not count.
     ///
     /// # Errors
@@ -123,8 +142,26 @@ impl Drop for Proxy {
 struct Passage {
     now: watch::Receiver<Now>,
     requests: Arc<Mutex<Vec<String>>>,
+    streams: Arc<watch::Sender<usize>>,
+    stream: Option<Stream>,
     /// The answer that is under way is held back.
     holds: bool,
+}
+
+/// One of the streams that are open.
+struct Stream(Arc<watch::Sender<usize>>);
+
+impl Stream {
+    fn new(streams: &Arc<watch::Sender<usize>>) -> Self {
+        streams.send_modify(|open| *open += 1);
+        Self(Arc::clone(streams))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
+    }
 }
 
 impl Passage {
@@ -168,6 +205,8 @@ impl Passage {
         let line = text.lines().next().filter(|line| line.ends_with(" HTTP/1.1"));
         let Some(line) = line else { return bytes.to_vec() };
         self.requests.lock().push(line.to_owned());
+        let is_stream = line.starts_with("GET /feed") || line.starts_with("GET /events");
+        self.stream = is_stream.then(|| Stream::new(&self.streams));
         self.holds = conduct == Conduct::HoldingStreams && line.starts_with("GET /events");
         match conduct {
             Conduct::WithoutUpgrades => text.replace("Upgrade: websocket\r\n", "").into_bytes(),

@@ -4,6 +4,7 @@
 //!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
 //! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` finds
 //!   Prometheus or unpacks it
+//! - `client.rs`: the types and the package of push.js
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `imports.rs`: files that import each other in a circle
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
@@ -16,6 +17,7 @@
 mod alone;
 mod bench;
 mod browser;
+mod client;
 mod crash;
 mod fuzz;
 mod imports;
@@ -52,6 +54,7 @@ enum Task {
     Up(up::Up),
     Test(test::Test),
     Alone(alone::Alone),
+    Client(client::Client),
     Manifests(manifests::Manifests),
     Imports(imports::Imports),
     Bench(bench::Bench),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Up(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Test(task) => task.run(),
         Task::Alone(task) => task.run().map(|()| ExitCode::SUCCESS),
+        Task::Client(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Manifests(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Bench(task) => task.run(),
