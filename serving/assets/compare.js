@@ -67,6 +67,8 @@ function makeColumn(method, base) {
       [method]: base,
       topics: topic,
       since,
+      // What is counted here is what this page needs.
+      share: false,
       onState(state, { error, ...detail }) {
         const isRefused = state === "refused";
         const shown = isRefused ? "closed" : state;

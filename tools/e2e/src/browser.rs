@@ -97,7 +97,7 @@ impl Browser {
     /// Opens another tab and goes on in it.
     pub async fn open_tab(&self) -> anyhow::Result<()> {
         let tab = self.client.new_window(true).await?;
-        Ok(self.client.switch_to_window(tab.handle.try_into()?).await?)
+        Ok(self.client.switch_to_window(tab.handle).await?)
     }
 
     /// Goes on in a tab: the first one is 0.

@@ -26,7 +26,7 @@ pub enum Conduct {
     WithoutUpgrades,
     /// Passes requests on, and closes the connection in place of the answer.
     LosingAnswers,
-    /// Passes nothing of a stream of events on, as a proxy does that waits for the end of an answer.
+    /// Passes nothing of a WebSocket or a stream of events on, as a proxy does that waits for the end of an answer.
     HoldingStreams,
 }
 
@@ -207,7 +207,7 @@ impl Passage {
         self.requests.lock().push(line.to_owned());
         let is_stream = line.starts_with("GET /feed") || line.starts_with("GET /events");
         self.stream = is_stream.then(|| Stream::new(&self.streams));
-        self.holds = conduct == Conduct::HoldingStreams && line.starts_with("GET /events");
+        self.holds = conduct == Conduct::HoldingStreams && is_stream;
         match conduct {
             Conduct::WithoutUpgrades => text.replace("Upgrade: websocket\r\n", "").into_bytes(),
             _ => bytes.to_vec(),

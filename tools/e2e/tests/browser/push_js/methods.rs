@@ -120,6 +120,33 @@ async fn a_change_of_method_loses_nothing_and_brings_nothing_twice() -> Result<(
     Ok(())
 }
 
+/// A better method begins where the client was when it was tried, and gets through later.
+#[tokio::test]
+async fn what_a_better_method_repeats_comes_once() -> Result<()> {
+    let stage = Stage::set().await?;
+    let [ws, ..] = &stage.proxies;
+    ws.set(Conduct::WithoutUpgrades);
+    follow(&stage.browser, &stage.options()).await?;
+    stage.services[0].publish("before").await?;
+    until_text(&stage.browser, "before").await?;
+
+    ws.set(Conduct::HoldingStreams);
+    let tried = ws.requests("GET /feed");
+    stage.browser.run("dispatchEvent(new Event('online'))").await?;
+    while ws.requests("GET /feed") == tried {
+        stage.browser.value("0").await?;
+    }
+    for text in ["one", "two"] {
+        stage.services[0].publish(text).await?;
+    }
+    until_text(&stage.browser, "two").await?;
+    ws.mend();
+    until_method(&stage.browser, "ws").await?;
+    stage.services[0].publish("the last").await?;
+    assert_eq!(until_text(&stage.browser, "the last").await?, ["before", "one", "two", "the last"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_better_method_is_tried_again_later() -> Result<()> {
     let stage = Stage::set().await?;

@@ -62,15 +62,17 @@ async fn a_connection_that_slept_is_made_anew() -> Result<()> {
 /// A page is left and comes back from the back/forward cache, with its scripts as they were.
 async fn comes_back_from_the_cache(method: Method) -> Result<()> {
     let service = Service::started(method, &[]).await?;
+    let proxy = Proxy::start(service.address()).await?;
     let elsewhere = Service::started(Method::Poll, &[]).await?;
     let browser = Browser::start("en").await?;
     open_at(&browser, &service).await?;
-    follow(&browser, &format!("{{ {}: '/', share: true }}", method.name())).await?;
+    follow(&browser, &format!("{{ {}: '{}', share: true }}", method.name(), proxy.url(""))).await?;
     service.publish("before").await?;
     until_text(&browser, "before").await?;
     browser.run("addEventListener('pageshow', ({ persisted }) => { window.persisted = persisted })").await?;
 
     browser.open(&elsewhere.url("/livez")).await?;
+    proxy.until_streams(0).await?;
     service.publish("meanwhile").await?;
     browser.back().await?;
     browser.until("window.persisted").await?;
