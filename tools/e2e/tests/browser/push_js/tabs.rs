@@ -21,7 +21,8 @@ struct Stage {
 
 impl Stage {
     async fn set(method: Method) -> Result<Self> {
-        let service = Service::started(method, &[]).await?;
+        // Tabs come together before any heartbeat.
+        let service = Service::started(method, &["--heartbeat=600s"]).await?;
         let proxy = Proxy::start(service.address()).await?;
         let browser = Browser::start("en").await?;
         let stage = Self { service, proxy, browser };
