@@ -189,6 +189,26 @@ async fn silence_is_noticed_by_server_sent_events() -> Result<()> {
     silence_is_noticed(Method::Sse).await
 }
 
+/// A poll that is not answered long after the time for which it is held is given up.
+#[tokio::test]
+async fn silence_is_noticed_by_polling() -> Result<()> {
+    let service = Service::started(Method::Poll, &[]).await?;
+    let proxy = Proxy::start(service.address()).await?;
+    let browser = Browser::start("en").await?;
+    open_at(&browser, &service).await?;
+    // Half a minute is too long for a test.
+    browser.run("const after = AbortSignal.timeout; AbortSignal.timeout = (time) => after(time / 10)").await?;
+    follow(&browser, &format!("{{ poll: '{}' }}", proxy.url(""))).await?;
+    service.publish("before").await?;
+    until_text(&browser, "before").await?;
+    proxy.set(Conduct::Silent);
+    service.publish("meanwhile").await?;
+    browser.until("seen.one.states.includes('waiting')").await?;
+    proxy.mend();
+    assert_eq!(until_text(&browser, "meanwhile").await?, ["before", "meanwhile"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_new_history_is_a_gap() -> Result<()> {
     let browser = Browser::start("en").await?;

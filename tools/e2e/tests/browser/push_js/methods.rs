@@ -183,9 +183,13 @@ async fn a_cursor_is_kept_for_each_history() -> Result<()> {
     assert_eq!(received, ["first", "gap", "of the other history"], "another history is a gap");
     assert_eq!(browser.value("seen.one.gaps.map(({ reason }) => reason)").await?, json!(["epoch"]));
 
+    let first = browser.value("seen.one.messages[0].id").await?;
+    let resumed = format!("GET /feed?since={}&", first.as_str().unwrap_or_default());
+    let before = proxy.requests(&resumed);
     proxy.mend();
     browser.run("dispatchEvent(new Event('online'))").await?;
     until_method(&browser, "ws").await?;
+    assert!(proxy.requests(&resumed) > before, "it asks with its cursor of that history");
     let received = until_text(&browser, "meanwhile").await?;
     assert_eq!(received, ["first", "gap", "of the other history", "meanwhile"], "it goes on where it was");
     assert_eq!(texts(&browser, "one").await?, received);
