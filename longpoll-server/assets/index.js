@@ -1,4 +1,3 @@
 import { startPage } from "./page.js";
-import { connect } from "./poll.js";
 
-startPage({ connect });
+startPage("poll");

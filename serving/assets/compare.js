@@ -1,12 +1,11 @@
 // `/compare`: the three methods side by side, fed by one publish box.
 
-import { MessageList, newKey, onSubmit, publish, publishError, stateBadge } from "./page.js";
-import { connect as poll } from "./poll.js";
-import { connect as sse } from "./sse.js";
+import { subscribe } from "../push.js";
+import { MessageList, onSubmit, publishError, publishText, stateBadge } from "./page.js";
 import { milliseconds, number, say, translate } from "./text.js";
-import { connect as ws } from "./ws.js";
+import { bytesOf } from "./traffic.js";
 
-const clients = { ws, poll, sse };
+const methods = ["ws", "poll", "sse"];
 const remembered = 1000; // delays, for the median
 
 translate();
@@ -24,7 +23,7 @@ async function start() {
   }
   error.textContent = "";
   const peers = await response.json();
-  for (const method of Object.keys(clients)) columns.push(makeColumn(method, peers[method]));
+  for (const method of methods) columns.push(makeColumn(method, peers[method]));
   showHistories();
 }
 
@@ -64,14 +63,22 @@ function makeColumn(method, base) {
   }
 
   function open() {
-    connection = clients[method]({
-      url: base,
-      topic,
+    connection = subscribe({
+      [method]: base,
+      topics: topic,
       since,
-      onState(state, detail) {
-        section.dataset.state = state;
-        badge(state, detail);
-        toggle.textContent = say(state === "closed" ? "connect" : "disconnect");
+      // What is counted here is what this page needs.
+      share: false,
+      onState(state, { error, ...detail }) {
+        const isRefused = state === "refused";
+        const shown = isRefused ? "closed" : state;
+        section.dataset.state = shown;
+        badge(shown, detail);
+        toggle.textContent = say(shown === "closed" ? "connect" : "disconnect");
+        if (isRefused) {
+          part(".error").textContent = error.message;
+          close();
+        }
         showHistories();
       },
       onMessage(message) {
@@ -81,9 +88,9 @@ function makeColumn(method, base) {
         list.addGap(gap);
         showHistories();
       },
-      onTraffic({ requests, bytes }) {
-        add(".requests", requests);
-        add(".bytes", bytes);
+      onTrace(what, value) {
+        if (what === "request") add(".requests", 1);
+        else add(".bytes", bytesOf[method](value));
       },
     });
   }
@@ -132,7 +139,7 @@ function histories() {
 /** Says whether the services share a history, once all of them have said which one they have. */
 function showHistories() {
   const element = document.getElementById("histories");
-  const isKnown = columns.length === Object.keys(clients).length && columns.every((column) => column.epoch);
+  const isKnown = columns.length === methods.length && columns.every((column) => column.epoch);
   const count = isKnown ? histories().length : 0;
   const text = { 0: "", 1: say("oneHistory") }[count] ?? say("severalHistories", { n: count });
   element.dataset.count = count;
@@ -140,14 +147,13 @@ function showHistories() {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Sends `body`, a message or an array of them, to each history once, with one key. */
-function publishToAll(body) {
+/** Publishes a text, or several together, to each history once. */
+function publishToAll(text) {
   const clicked = performance.now();
-  const key = newKey();
   for (const sharing of histories()) {
     // Any of them will do; one that cannot be reached would only make the message late.
     const { base, showError } = sharing.find((column) => column.isOpen) ?? sharing[0];
-    publish(base, topic, body, key).then(
+    publishText(base, topic, text).then(
       (answer) => {
         for (const column of sharing) column.showError("");
         // The ids are the same in all columns of the history.
@@ -162,8 +168,8 @@ function publishToAll(body) {
 
 const text = () => document.getElementById("publish-text").value;
 
-onSubmit(document.getElementById("publish"), () => publishToAll({ text: text() }));
+onSubmit(document.getElementById("publish"), () => publishToAll(text()));
 
 document.getElementById("publish-burst").addEventListener("click", () => {
-  publishToAll(Array.from({ length: 10 }, (_, index) => ({ text: `${text()} ${index + 1}` })));
+  publishToAll(Array.from({ length: 10 }, (_, index) => `${text()} ${index + 1}`));
 });

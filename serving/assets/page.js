@@ -1,5 +1,6 @@
 // The parts that the pages share: the state badge, the list of messages, publishing, and the index pages' wiring.
 
+import { publish, subscribe } from "../push.js";
 import { clockTime, milliseconds, number, say, translate } from "./text.js";
 
 const byId = (id) => document.getElementById(id);
@@ -119,52 +120,22 @@ function element(name, className, text = "") {
   return result;
 }
 
-/** An error whose message the server wrote for a person. */
-class Refused extends Error {
-  constructor(message, status) {
-    super(message);
-    this.status = status;
-  }
+/** The longest time for a publication, in milliseconds, since a person waits for it. */
+const PUBLISH_WITHIN = 10_000;
+
+/** Publishes a text, or several together. */
+export function publishText(base, topic, text, options) {
+  return publish(base, topic, text, { ...options, signal: AbortSignal.timeout(PUBLISH_WITHIN) });
 }
 
-/** The words for an error of `publish`. */
+/** The words for an error of `publishText`. */
 export function publishError(error) {
-  const unanswered = ["TypeError", "TimeoutError", "AbortError", "SyntaxError"].includes(error.name);
-  return unanswered ? say("publishUnreachable") : say("publishRefused", { message: error.message });
+  const isAnswer = error.status > 0;
+  return isAnswer ? say("publishRefused", { message: error.message }) : say("publishUnreachable");
 }
 
-// crypto.randomUUID is missing on pages read over plain HTTP from another machine.
-export function newKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Publishes `body`, a message or an array of them; the same `key` at each attempt keeps a repeat from doubling it. */
-export async function publish(base, topic, body, key) {
-  const address = new URL("messages", base);
-  address.searchParams.set("topic", topic);
-  for (let attempt = 1; ; attempt += 1) {
-    let pause = attempt;
-    try {
-      const response = await fetch(address, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(10_000),
-      });
-      const answer = await response.json();
-      if (response.ok) return answer;
-      const passing = [408, 429, 503].includes(response.status);
-      if (!passing || attempt === 3) throw new Refused(answer.message, response.status);
-      pause = Math.min(10, Number(response.headers.get("Retry-After")) || attempt);
-    } catch (error) {
-      if (error instanceof Refused || attempt === 3) throw error;
-    }
-    await new Promise((wake) => setTimeout(wake, 1000 * pause * (0.5 + Math.random() / 2)));
-  }
-}
-
-/** Makes a service's index page work. `connect` is the method's client. */
-export function startPage({ connect }) {
+/** Makes the index page of a service work, whose method is `ws`, `sse` or `poll`. */
+export function startPage(method) {
   translate();
   for (const code of document.querySelectorAll("pre code")) {
     code.textContent = code.textContent.trim().replace(/(http|ws):\/\/localhost:\d+/g, (_, scheme) =>
@@ -186,9 +157,9 @@ export function startPage({ connect }) {
     if (followed && `${followed}` !== `${topics()}`) resumeFrom = undefined;
     followed = topics();
     byId("connection-error").textContent = "";
-    connection = connect({
-      url: base,
-      topic: followed,
+    connection = subscribe({
+      [method]: base,
+      topics: followed,
       since: resumeFrom,
       onState,
       onMessage: (message) => {
@@ -213,28 +184,13 @@ export function startPage({ connect }) {
     byId("disconnect").disabled = byId("state").dataset.state === "closed";
   }
 
-  function onState(state, detail) {
-    badge(state, detail);
+  function onState(state, { until, cut, error }) {
+    const isRefused = state === "refused";
+    badge(isRefused ? "closed" : state, { until, cut });
     offerButtons();
     if (state === "open") byId("connection-error").textContent = "";
-    if (state !== "waiting") return;
-    if (detail.message) byId("connection-error").textContent = detail.message;
-    if (!detail.cut) explain(connection);
-  }
-
-  // A browser hides why a WebSocket or an EventSource was refused; a plain request for the same gets the reason.
-  async function explain(refused) {
-    const address = new URL("messages", base);
-    for (const name of followed) address.searchParams.append("topic", name);
-    address.searchParams.set("since", refused.cursor ?? "now");
-    address.searchParams.set("limit", 1);
-    const response = await fetch(address, { cache: "no-store" }).catch(() => null);
-    if (!response || response.ok || refused !== connection) return;
-    const { message } = await response.json();
-    byId("connection-error").textContent = message;
-    askForToken(response.status);
-    const lasting = response.status < 500 && ![408, 429].includes(response.status);
-    if (lasting) close();
+    if (error?.status) byId("connection-error").textContent = error.message;
+    if (isRefused) askForToken(error.status);
   }
 
   // A closed service is opened by a token, which the browser sends by itself once it is a cookie of this site.
@@ -265,15 +221,11 @@ export function startPage({ connect }) {
   async function send() {
     const result = byId("publish-result");
     const topic = byId("publish-topic").value.trim() || "main";
-    const message = { text: byId("publish-text").value };
-    if (byId("publish-event").value.trim()) message.event = byId("publish-event").value.trim();
-    const key = newKey();
+    const event = byId("publish-event").value.trim() || undefined;
     result.classList.remove("error");
     result.textContent = say("publishing");
     try {
-      const answer = connection?.publish
-        ? await connection.publish({ topic, ...message }, key)
-        : await publish(base, topic, message, key);
+      const answer = await publishText(base, topic, byId("publish-text").value, { event });
       result.textContent = say("published", answer);
     } catch (error) {
       result.classList.add("error");

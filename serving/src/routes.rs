@@ -2,7 +2,7 @@
 //!
 //! - `table`: all routes of a service
 //! - `method`: the routes of its own method; `route`: how a route is declared
-//! - `messages`, with `body`, `ticket`, `health`, `metrics`, `pages`, with `index`: the routes that all services have
+//! - `messages`, with `body`, `ticket`, `health`, `metrics`, `push_js`, `pages`, with `index`: the routes that all services have
 //! - `openapi`: the description of all routes, for programs
 
 mod array;
@@ -15,6 +15,7 @@ mod method;
 mod metrics;
 mod openapi;
 mod pages;
+mod push_js;
 mod route;
 mod table;
 mod ticket;

@@ -1,4 +1,3 @@
 import { startPage } from "./page.js";
-import { connect } from "./sse.js";
 
-startPage({ connect });
+startPage("sse");

@@ -1,8 +1,7 @@
 import { onSubmit, startPage } from "./page.js";
 import { say } from "./text.js";
-import { connect } from "./ws.js";
 
-startPage({ connect });
+startPage("ws");
 
 // The echo has a socket of its own, on `/`, opened when the first text is sent.
 

@@ -35,11 +35,9 @@ const SHARED: &[Asset] = &[
     shared_asset!("/assets/compare.js", "compare.js"),
     shared_asset!("/assets/icon.svg", "icon.svg"),
     shared_asset!("/assets/page.js", "page.js"),
-    shared_asset!("/assets/poll.js", "poll.js"),
-    shared_asset!("/assets/sse.js", "sse.js"),
     shared_asset!("/assets/style.css", "style.css"),
     shared_asset!("/assets/text.js", "text.js"),
-    shared_asset!("/assets/ws.js", "ws.js"),
+    shared_asset!("/assets/traffic.js", "traffic.js"),
 ];
 
 /// The page of those who run the service, and its files.

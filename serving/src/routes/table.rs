@@ -13,7 +13,7 @@ use warp::{Filter, Rejection};
 use super::method::MethodRoute;
 use super::pages::Asset;
 use super::route::Refused;
-use super::{health, messages, metrics, openapi, pages, ticket};
+use super::{health, messages, metrics, openapi, pages, push_js, ticket};
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -28,7 +28,7 @@ struct Table {
 
 impl Routes {
     /// Puts together the routes of the service's own method and those that all services have: `/messages`, `/ticket`, `/livez`,
-    /// `/readyz`, `/metrics` unless that is on a port of its own, the pages and their assets, and with a `description`
+    /// `/readyz`, `/metrics` unless that is on a port of its own, push.js, the pages and their assets, and with a `description`
     /// `/openapi.json`, which describes all of them. `description` is the service's own part of that: a document of OpenAPI 3.1
     /// with the paths of `of_method`.
     ///
@@ -42,11 +42,14 @@ impl Routes {
         if app.config.watch.admin_listen.is_none() {
             routes.push(metrics::route(app));
         }
+        routes.push(push_js::newest());
         routes.extend(pages::routes(app, &assets));
         if let Some(description) = description {
             let declared: Vec<_> = routes.iter().map(|route| route.declared).collect();
             routes.push(openapi::route(&openapi::describe(&declared, description, &assets)));
         }
+        // Its path is in the answer for the newest one, and in no description.
+        routes.push(push_js::version());
 
         let nothing = warp::any().and_then(|| ready(Err::<Response, Rejection>(warp::reject::not_found()))).boxed();
         // The first route that takes a request has it.

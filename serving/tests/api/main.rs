@@ -22,5 +22,6 @@ mod key_set;
 mod origin;
 mod pages;
 mod publish;
+mod push_js;
 mod rfc9112;
 mod tls;

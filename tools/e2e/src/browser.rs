@@ -94,6 +94,34 @@ impl Browser {
         value.with_context(|| format!("asking for {expression}"))
     }
 
+    /// Opens another tab and goes on in it.
+    pub async fn open_tab(&self) -> anyhow::Result<()> {
+        let tab = self.client.new_window(true).await?;
+        Ok(self.client.switch_to_window(tab.handle).await?)
+    }
+
+    /// Goes on in a tab: the first one is 0.
+    pub async fn switch_to_tab(&self, index: usize) -> anyhow::Result<()> {
+        let tab = self.client.windows().await?.into_iter().nth(index).context("there is no such tab")?;
+        Ok(self.client.switch_to_window(tab).await?)
+    }
+
+    /// Closes the tab. Go on in another one.
+    pub async fn close_tab(&self) -> anyhow::Result<()> {
+        Ok(self.client.close_window().await?)
+    }
+
+    /// Goes back to the page before this one.
+    pub async fn back(&self) -> anyhow::Result<()> {
+        Ok(self.client.back().await?)
+    }
+
+    /// Takes the network away from the page, or gives it back.
+    pub async fn be_offline(&self, offline: bool) -> anyhow::Result<()> {
+        let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.devtools("Network.emulateNetworkConditions", &conditions).await
+    }
+
     /// Runs JavaScript statements.
     pub async fn run(&self, statements: &str) -> anyhow::Result<()> {
         self.client.execute(statements, Vec::new()).await.with_context(|| format!("running {statements}"))?;

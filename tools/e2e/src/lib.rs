@@ -2,7 +2,7 @@
 //!
 //! The tests are in `tests/`; `examples/screenshot.rs` takes the picture for the documentation. In reading order:
 //! - [`service`]: one of the three, on a port of its own, which can be stopped and started again
-//! - [`proxy`]: a connection between browser and service that can be cut
+//! - [`proxy`]: a proxy between browser and service, which cuts, falls silent, and holds back
 //! - [`driver`]: ChromeDriver, and the paths of the driver and of Chromium
 //! - [`browser`]: a browser window
 

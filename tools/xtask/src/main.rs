@@ -4,6 +4,7 @@
 //!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
 //! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` and
 //!   `nginx.rs` find these or unpack them, by `debian.rs`
+//! - `client.rs`: the types and the package of push.js
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `openapi.rs`: the services against their descriptions
 //! - `imports.rs`: files that import each other in a circle
@@ -16,6 +17,7 @@
 mod alone;
 mod bench;
 mod browser;
+mod client;
 mod crash;
 mod debian;
 mod fuzz;
@@ -54,6 +56,7 @@ enum Task {
     Up(up::Up),
     Test(test::Test),
     Alone(alone::Alone),
+    Client(client::Client),
     Manifests(manifests::Manifests),
     Openapi(openapi::Openapi),
     Imports(imports::Imports),
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::Up(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Test(task) => task.run(),
         Task::Alone(task) => task.run().map(|()| ExitCode::SUCCESS),
+        Task::Client(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Manifests(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Openapi(task) => task.run(),
         Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),

@@ -1,0 +1,17 @@
+/** A request that was answered by an error, or that is given up. `message` is a sentence for a person. */
+export class PushError extends Error {
+  name = "PushError";
+
+  constructor(code, message, status = 0, retryAfter = 0) {
+    super(message);
+    this.code = code;
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Whether the same request would be refused again: an answer that has nothing to do with the state of the service. */
+export function isRefusal(error) {
+  const { status } = error ?? {};
+  return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+}

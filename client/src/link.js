@@ -1,0 +1,117 @@
+import { isRefusal } from "./errors.js";
+import { followByEventSource } from "./eventsource.js";
+import { ask, route } from "./http.js";
+import { followByPolling } from "./polling.js";
+import { followByWebSocket } from "./websocket.js";
+
+const FOLLOW = { ws: followByWebSocket, sse: followByEventSource, poll: followByPolling };
+
+/** The number of heartbeats in which a service has to be heard. */
+const BEATS = 2.5;
+
+/**
+ * One attempt to follow a service, from its request to its end. It tells its listener `live` once the service has sent its first
+ * event, then `message`, `gap` and `position`, and `end` at last with one of these reasons:
+ *
+ * - `cut`: it was live
+ * - `expired`: its token has ended; another one helps
+ * - `refused`: the service would refuse the same request again, by `error`
+ * - `blocked`: the service answers, and this method does not get through to it; something in between holds it back
+ * - `failed`: anything else, by `error`
+ */
+export class Link {
+  isLive = false;
+  isEnded = false;
+  #request;
+  #listener;
+  #tokenIsNew = true;
+  #close = () => {};
+  #timer;
+  #period;
+  #heardAt;
+
+  /** `within`: the milliseconds for the first event of a stream. */
+  constructor(service, request, within, listener) {
+    this.service = service;
+    this.#request = request;
+    this.#listener = listener;
+    this.#open(within).catch((error) => this.#end("failed", error));
+  }
+
+  async #open(within) {
+    const { token, isNew } = await this.#request.credentials.get();
+    if (this.isEnded) return;
+    const { method } = this.service;
+    if (method !== "poll") this.#timer = setTimeout(() => this.#end("blocked"), within);
+    this.#request = { ...this.#request, token };
+    this.#tokenIsNew = isNew;
+    this.#close = FOLLOW[method](this.service, this.#request, this);
+  }
+
+  // What a method tells:
+
+  /** `message`, `gap` or `position`. */
+  tell(name, what) {
+    if (!this.isEnded) this.#listener[name](this, what);
+  }
+
+  live() {
+    if (this.isLive || this.isEnded) return;
+    clearTimeout(this.#timer);
+    this.isLive = true;
+    this.#listener.live(this);
+  }
+
+  /** The service is there. Without a period it promises no next heartbeat. */
+  heard(period) {
+    this.#heardAt = Date.now();
+    if (!(period > 0) || this.#period) return;
+    this.#period = period;
+    this.check();
+  }
+
+  /** Ends a link whose service is silent. Times are those of the clock, since timers stand still while a machine sleeps. */
+  check() {
+    if (!this.#period || this.isEnded) return;
+    const left = this.#heardAt + BEATS * this.#period * 1000 - Date.now();
+    clearTimeout(this.#timer);
+    if (left <= 0) this.#end("cut");
+    else this.#timer = setTimeout(() => this.check(), left);
+  }
+
+  /** The connection has ended. A browser does not tell scripts why a WebSocket or an EventSource was refused; a plain request does. */
+  async end(error, reason = "cut") {
+    if (this.isEnded) return;
+    if (!this.isLive && !error) {
+      clearTimeout(this.#timer);
+      this.#close();
+      error = await this.#inspect();
+      if (!error) return this.#end("blocked");
+    }
+    if (error?.status === 401 && (this.isLive || !this.#tokenIsNew)) reason = "expired";
+    else if (isRefusal(error)) reason = "refused";
+    else if (!this.isLive) reason = "failed";
+    this.#end(reason, error);
+  }
+
+  /** Asks by a plain request for what the link wanted. Returns the error of the answer. */
+  #inspect() {
+    const { query, token } = this.#request;
+    const address = route(this.service.url, "messages", { ...query, limit: 1 });
+    return ask(address, { token }).then(() => undefined, (error) => error);
+  }
+
+  #end(reason, error) {
+    if (this.isEnded) return;
+    this.close();
+    if (reason === "expired") this.#request.credentials.discard();
+    this.#listener.end(this, reason, error);
+  }
+
+  /** Ends the link without telling its listener. */
+  close() {
+    this.isEnded = true;
+    clearTimeout(this.#timer);
+    this.#close();
+  }
+}

@@ -1,0 +1,79 @@
+import { backoff, pause } from "./backoff.js";
+import { Credentials } from "./credentials.js";
+import { PushError, isRefusal } from "./errors.js";
+import { ask, route } from "./http.js";
+
+/** The most publications that wait for a service. */
+const MAX_WAITING = 1000;
+/** The milliseconds for which a publication is repeated. Services remember a key for two minutes; a later repeat could double it. */
+const REPEAT_FOR = 100_000;
+
+/** Those that wait, by the address of their service. */
+const queues = new Map();
+
+/** Publishes a text, or several together. The types and their documentation are in push.d.ts. */
+export async function publish(url, topic, data, { event, key = newKey(), token, signal } = {}) {
+  const isText = (value) => typeof value === "string";
+  if (![data].flat().every(isText)) throw new TypeError("publish: `data` is a text, or an array of texts");
+  const message = (text) => ({ text, event });
+  const publication = {
+    address: route(url, "messages", { topic }),
+    body: JSON.stringify(isText(data) ? message(data) : data.map(message)),
+    key,
+    credentials: new Credentials(token),
+    signal,
+  };
+  return enqueue(route(url, "").href, publication);
+}
+
+/** Publications to a service are sent one after the other, so that they are in order whatever happens on the way. */
+function enqueue(service, publication) {
+  const waiting = queues.get(service) ?? [];
+  if (waiting.length >= MAX_WAITING) {
+    throw new PushError("queue_full", `${MAX_WAITING} publications wait already`);
+  }
+  return new Promise((resolve, reject) => {
+    publication.signal?.addEventListener("abort", () => reject(publication.signal.reason));
+    waiting.push(() => send(publication).then(resolve, reject));
+    if (waiting.length > 1) return;
+    queues.set(service, waiting);
+    work(service, waiting);
+  });
+}
+
+async function work(service, waiting) {
+  while (waiting.length > 0) {
+    await waiting[0]();
+    waiting.shift();
+  }
+  queues.delete(service);
+}
+
+/** Sends a publication until it is answered. The same key at each attempt keeps a repeat from doubling it. */
+async function send({ address, body, key, credentials, signal }) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
+  let inDoubtSince;
+  let problem;
+  for (let failures = 0; !(Date.now() - inDoubtSince > REPEAT_FOR); failures += 1) {
+    const credential = await credentials.get();
+    const wasOffline = isOffline();
+    const startedAt = Date.now();
+    try {
+      return await ask(address, { method: "POST", headers, body, token: credential.token, signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error.status === 401 && !credential.isNew) credentials.discard();
+      else if (isRefusal(error)) throw error;
+      // Nothing leaves a browser that is offline.
+      if (!wasOffline || !isOffline()) inDoubtSince ??= startedAt;
+      problem = error;
+      await pause(backoff(failures, error.retryAfter), signal);
+    }
+  }
+  throw problem;
+}
+
+const isOffline = () => navigator.onLine === false;
+
+// crypto.randomUUID is missing on pages that came over plain HTTP from another machine.
+const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");

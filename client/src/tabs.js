@@ -1,0 +1,77 @@
+import { covers } from "./progress.js";
+
+/** The milliseconds after which a leader counts as frozen: more than the longest pause between two attempts. */
+const SILENCE = 60_000;
+
+/**
+ * The tabs of an origin that follow the same. The one that holds a lock leads: it keeps its connection, and tells the others what comes.
+ * Each of them has a connection of its own until its position is that of the leader, and whenever it has missed something.
+ */
+export class Tabs {
+  isLeader = false;
+  #name;
+  #listener;
+  #channel;
+  #left;
+  #timer;
+  #news;
+
+  constructor(name, listener) {
+    this.#name = name;
+    this.#listener = listener;
+  }
+
+  /** Begins to listen to the leader, and leads once no other tab does. */
+  join() {
+    const left = (this.#left = new AbortController());
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }) => this.#receive(data);
+    const lead = () =>
+      new Promise((release) => {
+        left.signal.addEventListener("abort", release);
+        if (left.signal.aborted) return release();
+        this.isLeader = true;
+        this.#forget();
+        this.#listener.connect();
+      });
+    navigator.locks.request(this.#name, { signal: left.signal }, lead).catch(() => {});
+    this.tell({ asks: true });
+  }
+
+  leave() {
+    this.isLeader = false;
+    this.#forget();
+    this.#left?.abort();
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  /** Tells the other tabs. News has `from` and `cursor`, the positions before and after it, and `state`. */
+  tell(news) {
+    this.#channel?.postMessage(news);
+  }
+
+  /** The state of the leader, if a tab at this cursor needs no connection of its own. */
+  stateAt(cursor) {
+    return this.#news && covers(cursor, this.#news.cursor) ? this.#news.state : undefined;
+  }
+
+  #receive(news) {
+    if (this.isLeader) {
+      if (news.asks) this.#listener.asked();
+    } else if (!news.asks) {
+      this.#forget();
+      this.#timer = setTimeout(() => {
+        this.#forget();
+        this.#listener.connect();
+      }, SILENCE);
+      this.#news = news;
+      this.#listener.news(news);
+    }
+  }
+
+  #forget() {
+    clearTimeout(this.#timer);
+    this.#news = undefined;
+  }
+}

@@ -1,0 +1,181 @@
+//! Publishing: in order, and once, whatever happens on the way.
+
+use anyhow::Result;
+use e2e::browser::Browser;
+use e2e::proxy::{Conduct, Proxy};
+use e2e::service::{Method, Service};
+use serde_json::json;
+use testkit::access::{SECRET, token_with};
+
+use super::{history, nothing, open, open_at};
+
+#[tokio::test]
+async fn a_publication_is_answered_with_its_place() -> Result<()> {
+    let service = Service::started(Method::Sse, &[]).await?;
+    let browser = Browser::start("en").await?;
+    open_at(&browser, &service).await?;
+    let one = browser.value("push.publish('/', 'orders.new', '42', { event: 'created', key: 'k' })").await?;
+    assert_eq!(one["topic"], "orders.new");
+    let again = browser.value("push.publish('/', 'orders.new', '42', { event: 'created', key: 'k' })").await?;
+    assert_eq!((&again["id"], &again["repeated"]), (&one["id"], &json!(true)));
+    let both = browser.value("push.publish('/', 'orders.new', ['43', '44'])").await?;
+    assert_eq!(both.as_array().map(Vec::len), Some(2));
+    assert_eq!(history(&service).await?, ["42", "43", "44"]);
+    let page = testkit::client().get(service.url("/messages?topic=orders.new&limit=1")).send().await?;
+    assert_eq!(page.json::<serde_json::Value>().await?["messages"][0]["event"], "created");
+    Ok(())
+}
+
+/// Returns the error of a publication.
+async fn error(browser: &Browser, publication: &str) -> Result<serde_json::Value> {
+    let told = "({ name, code, status, message }) => ({ name, code, status, message })";
+    browser.value(&format!("{publication}.then(() => 'published', {told})")).await
+}
+
+#[tokio::test]
+async fn a_publication_that_is_refused_is_told_why() -> Result<()> {
+    let service = Service::started(Method::Ws, &[&format!("--jwt-secret={SECRET}")]).await?;
+    let browser = Browser::start("en").await?;
+    open_at(&browser, &service).await?;
+    let unauthorized = error(&browser, "push.publish('/', 'a.b', 'x')").await?;
+    assert_eq!((&unauthorized["name"], &unauthorized["status"]), (&json!("PushError"), &json!(401)));
+    let token = token_with(nothing());
+    let forbidden = error(&browser, &format!("push.publish('/', 'c', 'x', {{ token: '{token}' }})")).await?;
+    assert_eq!((&forbidden["code"], &forbidden["status"]), (&json!("forbidden"), &json!(403)));
+    assert_eq!(error(&browser, "push.publish('/', 'a.b', { an: 'object' })").await?["name"], "TypeError");
+    let published =
+        format!("push.publish('/', 'a.b', 'x', {{ token: async () => '{token}' }}).then(({{ topic }}) => topic)");
+    assert_eq!(browser.value(&published).await?, "a.b");
+    Ok(())
+}
+
+/// Answers get lost, so that publications are repeated: each is in the history once, and they are in order.
+#[tokio::test]
+async fn a_publication_whose_answer_is_lost_is_there_once() -> Result<()> {
+    let service = Service::started(Method::Poll, &[]).await?;
+    let proxy = Proxy::start(service.address()).await?;
+    let browser = Browser::start("en").await?;
+    // From the same origin, so that there is no question about it beforehand, whose answer would be lost too.
+    open(&browser, &proxy.url("/livez"), "/push.js").await?;
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        proxy.set(Conduct::LosingAnswers);
+        let publish = format!("push.publish('{}', 'main', `{round}.${{number}}`)", proxy.url(""));
+        browser
+            .run(&format!("window.all = Promise.all(Array.from({{ length: 3 }}, (_, number) => {publish})); 0"))
+            .await?;
+        let until_there = async {
+            while !history(&service).await?.contains(&format!("{round}.0")) {}
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(e2e::PATIENCE, until_there).await??;
+        proxy.mend();
+        let answers = browser.value("all").await?;
+        assert_eq!(answers[0]["repeated"], true, "{answers}");
+        expected.extend((0..3).map(|number| format!("{round}.{number}")));
+    }
+    assert_eq!(history(&service).await?, expected);
+    Ok(())
+}
+
+/// A service that cannot be reached, and a page that knows that it is offline.
+struct Offline {
+    service: Service,
+    proxy: Proxy,
+    browser: Browser,
+}
+
+impl Offline {
+    async fn set() -> Result<Self> {
+        let service = Service::started(Method::Sse, &[]).await?;
+        let proxy = Proxy::start(service.address()).await?;
+        let browser = Browser::start("en").await?;
+        open_at(&browser, &service).await?;
+        // The next attempt by itself would be later than any test waits.
+        browser.run("Math.random = () => 10000").await?;
+        proxy.cut();
+        browser.be_offline(true).await?;
+        browser.until("!navigator.onLine").await?;
+        Ok(Self { service, proxy, browser })
+    }
+
+    /// Publishes the numbers below a count.
+    async fn publish(&self, count: usize) -> Result<()> {
+        let url = self.proxy.url("");
+        let publish = "then(() => answers++, ({ code }) => errors.push(code))";
+        self.browser
+            .run(&format!(
+                "window.answers = 0; window.errors = [];
+                for (let number = 0; number < {count}; number++) push.publish('{url}', 'main', `${{number}}`).{publish};"
+            ))
+            .await
+    }
+
+    async fn end(&self) -> Result<()> {
+        self.proxy.mend();
+        self.browser.be_offline(false).await
+    }
+}
+
+#[tokio::test]
+async fn publications_made_offline_are_sent_once_and_in_order() -> Result<()> {
+    let stage = Offline::set().await?;
+    stage.publish(20).await?;
+    // However long that is.
+    stage.browser.run("const now = Date.now; Date.now = () => now() + 3600000").await?;
+    stage.end().await?;
+    stage.browser.until("answers === 20").await?;
+    let expected: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    assert_eq!(history(&stage.service).await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_queue_that_is_full_says_so() -> Result<()> {
+    let stage = Offline::set().await?;
+    stage.publish(1002).await?;
+    stage.browser.until("errors.length === 2").await?;
+    assert_eq!(stage.browser.value("errors").await?, json!(["queue_full", "queue_full"]));
+    stage.end().await?;
+    stage.browser.until("answers === 1000").await?;
+    assert_eq!(history(&stage.service).await?.len(), 1000);
+    Ok(())
+}
+
+/// Online, an attempt without an answer may have arrived, and the service remembers its key for two minutes.
+#[tokio::test]
+async fn a_publication_in_doubt_is_not_repeated_for_ever() -> Result<()> {
+    let service = Service::started(Method::Sse, &[]).await?;
+    let proxy = Proxy::start(service.address()).await?;
+    let browser = Browser::start("en").await?;
+    open_at(&browser, &service).await?;
+    proxy.cut();
+    let outcome =
+        format!("push.publish('{}', 'main', 'x').then(() => 'published', ({{ name }}) => name)", proxy.url(""));
+    browser
+        .run(&format!("window.outcome = 'none'; {outcome}.then((outcome) => {{ window.outcome = outcome }})"))
+        .await?;
+    browser.run("const now = Date.now; Date.now = () => now() + 101000").await?;
+    browser.until("outcome !== 'none'").await?;
+    assert_eq!(browser.value("outcome").await?, "TypeError");
+    assert_eq!(history(&service).await?, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_publication_that_is_aborted_gives_its_place_to_the_next() -> Result<()> {
+    let service = Service::started(Method::Ws, &[]).await?;
+    let proxy = Proxy::start(service.address()).await?;
+    let browser = Browser::start("en").await?;
+    open_at(&browser, &service).await?;
+    proxy.set(Conduct::Silent);
+    let publish = |text: &str, options: &str| format!("push.publish('{}', 'main', '{text}', {options})", proxy.url(""));
+    let told = "({ name }) => name";
+    let aborted = format!("{}.catch({told})", publish("aborted", "{ signal: AbortSignal.timeout(50) }"));
+    browser.run(&format!("window.first = {aborted}; window.second = {}; 0", publish("next", "{}"))).await?;
+    assert_eq!(browser.value("first").await?, "TimeoutError");
+    proxy.mend();
+    browser.value("second").await?;
+    assert_eq!(history(&service).await?.last().map(String::as_str), Some("next"));
+    Ok(())
+}
