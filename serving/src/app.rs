@@ -128,6 +128,10 @@ impl App {
         let mut metrics = Metrics::new(method, &config, &backplane);
         #[cfg(feature = "otlp")]
         let traces = Recorder::new(&config.traces, method, || metrics.add_spans())?;
+        #[cfg(feature = "otlp")]
+        if traces.is_some() {
+            hub.list_traced();
+        }
         #[cfg(not(feature = "otlp"))]
         let traces = None;
         let tls = Tls::new(&config.tls, metrics.handshakes())?;
@@ -143,7 +147,7 @@ impl App {
         let admission = Admission::new(drain, places, metrics.rejected().clone(), &config);
         let publish_rates = config.input.publish_rate.map(PublishRates::new);
         let key_shares = KeyShares::new(config.history.idempotency_keys);
-        let (timers, body_turns) = (Timers::new(), BodyTurns::new());
+        let (timers, body_turns) = (Timers::new(), BodyTurns::new(config.input.large_body_share));
         Ok(Arc::new(Self {
             config,
             admission,
@@ -498,8 +502,7 @@ fn publisher(access: &Access, client: Option<ClientAddress>) -> Option<Publisher
 
 /// A client that publishes or reads, as spans name it.
 fn span_client(client: Option<ClientAddress>, access: &Access) -> SpanClient<'_> {
-    let address = client.map(|client| client.to_string()).unwrap_or_default();
-    SpanClient { address, subject: access.subject() }
+    SpanClient { address: client, subject: access.subject() }
 }
 
 /// Refuses what a client may not do, and says so in the log.

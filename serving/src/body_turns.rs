@@ -1,4 +1,5 @@
-//! The turns of large bodies: one is parsed and appended at a time, and all of them together take half of one core at most.
+//! The turns of large bodies: one is parsed and appended at a time, and all of them together take a part of one core at most:
+//! `--large-body-share`.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 /// A body of so many bytes waits for its turn.
 const LARGE_BODY: usize = 16 << 10;
 
-/// The rest after a body is as long as its turn was. So much of it need not be taken at once: the clock of the runtime is not finer, and
+/// A body is followed by a rest, longer the smaller the share is. So much of it need not be taken at once: the clock of the runtime is not finer, and
 /// who publishes a large body now and then does not wait at all.
 const CREDIT: Duration = Duration::from_millis(5);
 
@@ -18,6 +19,8 @@ const CREDIT: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct BodyTurns {
     one_at_a_time: Semaphore,
+    /// The part of one core, more than 0 and at most 1.
+    share: f64,
     /// The end of the rest that the turns until now ask for.
     rested_at: Mutex<Instant>,
 }
@@ -31,8 +34,9 @@ pub(crate) struct BodyTurn<'a> {
 }
 
 impl BodyTurns {
-    pub(crate) fn new() -> Self {
-        Self { one_at_a_time: Semaphore::new(1), rested_at: Mutex::new(Instant::now()) }
+    /// The turns of bodies that take a part of one core, more than 0 and at most 1, which lets them follow each other without a rest.
+    pub(crate) fn new(share: f64) -> Self {
+        Self { one_at_a_time: Semaphore::new(1), share, rested_at: Mutex::new(Instant::now()) }
     }
 
     /// Waits for the turn of a body of so many bytes; `None` if it needs none. Others have theirs between two large bodies, so that what
@@ -57,8 +61,7 @@ impl Drop for BodyTurn<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
         let mut rested_at = self.turns.rested_at.lock();
-        // The turn itself is no rest, so it counts twice from its beginning.
-        *rested_at = (*rested_at).max(self.began) + 2 * (now - self.began);
+        *rested_at = (*rested_at).max(self.began) + (now - self.began).div_f64(self.turns.share);
     }
 }
 
@@ -81,18 +84,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn bodies_without_a_pause_take_half_of_the_time() {
-        let (turns, began) = (BodyTurns::new(), Instant::now());
-        for _ in 0..100 {
-            work(&turns, TURN).await;
+    async fn bodies_without_a_pause_take_their_share_of_the_time() {
+        for (share, times) in [(0.5, 2), (0.25, 4), (1.0, 1)] {
+            let (turns, began) = (BodyTurns::new(share), Instant::now());
+            for _ in 0..100 {
+                work(&turns, TURN).await;
+            }
+            let (elapsed, work) = (began.elapsed(), 100 * TURN);
+            let slack = times * CREDIT;
+            assert!(elapsed + slack > times * work && elapsed < times * work + CREDIT, "{share}: {elapsed:?}");
         }
-        let (elapsed, work) = (began.elapsed(), 100 * TURN);
-        assert!(elapsed > 2 * work - 2 * CREDIT && elapsed < 2 * work + CREDIT, "{elapsed:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_now_and_then_does_not_wait() {
-        let turns = BodyTurns::new();
+        let turns = BodyTurns::new(0.5);
         for _ in 0..100 {
             assert_eq!(work(&turns, TURN).await, Duration::ZERO);
             advance(TURN).await;
@@ -104,7 +110,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn small_bodies_need_no_turn() {
-        let turns = BodyTurns::new();
+        let turns = BodyTurns::new(0.5);
         let _turn = turns.take(LARGE_BODY).await;
         assert!(turns.take(LARGE_BODY - 1).await.is_none());
     }

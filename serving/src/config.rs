@@ -182,6 +182,10 @@ pub struct InputConfig {
     /// The most messages in an array that is published in one request
     #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_array: usize,
+    /// The part of one core that request bodies of 16 KiB and more take together at most, so that the messages of others are not late; 1 for
+    /// all of it
+    #[arg(long, env = "PUSH_LARGE_BODY_SHARE", value_name = "PART", default_value = "0.5", value_parser = share)]
+    pub large_body_share: f64,
     /// Messages per second that one client (the subject of its token, or its address) may publish, or with the most at once, as in
     /// 50:200 [default: any number]
     #[arg(long, env = "PUSH_PUBLISH_RATE", value_name = "N[:BURST]")]
@@ -284,12 +288,18 @@ enum BadValue {
         "no browser sends this origin; write scheme, host and port alone, such as https://example.org, or * for any"
     )]
     Origin,
+    #[error("write a part of one core, from 0.01 to 1, such as 0.5")]
+    Share,
     #[error("no browser sends this origin; write {0}")]
     OriginForm(String),
 }
 
 fn at_least_one(text: &str) -> Result<usize, BadValue> {
     text.parse().ok().filter(|number| *number >= 1).ok_or(BadValue::Number)
+}
+
+fn share(text: &str) -> Result<f64, BadValue> {
+    text.parse().ok().filter(|share| (0.01..=1.0).contains(share)).ok_or(BadValue::Share)
 }
 
 fn head_bytes(text: &str) -> Result<ByteSize, BadValue> {

@@ -48,6 +48,7 @@ pub mod logging;
 pub mod metrics;
 mod overflow;
 pub mod page;
+mod per_second;
 pub mod publish_rate;
 mod publisher;
 pub mod query;

@@ -187,13 +187,16 @@ pub async fn serve(
     }
 
     ticker.abort();
+    let mut listening = Some(listener);
     if app.config.connections.reuse_port {
-        if let Err(error) = reuse_port::yield_to_next(&listener) {
+        if let Some(listener) = &listening
+            && let Err(error) = reuse_port::yield_to_next(listener)
+        {
             warn!(%error, "connections that come while the address is handed over may be reset");
         }
         let _ = timeout(HANDSHAKES, &mut accepting).await;
         accepting = Box::pin(pending());
-        drop(listener);
+        listening = None;
         info!("listening no more");
     }
     app.begin_drain();
@@ -207,6 +210,7 @@ pub async fn serve(
         () = sleep(window) => {}
     }
     info!(cut_off = connections.len(), "stopped");
+    drop((accepting, listening));
     end_traces(&app).await;
     Ok(())
 }

@@ -24,6 +24,7 @@ mod recorder;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client_address::ClientAddress;
 use crate::metrics::End;
 use shared::traceparent::Traceparent;
 
@@ -40,8 +41,8 @@ pub use recorder::TracesError;
 #[derive(Debug)]
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nobody records it"))]
 pub(crate) struct SpanClient<'a> {
-    /// Its address. Empty for a client in memory.
-    pub(crate) address: String,
+    /// Its address; `None` for a client in memory.
+    pub(crate) address: Option<ClientAddress>,
     /// The subject of its token.
     pub(crate) subject: Option<&'a Arc<str>>,
 }

@@ -64,7 +64,7 @@ mod window;
 
 pub use appender::Appender;
 pub use archive::{Archive, ArchivePosition, Fetched};
-pub use batch::{Batch, BatchLimit, EncodedBatch, Entries, Tally};
+pub use batch::{Batch, BatchLimit, EncodedBatch, Entries, Tally, Traced};
 pub use entry::Entry;
 pub use format::Format;
 pub use handle::{Hub, TopicUse};

@@ -106,8 +106,8 @@ impl Feed {
 
     /// Writes one batch of what waits. Returns whether more can be read now.
     fn deliver(&mut self, client: &mut Client) -> bool {
-        let batch = self.subscriber.read_encoded(&frame::MESSAGE, BATCH);
-        let delivery = Delivery::encoded(&batch);
+        let mut batch = self.subscriber.read_encoded(&frame::MESSAGE, BATCH);
+        let delivery = Delivery::encoded(&mut batch);
         let EncodedBatch { gap, bytes, more, .. } = batch;
         let gap = gap.map(|gap| ServerFrame::Gap(&gap).encode()).unwrap_or_default();
         // An empty batch with more to come means that older messages are being fetched or searched.

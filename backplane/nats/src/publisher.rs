@@ -95,7 +95,7 @@ impl Publisher {
         let subject = stored_message::subject(topic.as_str());
         let mut confirmed = Vec::with_capacity(drafts.len());
         for (index, draft) in drafts.iter().enumerate() {
-            // No key has a space, so no other message has this id.
+            // A key has no space, that of a subject one, and that of a tick two: no other message has this id.
             let id = format!("{id} {index}");
             let deadline = last_deadline.min(Instant::now() + self.timeout);
             let (subject, digest) = (subject.clone(), digest.as_ref());

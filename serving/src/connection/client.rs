@@ -255,7 +255,7 @@ impl Client {
 
     /// The client, as spans name it.
     fn in_spans(&self) -> SpanClient<'_> {
-        SpanClient { address: self.peer.to_string(), subject: self.subject() }
+        SpanClient { address: self.peer.client_address(), subject: self.subject() }
     }
 
     /// Counts the client no longer, for the reason that is known, or else for this one.

@@ -55,6 +55,8 @@ pub(crate) struct SpanCounts {
     pub(crate) recorded: Counter,
     /// Those among them that the collector has taken.
     pub(crate) exported: Counter,
+    /// Further ones, beyond `--otlp-budget`.
+    pub(crate) over_budget: Counter,
 }
 
 /// Gaps, by their reasons.
@@ -188,10 +190,12 @@ impl Metrics {
     #[cfg(feature = "otlp")]
     pub(crate) fn add_spans(&mut self) -> SpanCounts {
         let registry = self.registry.sub_registry_with_prefix("push");
-        let (recorded, exported) = (Counter::default(), Counter::default());
+        let [recorded, exported, over_budget] = [(); 3].map(|()| Counter::default());
         registry.register("spans_recorded", "Spans that were recorded for the collector of traces", recorded.clone());
         registry.register("spans_exported", "Those among them that the collector has taken", exported.clone());
-        SpanCounts { recorded, exported }
+        let help = "Further spans, which were not recorded because of --otlp-budget";
+        registry.register("spans_over_budget", help, over_budget.clone());
+        SpanCounts { recorded, exported, over_budget }
     }
 
     /// Counts a client that stays: a WebSocket, a stream or a held poll.

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -50,8 +51,8 @@ pub struct Delivery {
 
 impl Delivery {
     /// A batch whose messages are sent as they are.
-    pub fn encoded(batch: &EncodedBatch) -> Self {
-        Self { gap: batch.gap, tally: batch.tally.clone(), bytes: batch.bytes.len() }
+    pub fn encoded(batch: &mut EncodedBatch) -> Self {
+        Self { gap: batch.gap, tally: mem::take(&mut batch.tally), bytes: batch.bytes.len() }
     }
 
     /// A batch whose messages, with what is between them, take so many bytes.
@@ -61,7 +62,7 @@ impl Delivery {
 
     /// One message, which takes so many bytes and may have waited in a queue.
     pub fn queued(entry: &Arc<Entry>, bytes: usize) -> Self {
-        Self { gap: None, tally: Tally { appended: None, ..Tally::of_one(entry) }, bytes }
+        Self { gap: None, tally: Tally { appended: None, ..Tally::of_one(entry, true) }, bytes }
     }
 }
 

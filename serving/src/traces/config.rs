@@ -10,12 +10,15 @@ use url::Url;
 pub struct TracesConfig {
     /// Send traces to the OpenTelemetry collector at this URL, by OTLP over HTTP, such as http://localhost:4318. The variables
     /// OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES count too
-    #[arg(long, env = "PUSH_OTLP", value_name = "URL")]
+    #[arg(long, env = "PUSH_OTLP", value_name = "URL", hide_env_values = true)]
     pub otlp: Option<Collector>,
     /// The part of the traces that begin here which is sent, from 0 to 1. Of a publication that is part of a trace already, its
     /// `traceparent` says whether that is recorded
     #[arg(long, env = "PUSH_OTLP_SAMPLE", value_name = "PART", default_value = "1", value_parser = part)]
     pub otlp_sample: f64,
+    /// Spans per second that are recorded, whoever asks for them; the rest is counted
+    #[arg(long, env = "PUSH_OTLP_BUDGET", value_name = "N", default_value = "1000")]
+    pub otlp_budget: u32,
     /// The deliveries of one message by this process that are sent, the first ones; those of further clients are not
     #[arg(long, env = "PUSH_OTLP_DELIVERIES", value_name = "N", default_value = "10")]
     pub otlp_deliveries: u8,

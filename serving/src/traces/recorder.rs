@@ -11,10 +11,12 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, Protocol, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, Span};
 use prometheus_client::metrics::counter::Counter;
 use shared::backplane::{Publication, Receipt};
-use shared::hub::{Entry, Tally};
+use shared::hub::{Tally, Traced};
+use shared::message::Message;
 use shared::traceparent::Traceparent;
 use tokio::task::spawn_blocking;
 
@@ -24,6 +26,7 @@ use super::exporter::CountingExporter;
 use super::http::RuntimeClient;
 use super::{EndedStay, SpanClient};
 use crate::metrics::{Method, SpanCounts};
+use crate::per_second::PerSecond;
 
 /// The time that the last spans have to reach the collector when the service ends.
 const LAST_SPANS: Duration = Duration::from_secs(2);
@@ -38,8 +41,12 @@ pub(crate) struct Recorder {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
     transport: &'static str,
+    sample: f64,
+    budget: u64,
+    taken: PerSecond,
     deliveries: Deliveries,
     recorded: Counter,
+    over_budget: Counter,
 }
 
 /// The reason why traces cannot be sent.
@@ -56,8 +63,8 @@ pub enum TracesError {
     Exporter(#[source] ExporterBuildError),
 }
 
-/// A publication that is under way.
-pub(crate) struct PublicationSpan(Span);
+/// A publication that is under way, if it is recorded.
+pub(crate) struct PublicationSpan(Option<Span>);
 
 impl Recorder {
     /// The recorder of a service of a method; `None` without `--otlp`.
@@ -76,37 +83,38 @@ impl Recorder {
             .with_endpoint(endpoint.as_str())
             .build()
             .map_err(TracesError::Exporter)?;
-        let SpanCounts { recorded, exported } = counts();
+        let SpanCounts { recorded, exported, over_budget } = counts();
         let exporter = CountingExporter::new(exporter, exported);
         let batches = BatchConfigBuilder::default().with_scheduled_delay(GATHER).build();
-        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.otlp_sample)));
         let provider = SdkTracerProvider::builder()
             .with_span_processor(BatchSpanProcessor::builder(exporter).with_batch_config(batches).build())
-            .with_sampler(sampler)
+            .with_sampler(Sampler::AlwaysOn)
             .with_resource(resource(method))
             .build();
         let (tracer, transport) = (provider.tracer("push"), method.label());
+        let (sample, budget, taken) = (config.otlp_sample, config.otlp_budget.into(), PerSecond::new());
         let deliveries = Deliveries::new(config.otlp_deliveries);
-        Ok(Some(Self { provider, tracer, transport, deliveries, recorded }))
+        Ok(Some(Self { provider, tracer, transport, sample, budget, taken, deliveries, recorded, over_budget }))
     }
 
     /// Begins the span of a publication, whose messages are part of its trace from now on.
     pub(crate) fn begin_publication(&self, publication: &mut Publication, client: SpanClient<'_>) -> PublicationSpan {
+        if !self.takes(publication.traceparent) {
+            return PublicationSpan(None);
+        }
         let mut attributes = self.attributes(client);
         attributes.push(KeyValue::new("messaging.operation.type", "send"));
         attributes.push(KeyValue::new("messaging.destination.name", publication.topic.as_str().to_owned()));
         attributes.push(KeyValue::new("messaging.batch.message_count", publication.drafts.len() as i64));
         let builder = SpanBuilder::from_name("publish").with_kind(SpanKind::Server).with_attributes(attributes);
         let span = self.begin(builder, publication.traceparent);
-        if let Some(own) = traceparent(span.span_context()).filter(|_| span.is_recording()) {
-            publication.traceparent = Some(own);
-        }
-        PublicationSpan(span)
+        publication.traceparent = traceparent(span.span_context());
+        PublicationSpan(Some(span))
     }
 
     /// Ends the span of a publication with the answer to it, or with the code of its error.
     pub(crate) fn end_publication(&self, span: PublicationSpan, result: Result<&Receipt, &'static str>) {
-        let PublicationSpan(mut span) = span;
+        let PublicationSpan(Some(mut span)) = span else { return };
         match result {
             Ok(receipt) => {
                 let first = receipt.each().next().map(|placed| placed.id.to_string());
@@ -121,18 +129,21 @@ impl Recorder {
     /// Records that a client was handed messages which are part of traces.
     #[cold]
     pub(crate) fn record_delivery<'a>(&self, tally: &Tally, client: impl FnOnce() -> SpanClient<'a>) {
-        let mut traced = tally.traced.iter().filter(|entry| self.deliveries.take(entry.message.id.offset)).peekable();
-        if traced.peek().is_none() {
+        let is_recorded =
+            |message: &Message| self.deliveries.take(message.id) && self.takes(message.traceparent.as_deref().copied());
+        let mut recorded = tally.traced.iter().filter(|traced| is_recorded(&traced.entry.message)).peekable();
+        if recorded.peek().is_none() {
             return;
         }
         let (attributes, now) = (self.attributes(client()), SystemTime::now());
-        for entry in traced {
-            self.record_one(entry, attributes.clone(), now);
+        for traced in recorded {
+            self.record_one(traced, attributes.clone(), now);
         }
     }
 
-    fn record_one(&self, entry: &Entry, mut attributes: Vec<KeyValue>, now: SystemTime) {
+    fn record_one(&self, Traced { entry, is_replayed }: &Traced, mut attributes: Vec<KeyValue>, now: SystemTime) {
         let message = &entry.message;
+        attributes.push(KeyValue::new("push.replayed", *is_replayed));
         attributes.push(KeyValue::new("messaging.operation.type", "process"));
         attributes.push(KeyValue::new("messaging.destination.name", message.topic.as_str().to_owned()));
         attributes.push(KeyValue::new("messaging.message.id", message.id.to_string()));
@@ -148,6 +159,9 @@ impl Recorder {
 
     /// Records a connection that has ended.
     pub(crate) fn record_stay(&self, EndedStay { parent, stayed, end }: EndedStay, client: SpanClient<'_>) {
+        if !self.takes(parent) {
+            return;
+        }
         let mut attributes = self.attributes(client);
         attributes.push(KeyValue::new("push.end", end.label()));
         let now = SystemTime::now();
@@ -169,25 +183,32 @@ impl Recorder {
         let _ = spawn_blocking(move || provider.shutdown_with_timeout(LAST_SPANS)).await;
     }
 
+    /// Decides whether an operation is recorded, before anything is made for its span.
+    fn takes(&self, parent: Option<Traceparent>) -> bool {
+        if !parent.map_or_else(|| fastrand::f64() < self.sample, |parent| parent.is_sampled()) {
+            return false;
+        }
+        let is_within = self.taken.take(self.budget);
+        if !is_within {
+            self.over_budget.inc();
+        }
+        is_within
+    }
+
     fn begin(&self, builder: SpanBuilder, parent: Option<Traceparent>) -> Span {
         let context = Context::new();
         let context = match parent {
             Some(parent) => context.with_remote_span_context(span_context(parent)),
             None => context,
         };
-        let span = self.tracer.build_with_context(builder, &context);
-        if span.is_recording() {
-            self.recorded.inc();
-        }
-        span
+        self.recorded.inc();
+        self.tracer.build_with_context(builder, &context)
     }
 
     fn attributes(&self, SpanClient { address, subject }: SpanClient<'_>) -> Vec<KeyValue> {
-        let mut attributes = vec![
-            KeyValue::new("messaging.system", "push"),
-            KeyValue::new("push.transport", self.transport),
-            KeyValue::new("client.address", address),
-        ];
+        let mut attributes =
+            vec![KeyValue::new("messaging.system", "push"), KeyValue::new("push.transport", self.transport)];
+        attributes.extend(address.map(|address| KeyValue::new("client.address", address.to_string())));
         attributes.extend(subject.map(|subject| KeyValue::new("user.id", Arc::clone(subject))));
         attributes
     }
@@ -195,15 +216,19 @@ impl Recorder {
 
 /// The process, as all its spans name it.
 fn resource(method: Method) -> Resource {
-    let mut resource = Resource::builder();
-    if env::var_os("OTEL_SERVICE_NAME").is_none_or(|name| name.is_empty()) {
-        resource = resource.with_service_name(method.service());
-    }
     let instance = format!("{:032x}", fastrand::u128(..));
-    resource
+    // What the environment says counts, and OTEL_SERVICE_NAME before OTEL_RESOURCE_ATTRIBUTES.
+    let resource = Resource::builder_empty()
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_service_name(method.service())
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .with_attribute(KeyValue::new("service.instance.id", instance))
-        .build()
+        .with_detector(Box::new(EnvResourceDetector::new()));
+    match env::var("OTEL_SERVICE_NAME") {
+        Ok(name) if !name.is_empty() => resource.with_service_name(name),
+        _ => resource,
+    }
+    .build()
 }
 
 fn fail(span: &mut Span, reason: &'static str) {

@@ -5,7 +5,6 @@ use std::{fmt, ptr};
 
 use tokio::time::Instant;
 
-use super::archive::Archive;
 use super::entry::Entry;
 use super::history::History;
 use super::loss::Loss;
@@ -45,8 +44,7 @@ impl Appender {
     /// The appender of an empty history of another epoch, which nobody can follow until [`super::Hub::replace`] puts it in the
     /// place of the present one.
     pub fn renew(&self, epoch: Epoch) -> Self {
-        let archive: Option<Arc<dyn Archive>> = self.history.archive.clone();
-        Self::new(Arc::new(History::new(epoch, self.history.limits, archive)))
+        Self::new(Arc::new(self.history.renewed(epoch)))
     }
 
     pub(crate) fn history(&self) -> Arc<History> {

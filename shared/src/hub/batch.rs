@@ -30,19 +30,30 @@ pub struct Tally {
     pub replayed: u32,
     /// The time at which the newest of the others was appended here. `None` if there is no other, or memory no longer holds it.
     pub appended: Option<Instant>,
-    /// Those that are part of a trace which is recorded.
-    pub traced: Vec<Arc<Entry>>,
+    /// Those that are part of recorded traces, if they are [listed](super::Hub::list_traced).
+    pub traced: Vec<Traced>,
+}
+
+/// A message that is part of a recorded trace.
+#[derive(Debug, Clone)]
+pub struct Traced {
+    /// The message.
+    pub entry: Arc<Entry>,
+    /// It was published before the subscription.
+    pub is_replayed: bool,
 }
 
 impl Tally {
-    /// One message, which is not replayed.
-    pub fn of_one(entry: &Arc<Entry>) -> Self {
-        let traced = if entry.message.is_traced() { vec![Arc::clone(entry)] } else { Vec::new() };
-        Self { messages: 1, replayed: 0, appended: entry.appended(), traced }
+    /// One message, which is not replayed. It is listed if it is traced and `lists_traced`.
+    pub fn of_one(entry: &Arc<Entry>, lists_traced: bool) -> Self {
+        let traced = lists_traced && entry.message.is_traced();
+        let traced = traced.then(|| Traced { entry: Arc::clone(entry), is_replayed: false });
+        Self { messages: 1, replayed: 0, appended: entry.appended(), traced: traced.into_iter().collect() }
     }
 
     /// The same messages, all of them replayed.
-    pub(crate) fn of_replay(self) -> Self {
+    pub(crate) fn of_replay(mut self) -> Self {
+        self.traced.iter_mut().for_each(|traced| traced.is_replayed = true);
         Self { replayed: self.messages, appended: None, ..self }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::batch::{BatchLimit, Entries, Tally};
+use super::batch::{BatchLimit, Entries, Tally, Traced};
 use super::entry::Entry;
 use super::format::Format;
 
@@ -16,6 +16,7 @@ pub(crate) struct Budget {
     last: Option<u64>,
     /// The offset up to which messages are replayed.
     replay_through: u64,
+    lists_traced: bool,
     tally: Tally,
 }
 
@@ -26,9 +27,9 @@ pub(crate) trait Body: Default {
 }
 
 impl Budget {
-    /// The budget of a subscriber that has joined at an offset, up to which messages are replayed.
-    pub(crate) fn new(format: &'static Format, limit: BatchLimit, replay_through: u64) -> Self {
-        Self { format, left: limit, last: None, replay_through, tally: Tally::default() }
+    /// The budget of a subscriber that has joined at an offset, up to which messages are replayed. Traced ones are listed if `lists_traced`.
+    pub(crate) fn new(format: &'static Format, limit: BatchLimit, replay_through: u64, lists_traced: bool) -> Self {
+        Self { format, left: limit, last: None, replay_through, lists_traced, tally: Tally::default() }
     }
 
     /// The messages that were added, counted.
@@ -64,13 +65,14 @@ impl Budget {
         self.left.bytes = self.left.bytes.saturating_sub(encoded.len());
         self.last = Some(entry.offset());
         self.tally.messages += 1;
-        if entry.offset() <= self.replay_through {
+        let is_replayed = entry.offset() <= self.replay_through;
+        if is_replayed {
             self.tally.replayed += 1;
         } else {
             self.tally.appended = entry.appended();
         }
-        if entry.message.is_traced() {
-            self.tally.traced.push(Arc::clone(entry));
+        if self.lists_traced && entry.message.is_traced() {
+            self.tally.traced.push(Traced { entry: Arc::clone(entry), is_replayed });
         }
         Some(encoded)
     }

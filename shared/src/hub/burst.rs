@@ -62,18 +62,19 @@ impl Bursts {
     pub(crate) fn read<'a>(
         &self,
         mut entries: impl Iterator<Item = &'a Arc<Entry>>,
+        lists_traced: bool,
         key: impl FnOnce(u64) -> BurstKey,
     ) -> Option<Burst> {
         let first = entries.next()?;
         let key = key(first.offset());
         let Some(second) = entries.next() else {
-            let tally = Tally::of_one(first);
+            let tally = Tally::of_one(first, lists_traced);
             return Some(Burst { bytes: first.encoded(key.format), last: first.offset(), more: false, tally });
         };
         if let Some((_, burst)) = self.oldest_first.lock().iter().rfind(|(kept, _)| kept.is(&key)) {
             return Some(burst.clone());
         }
-        let mut budget = Budget::new(key.format, key.limit, 0);
+        let mut budget = Budget::new(key.format, key.limit, 0, lists_traced);
         let mut joined = Joined::default();
         let all = budget.fill(&mut joined, once(first).chain(once(second)).chain(entries));
         let last = budget.last().unwrap_or(first.offset());

@@ -62,6 +62,11 @@ impl Hub {
         Wake::all(&before.registry.read())
     }
 
+    /// Has reads list the messages that are part of recorded traces, from here on.
+    pub fn list_traced(&self) {
+        self.history().list_traced();
+    }
+
     /// The position after everything published so far.
     pub fn head(&self) -> Cursor {
         let history = self.history();

@@ -1,6 +1,6 @@
 //! The messages of one epoch, as the appender and the subscribers share them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -36,6 +36,8 @@ pub(crate) struct History {
     head: AtomicU64,
     /// The number of the last eviction. Stored after its message is gone, so that a reader which loads it misses none.
     evictions: AtomicU64,
+    /// Reads list the messages that are part of recorded traces. Shared with the histories that take the place of this one.
+    traced: Arc<AtomicBool>,
     /// An offset that is known to be in this history, though it need not be visible here yet.
     horizon: AtomicU64,
 }
@@ -56,7 +58,21 @@ impl History {
             head: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
             horizon: AtomicU64::new(0),
+            traced: Arc::default(),
         }
+    }
+
+    /// An empty history that is to take the place of this one.
+    pub(crate) fn renewed(&self, epoch: Epoch) -> Self {
+        Self { traced: Arc::clone(&self.traced), ..Self::new(epoch, self.limits, self.archive.clone()) }
+    }
+
+    pub(crate) fn lists_traced(&self) -> bool {
+        self.traced.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn list_traced(&self) {
+        self.traced.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn head(&self) -> u64 {

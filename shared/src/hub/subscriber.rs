@@ -207,7 +207,7 @@ impl Subscriber {
         }
         let read = self.interests.read(self.progress, head, limit, &self.history.ring, |unread, through| {
             let key = |first| BurstKey { format, limit, group, first, through };
-            match self.history.bursts.read(unread, key) {
+            match self.history.bursts.read(unread, self.history.lists_traced(), key) {
                 Some(Burst { bytes, last, more, tally }) => {
                     (batch.bytes, batch.more) = (bytes, more || through < head);
                     batch.tally = if is_replay { tally.of_replay() } else { tally };
@@ -243,7 +243,7 @@ impl Subscriber {
             Some(Pending::Backfill(backfill)) => return self.read_archived(backfill, format, limit),
         };
         let mut reading = Reading { gap, ..Reading::default() };
-        let mut budget = Budget::new(format, limit, self.joined);
+        let mut budget = Budget::new(format, limit, self.joined, self.history.lists_traced());
         self.fill(&mut reading, &mut budget, limit);
         reading.tally = budget.into_tally();
         reading
@@ -318,7 +318,8 @@ impl Subscriber {
                 return self.read_into(format, limit);
             }
         };
-        let (mut body, mut budget) = (B::default(), Budget::new(format, limit, self.joined));
+        let (mut body, mut budget) =
+            (B::default(), Budget::new(format, limit, self.joined, self.history.lists_traced()));
         let first = entries.partition_point(|entry| entry.offset() <= self.progress.position);
         let all = budget.fill(&mut body, entries[first..].iter());
         self.progress.position = budget.last().filter(|_| !all).unwrap_or(through);

@@ -1,9 +1,11 @@
 //! Tests of traces: what is kept with a message of them, and what a collector is sent.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+use tokio::time::Instant;
 
 use crate::access::{CLOSED, token_with};
 use crate::client::client;
@@ -89,7 +91,7 @@ pub async fn a_trace_leads_from_the_publisher_to_the_delivery<S: Service>() {
     let delivered = collector.span("deliver").await;
     assert_eq!((&*delivered.trace, &*delivered.parent), (TRACE, &*published.id));
     assert_eq!(delivered.attribute("messaging.message.id"), id);
-    assert!(delivered.attribute("client.address").starts_with("127.0.0.1"), "{delivered:?}");
+    assert_eq!(delivered.attribute("client.address"), "127.0.0.1");
     assert!(published.time.0 <= delivered.time.1 && delivered.time.0 <= delivered.time.1, "{delivered:?}");
 
     // What is left is sent when the service ends.
@@ -166,12 +168,46 @@ pub async fn the_first_deliveries_of_a_message_are_recorded<S: Service>() {
     assert!(collector.rest().iter().all(|span| span.name != "deliver"));
 }
 
+/// Whoever asks for spans, no more than the budget are recorded, and the rest is counted.
+pub async fn spans_over_the_budget_are_counted<S: Service>() {
+    let collector = Collector::start().await;
+    let server = S::start(&["--otlp", &collector.url(), "--otlp-budget", "1"]).await;
+    let (address, begin) = (server.address(), Instant::now());
+    for _ in 0..20 {
+        publish_traced(address, &[("traceparent", &traceparent(true))], "m").await;
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    let samples = Samples::of(address).await;
+    let [recorded, over] =
+        ["push_spans_recorded_total", "push_spans_over_budget_total"].map(|name| samples.sum(name, &[]));
+    assert!((recorded + over - 20.0).abs() < 0.1 && over > 0.0, "{samples:?}");
+    // One in each second that has begun; two threads at once may take one together.
+    assert!(recorded <= seconds + 3.0, "{recorded} in {seconds} s");
+}
+
+/// The process is named as the variables of OpenTelemetry ask for.
+pub async fn the_environment_names_the_process<S: Service>() {
+    let mut collector = Collector::start().await;
+    let url = collector.url();
+    let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--drain", "0", "--otlp", &url];
+    let variables = [
+        ("OTEL_SERVICE_NAME", "orders-push"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=other,service.namespace=shop,service.instance.id=one"),
+    ];
+    let mut process = Process::start_with(S::PROGRAM.path, &flags, &variables);
+    let address: SocketAddr = process.logged("listening", "address").await.parse().expect("an address");
+    publish_traced(address, &[("traceparent", &traceparent(true))], "m").await;
+    let span = collector.span("publish").await;
+    let named = ["service.name", "service.namespace", "service.instance.id", "service.version"];
+    assert_eq!(named.map(|name| &*span.process[name]), ["orders-push", "shop", "one", S::PROGRAM.version]);
+}
+
 /// A collector that is away holds nothing up. The log says so once, and the metrics count what was lost.
 pub async fn a_collector_that_is_away_holds_nothing_up<S: Service>() {
     // Nobody listens there, and nobody else gets the port meanwhile.
-    let reserved = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let reserved = TcpSocket::new_v4().expect("a socket");
+    reserved.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     let url = format!("http://{}", reserved.local_addr().expect("an address"));
-    drop(reserved);
     let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--drain", "0", "--otlp", &url];
     let mut process = Process::start_with(S::PROGRAM.path, &flags, &[]);
     let address: SocketAddr = process.logged("listening", "address").await.parse().expect("an address");
@@ -207,6 +243,8 @@ macro_rules! trace_behaviours {
             traces::a_refused_publication_is_in_its_trace,
             traces::a_trace_that_is_not_recorded_stays_so,
             traces::the_first_deliveries_of_a_message_are_recorded,
+            traces::spans_over_the_budget_are_counted,
+            traces::the_environment_names_the_process,
             traces::a_collector_that_is_away_holds_nothing_up,
             traces::a_collector_that_cannot_be_used_is_refused,
         );
