@@ -19,7 +19,7 @@ use crate::connection::{Identity, base_url};
 /// {"check":…,"outcome":"good"|"warning"|"bad"|"absent","detail":…,"advice":…}.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The base URL, such as https://push.example.org
+    /// The base URL, such as `https://push.example.org`
     #[arg(value_name = "URL", value_parser = base_url)]
     pub(super) url: Url,
     /// A topic to follow; with a token, one that it allows
