@@ -31,7 +31,7 @@ use shared::traceparent::Traceparent;
 #[cfg(not(feature = "otlp"))]
 pub(crate) use absent::Recorder;
 #[cfg(feature = "otlp")]
-pub use config::TracesConfig;
+pub use config::{BadCollector, Collector, TracesConfig};
 #[cfg(feature = "otlp")]
 pub(crate) use recorder::Recorder;
 #[cfg(feature = "otlp")]
