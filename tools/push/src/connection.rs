@@ -13,6 +13,6 @@ mod web_socket;
 
 pub(crate) use options::{Identity, Method, Options, base_url};
 pub(crate) use retry::Retry;
-pub(crate) use service::Service;
+pub(crate) use service::{ANSWER, Service};
 pub(crate) use trouble::{Trouble, chain};
 pub(crate) use web_socket::WebSocket;

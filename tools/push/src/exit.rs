@@ -13,7 +13,7 @@ Exit codes:
   0    done; also when standard output was closed by the program that read it
   1    failed: a service cannot be reached, or did not do it in time
   2    the command line is wrong
-  3    refused by the service: asking again would not help (400, 401, 403, 404, 413, 422)
+  3    refused: asking again would not help (a status of 300 or above but 408, 425, 429, 500, 502, 503, 504)
   4    sub, history: messages are missing, with --fail-on-gap
   5    doctor: something does not get through
   130  ended by Ctrl-C; 143 by SIGTERM";

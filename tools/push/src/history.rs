@@ -6,7 +6,7 @@ use clap::Args;
 use shared::duration::duration;
 use tokio::time::sleep;
 
-use crate::connection::{Options, Retry, Service, Trouble};
+use crate::connection::{ANSWER, Options, Retry, Service, Trouble};
 use crate::exit::{Exit, Outcome};
 use crate::message::{GapLine, Page};
 use crate::notice;
@@ -55,7 +55,7 @@ impl History {
         let mut output = Output::new(self.json);
         let (mut since, mut left) = (self.since.clone(), self.limit.unwrap_or(u64::MAX));
         loop {
-            let page = match self.page(&service, &since, left.min(PAGE)).await {
+            let page = match self.page(&service, &since, left.min(PAGE), ANSWER).await {
                 Ok(page) => page,
                 Err(trouble) => {
                     pause(&mut retry, trouble).await?;
@@ -84,11 +84,11 @@ impl History {
         }
     }
 
-    async fn page(&self, service: &Service, since: &str, limit: u64) -> Result<Page, Trouble> {
+    async fn page(&self, service: &Service, since: &str, limit: u64, patience: Duration) -> Result<Page, Trouble> {
         let limit = limit.to_string();
         let topics = self.topics.iter().map(|topic| ("topic", topic.as_str()));
         let query = topics.chain([("since", since), ("limit", limit.as_str())]);
-        service.json(service.get(service.url("/messages", query))).await
+        service.json_within(patience, service.get(service.url("/messages", query))).await
     }
 }
 
@@ -102,4 +102,28 @@ async fn pause(retry: &mut Retry, trouble: Trouble) -> Outcome {
     notice::trying_again(&trouble, pause);
     sleep(pause).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use tokio::net::TcpListener;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        history: History,
+    }
+
+    #[tokio::test]
+    async fn a_page_is_not_waited_for_for_ever() {
+        // The system takes connections, and nobody answers.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let history = Line::parse_from(["push", "--url", &url]).history;
+        let service = history.options.any_service().await.unwrap().unwrap();
+        let page = testkit::soon(history.page(&service, "earliest", 1, Duration::from_millis(50))).await;
+        assert!(matches!(&page, Err(Trouble::Cut(reason)) if reason.contains("does not answer")), "{page:?}");
+    }
 }

@@ -81,6 +81,11 @@ pub(crate) struct Identity {
 }
 
 impl Options {
+    /// Returns whether every method is asked of the one URL that was named.
+    pub(crate) fn is_one_service(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// Returns the service that serves a method.
     pub(crate) fn service(&self, method: Method) -> Outcome<Service> {
         match &self.url {

@@ -10,6 +10,9 @@ const FIRST: Duration = Duration::from_millis(500);
 /// The longest pause that is not asked for by the service.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// The longest pause that is taken from the service: nobody means more, and more is not to be counted with.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The attempts since something last went well.
 ///
 /// Pauses are random, up to a time that doubles with each attempt ("full jitter"), so that many clients that were cut off together do
@@ -35,24 +38,19 @@ impl Retry {
 
     /// Returns the pause before the next attempt, which is not shorter than the service asks for. `None` when it is to be given up.
     pub(crate) fn pause(&mut self, asked: Option<Duration>) -> Option<Duration> {
-        let ceiling = FIRST.saturating_mul(2u32.saturating_pow(self.attempts)).min(LONGEST);
-        self.attempts += 1;
-        let mut pause = ceiling.mul_f64(fastrand::f64());
-        if let Some(asked) = asked {
-            // All that were told the same time would come back together.
-            pause = asked + asked.min(LONGEST).mul_f64(fastrand::f64() * 0.2);
-        }
         let since = *self.since.get_or_insert_with(Instant::now);
-        match self.limit {
-            Some(limit) => {
-                let left = limit.checked_sub(since.elapsed()).filter(|left| !left.is_zero())?;
-                match asked {
-                    Some(asked) if asked > left => None,
-                    _ => Some(pause.min(left)),
-                }
-            }
-            None => Some(pause),
-        }
+        let left = self.limit.map_or(Duration::MAX, |limit| limit.saturating_sub(since.elapsed()));
+        self.pause_within(asked, left)
+    }
+
+    /// Returns the pause before the next attempt as [`Self::pause`] does, where so much time is left.
+    pub(crate) fn pause_within(&mut self, asked: Option<Duration>, left: Duration) -> Option<Duration> {
+        let asked = asked.unwrap_or_default().min(DAY);
+        // All that were told the same time would come back together, and nobody who is told none is to hammer.
+        let ceiling = FIRST.saturating_mul(2u32.saturating_pow(self.attempts)).max(asked / 5).min(LONGEST);
+        self.attempts = self.attempts.saturating_add(1);
+        let pause = asked + ceiling.mul_f64(fastrand::f64());
+        (!left.is_zero() && asked <= left).then_some(pause.min(left))
     }
 }
 
@@ -81,6 +79,23 @@ mod tests {
         let pause = retry.pause(Some(asked)).unwrap();
         assert!((asked..asked * 2).contains(&pause), "{pause:?}");
         assert_eq!(retry.pause(Some(Duration::from_secs(61))), None);
+    }
+
+    #[test]
+    fn a_service_that_asks_for_no_pause_is_not_hammered() {
+        let mut retry = Retry::new(None);
+        let pauses: Vec<_> = (0..200).map(|_| retry.pause(Some(Duration::ZERO)).unwrap()).collect();
+        assert!(pauses.iter().sum::<Duration>() > Duration::from_secs(600), "{pauses:?}");
+        assert!(pauses.iter().all(|pause| *pause <= LONGEST), "{pauses:?}");
+    }
+
+    #[test]
+    fn a_service_that_asks_for_too_much_is_asked_again_after_a_day() {
+        for asked in [DAY, DAY * 2, Duration::MAX] {
+            let pause = Retry::new(None).pause(Some(asked)).unwrap();
+            assert!((DAY..=DAY + LONGEST).contains(&pause), "{pause:?}");
+        }
+        assert_eq!(Retry::new(Some(DAY / 2)).pause(Some(Duration::MAX)), None);
     }
 
     #[test]

@@ -9,6 +9,9 @@ use tokio::time::timeout;
 use super::credential::Credential;
 use super::trouble::{Trouble, chain};
 
+/// The longest time for an answer.
+pub(crate) const ANSWER: Duration = Duration::from_secs(30);
+
 /// A service, or a proxy in front of several.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
@@ -71,10 +74,28 @@ impl Service {
         serde_json::from_slice(&bytes).map_err(|error| self.strange(&error))
     }
 
+    /// Sends a request, and reads the answer as JSON, if all of it comes in time.
+    pub(crate) async fn json_within<T: DeserializeOwned>(
+        &self,
+        patience: Duration,
+        request: RequestBuilder,
+    ) -> Result<T, Trouble> {
+        self.in_time(patience, self.json(request)).await
+    }
+
+    /// Fails if something with the service takes longer.
+    pub(crate) async fn in_time<T>(
+        &self,
+        patience: Duration,
+        work: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let silent = |_| Trouble::Cut(format!("{} does not answer within {patience:.0?}", self.name()));
+        timeout(patience, work).await.map_err(silent)?
+    }
+
     /// Fails if no push service answers in time.
     pub(crate) async fn answers(&self, patience: Duration) -> Result<(), Trouble> {
-        let asked = self.send(self.get(self.url("/livez", [])));
-        timeout(patience, asked).await.map_err(|_| Trouble::Cut(format!("{} does not answer", self.name())))?.map(drop)
+        self.in_time(patience, self.send(self.get(self.url("/livez", [])))).await.map(drop)
     }
 
     /// An answer that no push service gives.

@@ -28,7 +28,7 @@ pub(crate) struct Doctor {
     /// Publish a message on the topic, and see it come: its followers get it too
     #[arg(long)]
     pub(super) publish: bool,
-    /// The time in which the first event of a stream has to come, or a message that was published
+    /// The time in which the service has to answer, the first event of a stream to come, or a message that was published
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = period)]
     pub(super) patience: Duration,
     /// The whole seconds for which a poll is held; 55s, the longest time, finds proxies that give up too early

@@ -1,6 +1,6 @@
 //! The service is there and ready, and its clock.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
 use reqwest::header::DATE;
@@ -22,8 +22,12 @@ struct Readiness {
     message: Option<String>,
 }
 
-/// Asks `/readyz`.
-pub(super) async fn check(service: &Service) -> Result<Vec<Finding>, Trouble> {
+/// Asks `/readyz`, and fails if the answer does not come in time.
+pub(super) async fn check(service: &Service, patience: Duration) -> Result<Vec<Finding>, Trouble> {
+    service.in_time(patience, ask(service)).await
+}
+
+async fn ask(service: &Service) -> Result<Vec<Finding>, Trouble> {
     let asked = service.send(service.get(service.url("/readyz", [])));
     let response = match asked.await {
         Ok(response) => response,
@@ -62,7 +66,6 @@ fn clock(date: SystemTime) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn clocks_that_differ_by_more_than_the_leeway_are_told() {

@@ -30,7 +30,7 @@ impl Doctor {
     pub(crate) async fn run(self) -> Outcome {
         let service = self.identity.service(self.url.clone())?;
         let mut report = Report { output: Output::new(self.json), findings: Vec::new() };
-        for finding in reach::check(&service).await.map_err(|trouble| trouble.into_exit())? {
+        for finding in reach::check(&service, self.patience).await.map_err(|trouble| trouble.into_exit())? {
             report.add(finding)?;
         }
         report.add(web_socket::check(&service, &self.topic, self.patience).await)?;

@@ -130,7 +130,9 @@ impl LineStream {
             match self.sender.confirm::<Vec<Receipt>>(&piece.drafts, &piece.key(&self.key)).await {
                 Ok(receipts) => self.published.add(receipts),
                 Err(Unconfirmed {
-                    trouble: Trouble::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }, ..
+                    trouble: Trouble::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. },
+                    // Halves have keys of their own, under which a service does not know what it has stored.
+                    in_doubt: false,
                 }) if piece.drafts.len() > 1 => {
                     let halves = piece.halves();
                     self.most = self.most.min(halves[1].drafts.len());

@@ -1,20 +1,19 @@
 //! Sends until it is confirmed.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::connection::{Options, Retry, Service, Trouble};
+use super::repeats::{Moment, Repeats};
+use crate::connection::{ANSWER, Options, Retry, Service, Trouble};
 use crate::exit::Outcome;
 use crate::notice;
-
-/// The longest time for an answer. Together with the longest time for repeats it is shorter than the two minutes for which a service
-/// knows a key.
-const ANSWER: Duration = Duration::from_secs(30);
 
 /// Sends publications to one topic of one service.
 #[derive(Debug)]
@@ -55,28 +54,24 @@ impl Sender {
         publication: &(impl Serialize + ?Sized),
         key: &str,
     ) -> Result<T, Unconfirmed> {
-        let mut retry = Retry::new(Some(self.retry_for));
-        let mut in_doubt = false;
+        let mut repeats = Repeats::new(self.retry_for);
+        let mut patience = ANSWER;
         loop {
-            let trouble = match self.attempt(publication, key).await {
+            let began = Moment::now();
+            let trouble = match self.attempt(publication, key, &repeats, patience).await {
                 Ok(confirmed) => return Ok(confirmed),
                 Err(trouble) => trouble,
             };
-            let pause = match (&trouble, trouble.retry_after()) {
-                (Trouble::Refused { .. } | Trouble::End(_), _) => None,
-                // Nothing was stored, and the service says when it will be: there is no need to give up.
-                (Trouble::Busy { status: StatusCode::TOO_MANY_REQUESTS, .. }, Some(asked)) if !in_doubt => {
-                    retry.reset();
-                    Retry::new(None).pause(Some(asked))
-                }
-                (_, asked) => {
-                    in_doubt |= trouble.may_have_been_done();
-                    retry.pause(asked)
-                }
+            let Some(pause) = repeats.pause(&trouble, began) else {
+                return Err(Unconfirmed { trouble, in_doubt: repeats.is_in_doubt() });
             };
-            let Some(pause) = pause else { return Err(Unconfirmed { trouble, in_doubt }) };
             notice::trying_again(&format_args!("not confirmed yet: {trouble}"), pause);
             sleep(pause).await;
+            // The machine may have slept meanwhile.
+            let Some(left) = repeats.patience() else {
+                return Err(Unconfirmed { trouble, in_doubt: repeats.is_in_doubt() });
+            };
+            patience = left;
         }
     }
 
@@ -84,11 +79,18 @@ impl Sender {
         &self,
         publication: &(impl Serialize + ?Sized),
         key: &str,
+        repeats: &Repeats,
+        patience: Duration,
     ) -> Result<T, Trouble> {
         let url = self.service.url("/messages", [("topic", self.topic.as_str())]);
         let body = serde_json::to_vec(publication).map_err(|error| self.service.strange(&error))?;
         let request = self.service.post(url).header(CONTENT_TYPE, "application/json").header("idempotency-key", key);
-        let sent = self.service.json(request.body(body));
-        timeout(ANSWER, sent).await.map_err(|_| Trouble::Cut(format!("no answer within {ANSWER:?}")))?
+        let mut sent = pin!(self.service.json_within(patience, request.body(body)));
+        // A timer does not go on while the machine sleeps, and a connection that opens after that would take the request.
+        poll_fn(|context| match repeats.patience() {
+            Some(_) => sent.as_mut().poll(context),
+            None => Poll::Ready(Err(Trouble::Cut("no answer while the service knew the key".to_owned()))),
+        })
+        .await
     }
 }

@@ -29,7 +29,9 @@ pub(crate) struct Subscribe {
     /// Keep the cursor in this file, and go on there in a later run; a cursor in the file counts before --since
     ///
     /// The file is replaced as a whole, after what came before the cursor was written to standard output. Where the process is killed, the
-    /// next run may show the last messages once more; it leaves none out.
+    /// next run may show the last messages once more, and writes each one that the run before did not. The file says nothing about a
+    /// program at the other end of a pipe: what that one had not dealt with when it ended is not shown again. Such a program should keep
+    /// the id of the last message that it has dealt with itself, and hand it in by --since in place of --state.
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
     /// Write JSON, also on a terminal

@@ -30,9 +30,10 @@ impl Poll {
         // It is not held: if it were cut, there would be no position to go on from.
         poll.ask(0).await?;
         let begin = match poll.come.front() {
+            // Nothing else has come.
+            Some(Received::Position(cursor)) => cursor.clone(),
             // What has come is still to be taken.
-            Some(_) => since.to_owned(),
-            None => poll.cursor.clone(),
+            _ => since.to_owned(),
         };
         Ok((poll, begin))
     }

@@ -111,11 +111,7 @@ impl Follower {
         for (index, (method, service)) in candidates.iter().enumerate() {
             match Session::open(*method, service, &self.args.topics, &self.cursor).await {
                 Ok((session, begin)) => return Ok((index, session, begin)),
-                // Another method would be answered the same.
-                Err(trouble @ (Trouble::Busy { .. } | Trouble::End(_))) => return Err(trouble),
-                Err(trouble @ Trouble::Refused { status, .. }) if [400, 401, 403].contains(&status.as_u16()) => {
-                    return Err(trouble);
-                }
+                Err(trouble) if holds_for_all(&trouble, self.args.options.is_one_service()) => return Err(trouble),
                 Err(trouble) => {
                     reasons.push(format!("by {}: {trouble}", method.name()));
                     let first = if matches!(trouble, Trouble::Refused { .. }) { &mut refused } else { &mut cut };
@@ -126,12 +122,13 @@ impl Follower {
         // One that was cut may get through the next time.
         match cut.or(refused) {
             Some(trouble) if candidates.len() == 1 => Err(trouble),
-            Some(Trouble::Refused { status, error, .. }) => Err(Trouble::Refused {
-                status,
-                error,
-                message: format!("no method gets through: {}", reasons.join("; ")),
-            }),
-            _ => Err(Trouble::Cut(format!("no method gets through: {}", reasons.join("; ")))),
+            Some(Trouble::Refused { status, error, .. }) => {
+                Err(Trouble::Refused { status, error, message: none_gets_through(&reasons) })
+            }
+            Some(Trouble::Busy { status, error, retry_after, .. }) => {
+                Err(Trouble::Busy { status, error, message: none_gets_through(&reasons), retry_after })
+            }
+            _ => Err(Trouble::Cut(none_gets_through(&reasons))),
         }
     }
 
@@ -213,5 +210,47 @@ impl Follower {
             state.save()?;
         }
         outcome.and(flushed)
+    }
+}
+
+fn none_gets_through(reasons: &[String]) -> String {
+    format!("no method gets through: {}", reasons.join("; "))
+}
+
+/// Returns whether every other method would be answered the same. An answer without the service's own error is that of something in
+/// between, which may let another method through; and where there is one service for each method, another one may have room.
+fn holds_for_all(trouble: &Trouble, is_one_service: bool) -> bool {
+    match trouble {
+        Trouble::End(_) => true,
+        Trouble::Busy { error, .. } => error.is_some() && is_one_service,
+        Trouble::Refused { status, error, .. } => error.is_some() && [400, 401, 403].contains(&status.as_u16()),
+        Trouble::Unreachable(_) | Trouble::Cut(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::StatusCode;
+
+    #[test]
+    fn the_services_own_error_alone_holds_for_every_method() {
+        let refused = |status, error: Option<&str>| Trouble::Refused {
+            status,
+            error: error.map(str::to_owned),
+            message: String::new(),
+        };
+        for status in [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
+            assert!(holds_for_all(&refused(status, Some("forbidden")), false), "{status}");
+            assert!(!holds_for_all(&refused(status, None), true), "{status}");
+        }
+        assert!(!holds_for_all(&refused(StatusCode::NOT_FOUND, Some("not_found")), true));
+        for (error, is_one_service, expected) in
+            [(Some("full"), true, true), (Some("full"), false, false), (None, true, false), (None, false, false)]
+        {
+            let (status, error) = (StatusCode::SERVICE_UNAVAILABLE, error.map(str::to_owned));
+            let busy = Trouble::Busy { status, error, message: String::new(), retry_after: None };
+            assert_eq!(holds_for_all(&busy, is_one_service), expected, "{busy:?}");
+        }
     }
 }

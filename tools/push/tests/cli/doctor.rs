@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use e2e::service::{Method, Service};
 use serde_json::Value;
+use tokio::net::TcpListener;
 
 use crate::helpers::{Ended, Running, push, service};
 use crate::nginx::Nginx;
@@ -136,4 +137,13 @@ async fn a_closed_service_and_none_at_all_have_codes_of_their_own() {
     away.stop().await.unwrap();
     let ended = doctor(&away.url(""), &[]).await;
     assert!(ended.code == Some(1) && ended.stderr.contains("cannot be reached"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_not_waited_for_for_ever() {
+    // The system takes connections, and nobody answers.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let ended = push(&["doctor", &url, "--patience", "200ms"]).await;
+    assert!(ended.code == Some(1) && ended.stderr.contains("does not answer within 200ms"), "{ended:?}");
 }

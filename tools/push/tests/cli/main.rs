@@ -9,5 +9,6 @@ mod history;
 mod nginx;
 mod programs;
 mod publish;
+mod stub;
 mod subscribe;
 mod top;

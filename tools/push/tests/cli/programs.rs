@@ -4,6 +4,7 @@ use e2e::service::Method;
 use serde_json::json;
 
 use crate::helpers::{push, service, shell, text};
+use crate::stub::{Answer, Stub};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -79,5 +80,19 @@ async fn a_certificate_is_trusted_that_is_named() {
         assert_eq!((ended.code, &ended.json()[0]["text"]), (Some(0), &json!("x")), "{ended:?}");
         let ended = push(&["history", "--url", &url, "--retry-for", "0"]).await;
         assert!(ended.code == Some(1) && ended.stderr.contains("certificate"), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_help_says_which_statuses_are_a_refusal() {
+    let busy = [408, 425, 429, 500, 502, 503, 504];
+    let list = busy.map(|status| status.to_string()).join(", ");
+    let help = push(&["history", "--help"]).await.stdout;
+    assert!(help.contains(&format!("(a status of 300 or above but {list})")), "{help}");
+    for status in [300, 301, 307, 400, 401, 403, 404, 405, 410, 413, 422, 501, 505].into_iter().chain(busy) {
+        let stub = Stub::start(move |_, _| Answer::error(status, "some_code", None)).await;
+        let ended = push(&["history", "--url", &stub.url, "--retry-for", "0"]).await;
+        let expected = if busy.contains(&status) { 1 } else { 3 };
+        assert_eq!(ended.code, Some(expected), "{status}: {ended:?}");
     }
 }

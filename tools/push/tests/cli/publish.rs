@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::forgetful::Forgetful;
 use crate::helpers::{Running, held, push, push_with, service, shell, text};
+use crate::stub::{Answer, Stub};
 
 fn texts(messages: &[Value]) -> Vec<&str> {
     messages.iter().map(text).collect()
@@ -192,4 +193,31 @@ async fn a_service_that_asks_to_wait_is_waited_for() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains("429 too_fast"), "{ended:?}");
     assert_eq!(held(&service, "main").await.len(), 151);
+}
+
+#[tokio::test]
+async fn a_refusal_for_now_without_an_exact_time_is_given_up() {
+    for answer in [
+        Answer::error(429, "too_many_topics", Some("1")),
+        // That of a proxy.
+        Answer::Status(429, "Retry-After: 1\r\n".to_owned(), String::new()),
+    ] {
+        let stub = Stub::start(move |_, _| answer.clone()).await;
+        let ended = push(&["pub", "main", "x", "--url", &stub.url, "--retry-for", "0"]).await;
+        assert!(ended.code == Some(1) && ended.stderr.contains("429"), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_array_that_is_in_doubt_is_not_split() {
+    let (requests, mut seen) = tokio::sync::watch::channel(0);
+    let stub = Stub::start(move |number, _| {
+        requests.send_replace(number);
+        if number == 1 { Answer::Lost } else { Answer::error(413, "too_large", None) }
+    })
+    .await;
+    let arguments = ["pub", "main", "-", "--key", "k1", "--url", &stub.url];
+    let ended = push_with(&arguments, "a\nb\nc\nd\n").await;
+    assert_eq!((ended.code, *seen.borrow_and_update()), (Some(3), 2), "{ended:?}");
+    assert!(ended.stderr.contains("lines 1 to 4 may be published or not"), "{ended:?}");
 }

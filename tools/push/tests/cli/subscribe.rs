@@ -8,6 +8,7 @@ use serde_json::json;
 use tempfile::tempdir;
 
 use crate::helpers::{Running, push, ready, service, shell, text, via};
+use crate::stub::{Answer, Stub};
 
 #[tokio::test]
 async fn messages_come_by_every_method() {
@@ -190,8 +191,8 @@ async fn another_token_in_the_file_counts_when_the_first_has_ended() {
             let claims = json!({ "exp": token::now() + life, "subscribe": ["main"], "publish": ["main"] });
             token::hs256(secret.as_bytes(), &claims)
         };
-        // The services allow a leeway of 5 seconds.
-        let (old, new) = (token(-4.0), token(600.0));
+        // The services allow a leeway of 5 seconds, so the old one has ended 4 seconds from now.
+        let (old, new) = (token(-1.0), token(600.0));
         std::fs::write(&file, &old).unwrap();
         let url = service.url("");
         let mut follower = Running::follow(&["--url", &url, "--token-file", file.to_str().unwrap()]).await;
@@ -211,4 +212,49 @@ async fn it_gives_up_when_it_is_to() {
     let ended = push(&["sub", "--url", &service.url(""), "--retry-for", "200ms"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("given up: ") && ended.stderr.contains("cannot be reached"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn another_method_is_tried_where_a_proxy_answers_the_first() {
+    let service = service(Method::Sse, &[]).await;
+    let address = service.address();
+    for status in [400, 403, 502, 504] {
+        let stub = Stub::start(move |_, path| match path {
+            "/feed" => Answer::page(status),
+            _ => Answer::Of(address),
+        })
+        .await;
+        let mut follower = Running::start(&["sub", "--url", &stub.url]);
+        follower.said("by Server-Sent Events, from").await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_busy_is_asked_again_by_no_other_method() {
+    let service = service(Method::Sse, &[]).await;
+    let address = service.address();
+    // The first answer alone is that of a service which is full, and the pause that it asks for is more than a clock can count.
+    let stub = Stub::start(move |number, path| match (number, path) {
+        (1, _) => Answer::error(503, "full", Some(&u64::MAX.to_string())),
+        _ => Answer::Of(address),
+    })
+    .await;
+    let mut follower = Running::start(&["sub", "--url", &stub.url]);
+    let said = follower.said("trying again in").await;
+    assert!(said.contains("503 full"), "{said}");
+    kill(Pid::from_raw(follower.id()), Signal::SIGINT).unwrap();
+    let ended = follower.ended().await;
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+}
+
+#[tokio::test]
+async fn it_says_from_which_position_it_goes_on() {
+    for method in Method::ALL {
+        let service = service(method, &[]).await;
+        let first = service.publish("one").await.unwrap();
+        let mut follower = Running::start(&["sub", "--url", &service.url("")]);
+        let said = follower.said("connected to").await;
+        let position = first["id"].as_str().unwrap();
+        assert!(said.ends_with(&format!(", from {position}")), "{method:?}: {said}");
+    }
 }
