@@ -26,7 +26,9 @@ export class Connection {
   #betterTimer;
   #failures = 0;
   #liveSince;
-  #lastError;
+  #error;
+  /** The end of the longest `Retry-After` since a connection was live, as a time in milliseconds. */
+  #notBefore = 0;
 
   /** `services`: `{ method, url }`, the best first. `request`: `credentials` and `onTrace`. */
   constructor(services, topics, request, progress, listener) {
@@ -52,24 +54,25 @@ export class Connection {
     this.#timer = this.#link = undefined;
   }
 
-  /** Tries at once what waits, and finds out whether the service is still there. `elsewhere`: the network may be another one. */
+  /**
+   * Tries at once what waits, but not before the time that a service has asked for, and finds out whether the service is still there.
+   * `elsewhere`: the network may be another one.
+   */
   wake(elsewhere) {
     if (elsewhere) {
-      this.#failures = 0;
+      this.#failures = this.#notBefore = 0;
       for (const service of this.#services) service.isBlocked = false;
       this.#tryBetter();
     }
     this.#link?.check();
-    if (this.#timer) this.#startRound();
+    if (this.#timer && Date.now() >= this.#notBefore) this.#startRound();
   }
 
   /** Begins to try each service once: those that were held back last time come last. */
   #startRound() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const left = this.#services.filter(({ refusal }) => !refusal);
-    if (left.length === 0) return this.#listener.refused(this.#services[0].refusal);
-    this.#round = left.sort((one, other) => one.isBlocked - other.isBlocked);
+    this.#round = this.#services.filter(({ refusal }) => !refusal).sort((one, other) => one.isBlocked - other.isBlocked);
     this.#tryNext();
   }
 
@@ -86,11 +89,11 @@ export class Connection {
   }
 
   #pause(cut) {
-    const error = this.#lastError;
-    const milliseconds = backoff(this.#failures, error?.retryAfter);
-    this.#failures += 1;
-    this.#timer = setTimeout(() => this.#startRound(), milliseconds);
-    this.#listener.state("waiting", { until: Date.now() + milliseconds, cut, error });
+    if (this.#services.every(({ refusal }) => refusal)) return this.#listener.refused(this.#services[0].refusal);
+    const until = this.#notBefore + backoff(this.#failures++);
+    this.#request.credentials.isNew = false;
+    this.#timer = setTimeout(() => this.#startRound(), until - Date.now());
+    this.#listener.state("waiting", { until, cut, error: this.#error });
   }
 
   /** Tries what is better than the method that works, one after the other and beside it, and all of them again later. */
@@ -121,7 +124,8 @@ export class Connection {
       this.#better = undefined;
     }
     this.#liveSince = Date.now();
-    this.#lastError = undefined;
+    this.#error = undefined;
+    this.#notBefore = 0;
     link.service.isBlocked = false;
     this.#planBetter();
     this.#listener.state("open", { method: link.service.method });
@@ -151,12 +155,12 @@ export class Connection {
     }
     this.#stopBetter();
     this.#link = undefined;
-    this.#lastError = error;
+    this.#error = error;
+    this.#notBefore = Math.max(this.#notBefore, Date.now() + 1000 * (error?.retryAfter || 0));
     const isSettled = link.isLive && Date.now() - this.#liveSince > SETTLED;
     if (isSettled) this.#failures = 0;
-    if (reason === "expired" && (isSettled || !link.isLive)) this.#startRound();
-    else if (reason === "refused" && this.#round.length === 0) this.#startRound();
-    else if (link.isLive) this.#pause(true);
-    else this.#tryNext();
+    if (reason === "expired" && (isSettled || !link.isLive)) this.#round.unshift(service);
+    else if (link.isLive) return this.#pause(true);
+    this.#tryNext();
   }
 }

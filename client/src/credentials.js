@@ -3,16 +3,19 @@ export class Credentials {
   #source;
   #asked;
 
+  /** Whether a refusal is final: no service has accepted this token, and no pause has passed in which it may have ended. */
+  isNew = true;
+
   constructor(source) {
     this.#source = typeof source === "function" ? source : () => source;
   }
 
-  /** Returns the token, and whether it was asked for just now. It is kept until it is discarded. */
+  /** Returns the token. It is kept until it is discarded. */
   async get() {
-    const isNew = !this.#asked;
+    if (!this.#asked) this.isNew = true;
     this.#asked ??= Promise.resolve().then(this.#source);
     try {
-      return { token: await this.#asked, isNew };
+      return await this.#asked;
     } catch (error) {
       this.discard();
       throw error;

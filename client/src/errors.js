@@ -10,8 +10,8 @@ export class PushError extends Error {
   }
 }
 
-/** Whether the same request would be refused again: an answer that has nothing to do with the state of the service. */
+/** Whether the same request would be refused again: an answer of the service that has nothing to do with its state. */
 export function isRefusal(error) {
-  const { status } = error ?? {};
-  return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+  const { code, status } = error ?? {};
+  return code !== "not_the_service" && status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 }

@@ -35,15 +35,13 @@ export function followByEventSource(service, { query, token, onTrace }, link) {
     });
   }
 
-  function ticketFor(bearer) {
-    const answer = ask(route(service.url, "ticket"), { method: "POST", token: bearer });
-    return answer.then(
-      ({ ticket }) => ticket,
-      (error) => {
-        // An open service has none.
-        if (error.code !== "no_tickets") throw error;
-      },
-    );
+  async function ticketFor(token) {
+    try {
+      return (await ask(route(service.url, "ticket"), { method: "POST", token })).ticket;
+    } catch (error) {
+      // An open service has none.
+      if (error.code !== "no_tickets") throw error;
+    }
   }
 
   open().catch((error) => link.end(error));

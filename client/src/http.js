@@ -33,9 +33,9 @@ export async function ask(address, { token, within = ANSWER_WITHIN, signal, head
 function errorOf(response, text) {
   const { status, headers } = response;
   // Something in between may have answered in place of the service.
-  let answer = { error: "not_the_service", message: `the answer is ${status}` };
+  const answer = { error: "not_the_service", message: `the answer is ${status}` };
   try {
-    answer = JSON.parse(text);
+    Object.assign(answer, JSON.parse(text));
   } catch {}
   return new PushError(answer.error, answer.message, status, Number(headers.get("Retry-After")) || 0);
 }

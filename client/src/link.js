@@ -14,7 +14,7 @@ const BEATS = 2.5;
  * event, then `message`, `gap` and `position`, and `end` at last with one of these reasons:
  *
  * - `cut`: it was live
- * - `expired`: its token has ended; another one helps
+ * - `expired`: its token has ended; another one may help
  * - `refused`: the service would refuse the same request again, by `error`
  * - `blocked`: the service answers, and this method does not get through to it; something in between holds it back
  * - `failed`: anything else, by `error`
@@ -24,7 +24,6 @@ export class Link {
   isEnded = false;
   #request;
   #listener;
-  #tokenIsNew = true;
   #close = () => {};
   #timer;
   #period;
@@ -39,12 +38,11 @@ export class Link {
   }
 
   async #open(within) {
-    const { token, isNew } = await this.#request.credentials.get();
+    const token = await this.#request.credentials.get();
     if (this.isEnded) return;
     const { method } = this.service;
     if (method !== "poll") this.#timer = setTimeout(() => this.#end("blocked"), within);
     this.#request = { ...this.#request, token };
-    this.#tokenIsNew = isNew;
     this.#close = FOLLOW[method](this.service, this.#request, this);
   }
 
@@ -59,6 +57,7 @@ export class Link {
     if (this.isLive || this.isEnded) return;
     clearTimeout(this.#timer);
     this.isLive = true;
+    this.#request.credentials.isNew = false;
     this.#listener.live(this);
   }
 
@@ -85,20 +84,20 @@ export class Link {
     if (!this.isLive && !error) {
       clearTimeout(this.#timer);
       this.#close();
-      error = await this.#inspect();
-      if (!error) return this.#end("blocked");
+      const { query, token } = this.#request;
+      // A plain request for what the link wanted.
+      const address = route(this.service.url, "messages", { ...query, limit: 1 });
+      try {
+        await ask(address, { token });
+        return this.#end("blocked");
+      } catch (problem) {
+        error = problem;
+      }
     }
-    if (error?.status === 401 && (this.isLive || !this.#tokenIsNew)) reason = "expired";
+    if (error?.status === 401 && (this.isLive || !this.#request.credentials.isNew)) reason = "expired";
     else if (isRefusal(error)) reason = "refused";
     else if (!this.isLive) reason = "failed";
     this.#end(reason, error);
-  }
-
-  /** Asks by a plain request for what the link wanted. Returns the error of the answer. */
-  #inspect() {
-    const { query, token } = this.#request;
-    const address = route(this.service.url, "messages", { ...query, limit: 1 });
-    return ask(address, { token }).then(() => undefined, (error) => error);
   }
 
   #end(reason, error) {

@@ -14,7 +14,7 @@ const queues = new Map();
 /** Publishes a text, or several together. The types and their documentation are in push.d.ts. */
 export async function publish(url, topic, data, { event, key = newKey(), token, signal } = {}) {
   const isText = (value) => typeof value === "string";
-  if (![data].flat().every(isText)) throw new TypeError("publish: `data` is a text, or an array of texts");
+  if (![data].flat().every(isText)) throw new TypeError("publish: `data` is no text or texts");
   const message = (text) => ({ text, event });
   const publication = {
     address: route(url, "messages", { topic }),
@@ -55,18 +55,19 @@ async function send({ address, body, key, credentials, signal }) {
   let inDoubtSince;
   let problem;
   for (let failures = 0; !(Date.now() - inDoubtSince > REPEAT_FOR); failures += 1) {
-    const credential = await credentials.get();
+    const token = await credentials.get();
     const wasOffline = isOffline();
     const startedAt = Date.now();
     try {
-      return await ask(address, { method: "POST", headers, body, token: credential.token, signal });
+      return await ask(address, { method: "POST", headers, body, token, signal });
     } catch (error) {
       signal?.throwIfAborted();
-      if (error.status === 401 && !credential.isNew) credentials.discard();
+      if (error.status === 401 && !credentials.isNew) credentials.discard();
       else if (isRefusal(error)) throw error;
       // Nothing leaves a browser that is offline.
       if (!wasOffline || !isOffline()) inDoubtSince ??= startedAt;
       problem = error;
+      credentials.isNew = false;
       await pause(backoff(failures, error.retryAfter), signal);
     }
   }

@@ -5,9 +5,6 @@ import { watchPage } from "./page.js";
 import { Progress, covers, epochOf } from "./progress.js";
 import { Tabs } from "./tabs.js";
 
-/** The methods, the best first. */
-const METHODS = ["ws", "sse", "poll"];
-
 /** Follows topics. The types and their documentation are in push.d.ts. */
 export function subscribe(options) {
   const subscription = new Subscription(options);
@@ -30,8 +27,9 @@ class Subscription {
 
   constructor(options) {
     const { since, topics = [], token, share = true, onTrace } = options;
-    const services = METHODS.filter((method) => options[method]).map((method) => ({ method, url: options[method] }));
-    if (services.length === 0) throw new TypeError("subscribe: name the URL of a service as `ws`, `sse` or `poll`");
+    // The best first.
+    const services = ["ws", "sse", "poll"].filter((method) => options[method]).map((method) => ({ method, url: options[method] }));
+    if (services.length === 0) throw new TypeError("subscribe: no URL for `ws`, `sse` or `poll`");
     // A URL that is none throws here, and not later and again and again.
     const urls = services.map(({ url }) => route(url, "").href);
 
@@ -132,6 +130,7 @@ class Subscription {
     if (this.#connection.isRunning && state[0] !== "open") return;
     this.#connection.stop();
     this.#show(...state);
+    if (this.#isClosed) return;
     if (message) this.message(message);
     else if (gap) this.gap(gap);
     else this.position(cursor);

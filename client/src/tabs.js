@@ -1,6 +1,6 @@
 import { covers } from "./progress.js";
 
-/** The milliseconds after which a leader counts as frozen: more than the longest pause between two attempts. */
+/** The milliseconds without a word after which a leader counts as frozen. A pause that it has told of does not count. */
 const SILENCE = 60_000;
 
 /**
@@ -64,7 +64,7 @@ export class Tabs {
       this.#timer = setTimeout(() => {
         this.#forget();
         this.#listener.connect();
-      }, SILENCE);
+      }, SILENCE + (news.state[1]?.until - Date.now() || 0));
       this.#news = news;
       this.#listener.news(news);
     }

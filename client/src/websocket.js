@@ -31,8 +31,10 @@ export function followByWebSocket(service, { query, token, credentials, onTrace 
   async function renew() {
     credentials.discard();
     // Without another token, the connection ends with this one, and the next attempt says why.
-    const { token: another } = await credentials.get().catch(() => ({}));
-    if (another && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "token", token: another }));
+    const another = await credentials.get().catch(() => {});
+    if (!another || another === token || socket.readyState !== WebSocket.OPEN) return;
+    token = another;
+    socket.send(JSON.stringify({ type: "token", token }));
   }
 
   return () => {

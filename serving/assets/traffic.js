@@ -3,6 +3,9 @@
 const utf8 = new TextEncoder();
 const size = (text) => utf8.encode(text).length;
 
+/** The id of the last event, by its EventSource. */
+const lastIds = new WeakMap();
+
 export const bytesOf = {
   /** The bytes of a text frame (RFC 6455, section 5.2): its payload, and 2, 4 or 10 of header. */
   ws(text) {
@@ -12,9 +15,12 @@ export const bytesOf = {
   },
 
   /** The bytes of an event as the service wrote it: its fields, the empty line, and the frame of its chunk. */
-  sse({ type, data, lastEventId }) {
+  sse({ type, data, lastEventId, target }) {
+    // An event without an id of its own has that of the event before it.
+    const id = lastEventId === (lastIds.get(target) ?? "") ? "" : `id: ${lastEventId}\n`;
+    lastIds.set(target, lastEventId);
     const name = type === "message" ? "" : `event: ${type}\n`;
-    const event = size(`id: ${lastEventId}\n${name}data: ${data}\n\n`);
+    const event = size(`${id}${name}data: ${data}\n\n`);
     return event + event.toString(16).length + 4;
   },
 

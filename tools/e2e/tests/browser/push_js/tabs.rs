@@ -188,3 +188,36 @@ async fn a_leader_that_is_frozen_is_left() -> Result<()> {
     assert_eq!(stage.browser.value("seen.one.texts.length").await?, json!(10));
     Ok(())
 }
+
+/// A tab may learn of a state and a message by one word of the leader, and close at the state.
+#[tokio::test]
+async fn nothing_comes_after_close_in_a_tab_that_does_not_lead() -> Result<()> {
+    let service = Service::started(Method::Ws, &["--heartbeat=600s"]).await?;
+    let proxy = Proxy::start(service.address()).await?;
+    let browser = Browser::start("en").await?;
+    open_at(&browser, &service).await?;
+    // A leader that is silent for a minute counts as frozen: a minute is too long for a test.
+    browser
+        .run("const set = setTimeout; window.setTimeout = (run, after) => set(run, after === 60000 ? 300 : after)")
+        .await?;
+    let options = format!("ws: '{}', share: true", proxy.url(""));
+    follow(&browser, &format!("{{ {options} }}")).await?;
+    // The other one is left to a connection of its own, which does not get through.
+    proxy.set(Conduct::HoldingStreams);
+    browser
+        .run(&format!(
+            "window.got = []; window.closes = false; window.other = push.subscribe({{ {options},
+                since: seen.one.subscription.cursor,
+                onMessage({{ text }}) {{ got.push(text) }},
+                onState(state) {{ got.push(state); if (closes && state === 'open') other.close() }} }})"
+        ))
+        .await?;
+    browser.until("got.lastIndexOf('connecting') > got.indexOf('open') && got.includes('open')").await?;
+    browser.run("window.closes = true").await?;
+    service.publish("one").await?;
+    until_text(&browser, "one").await?;
+    browser.until("got.includes('closed')").await?;
+    assert_eq!(browser.value("got.slice(-2)").await?, json!(["open", "closed"]));
+    assert_eq!(browser.value("got.includes('one')").await?, false);
+    Ok(())
+}

@@ -63,6 +63,23 @@ async fn a_token_is_renewed_within_a_websocket() -> Result<()> {
     Ok(())
 }
 
+/// A page that has no other token sends none: the connection ends with the token, and the service says why it takes no other one.
+#[tokio::test]
+async fn the_token_that_counts_already_is_not_sent_again() -> Result<()> {
+    let service = Service::started(Method::Ws, &[&format!("--jwt-secret={SECRET}")]).await?;
+    let browser = Browser::start("en").await?;
+    open_at(&browser, &service).await?;
+    let send = "WebSocket.prototype.send = function (text) { sent.push(text) }";
+    browser.run(&format!("window.sent = []; window.asked = 0; {send}")).await?;
+    let token = token_with(json!({ "exp": token::now() + 3.0 }));
+    let options = format!("{{ ws: '/', topics: 'a.b', token: () => {{ asked += 1; return '{token}' }} }}");
+    follow(&browser, &options).await?;
+    browser.until("seen.one.state === 'refused'").await?;
+    assert!(browser.value("asked").await?.as_u64() > Some(1), "it was asked for when the end was announced");
+    assert_eq!(browser.value("sent").await?, json!([]));
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_stream_comes_back_with_another_ticket() -> Result<()> {
     let stage = Stage::set(Method::Sse, nothing()).await?;
