@@ -8,6 +8,8 @@ export interface Message {
   event?: string;
   /** The time at which the history took it, as `2026-11-22T07:25:08.123Z`. */
   at: string;
+  /** The operation that published it (W3C Trace Context), where that is part of a trace. */
+  traceparent?: string;
 }
 
 /** Messages are missing here: those after `since` and up to `cursor`. */
