@@ -333,7 +333,8 @@ async fn abuse_of_http_2_takes_nothing_from_honest_clients() {
         let name = kind.name();
         assert!(figure(&sample, "attack_connections") >= 4.0, "{name}: {sample:#?}");
         let refused = figure(&sample, "attack_refusals") + figure(&sample, "attack_ended");
-        assert_eq!(refused > 0.0, is_refused, "{name}: {sample:#?}");
+        // The others may be refused too, such as streams that come faster than they are dealt with.
+        assert!(refused > 0.0 || !is_refused, "{name}: {sample:#?}");
     }
 }
 
