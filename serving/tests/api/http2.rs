@@ -277,29 +277,3 @@ async fn service_is_well(identity: &Identity, service: &Service) {
     let answer = soon(identity.http2_client().get(url(service, "/livez")).send()).await.unwrap();
     assert_eq!(answer.status(), 200);
 }
-
-/// The time of the first request begins with the connection, however late its first byte comes.
-#[tokio::test]
-async fn the_first_request_has_one_read_timeout() {
-    let identity = Identity::new();
-    let service = start(&identity, &["--read-timeout", "4s", "--idle-timeout", "300ms"]).await;
-    // A connection that has been used is closed after the idle time-out, so that has passed each time.
-    let pass_time = async || {
-        let mut used = Connection::open(&identity, &service).await;
-        assert_eq!(used.status(Connection::get("/livez")).await.unwrap(), StatusCode::OK);
-        assert!(soon(used.ended).await.unwrap().is_ok());
-    };
-    let late = identity.connect_http2(service.address()).await.unwrap();
-    // Long enough that a machine which is busy does not see both ends at once.
-    for _ in 0..6 {
-        pass_time().await;
-    }
-    let later = Connection::open(&identity, &service).await;
-    pass_time().await;
-    // An error means that it has ended by now, on a machine that is slow.
-    if let Ok((_requests, connection)) = soon(h2::client::handshake(late)).await {
-        let ended = tokio::spawn(connection);
-        soon(later.ended).await.unwrap().unwrap();
-        assert!(ended.is_finished(), "the one that was opened first has ended first");
-    }
-}
