@@ -115,7 +115,7 @@ export class Connection {
     this.#better = undefined;
   }
 
-  // What a link tells:
+  // Reports of a link:
 
   live(link) {
     if (link === this.#better) {

@@ -46,7 +46,7 @@ export class Link {
     this.#close = FOLLOW[method](this.service, this.#request, this);
   }
 
-  // What a method tells:
+  // Reports of a method:
 
   /** `message`, `gap` or `position`. */
   tell(name, what) {

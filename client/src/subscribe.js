@@ -79,7 +79,7 @@ class Subscription {
     this.#tabs?.tell({ asks: true });
   }
 
-  // What the connection tells:
+  // Reports of the connection:
 
   state(state, detail) {
     this.#show(state, detail);
@@ -113,7 +113,7 @@ class Subscription {
     this.#end("refused", { error });
   }
 
-  // What other tabs tell:
+  // Reports of other tabs:
 
   /** No other tab leads, or this one has missed something. */
   connect() {

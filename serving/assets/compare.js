@@ -67,7 +67,7 @@ function makeColumn(method, base) {
       [method]: base,
       topics: topic,
       since,
-      // What is counted here is what this page needs.
+      // This page counts what it needs.
       share: false,
       onState(state, { error, ...detail }) {
         const isRefused = state === "refused";

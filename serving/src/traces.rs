@@ -1,4 +1,4 @@
-//! Traces: what a message went through, from the request that published it to its writes on all processes, as spans for an OpenTelemetry
+//! Traces: the way of a message, from the request that published it to its writes on all processes, as spans for an OpenTelemetry
 //! collector: `--otlp`.
 //!
 //! There is a span for each publication, for the first deliveries of each message, and for each connection that has ended. The

@@ -1,4 +1,4 @@
-//! What a message went through.
+//! Traces of messages.
 
 use crate::helpers::LongPolling;
 

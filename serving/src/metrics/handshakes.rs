@@ -17,7 +17,7 @@ pub(crate) struct Handshakes([Counter; HandshakeResult::ALL.len()]);
 pub(crate) enum HandshakeResult {
     /// Both sides know each other.
     Completed,
-    /// What the client sent is not a handshake that is taken: another version, a certificate that it does not trust, or nonsense.
+    /// The client sent no handshake that is taken: another version, a certificate that it does not trust, or nonsense.
     Failed,
     /// The client has sent a request in the clear.
     PlainText,

@@ -79,9 +79,14 @@ impl Endpoint {
     }
 }
 
-fn part(text: &str) -> Result<f64, String> {
+/// The error for a text that is no part of the traces.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("write a number from 0 to 1, such as 0.1")]
+struct BadPart;
+
+fn part(text: &str) -> Result<f64, BadPart> {
     let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
-    part.ok_or_else(|| "write a number from 0 to 1, such as 0.1".to_owned())
+    part.ok_or(BadPart)
 }
 
 #[cfg(test)]

@@ -217,7 +217,7 @@ impl Recorder {
 /// The process, as all its spans name it.
 fn resource(method: Method) -> Resource {
     let instance = format!("{:032x}", fastrand::u128(..));
-    // What the environment says counts, and OTEL_SERVICE_NAME before OTEL_RESOURCE_ATTRIBUTES.
+    // The environment counts before these, and OTEL_SERVICE_NAME before OTEL_RESOURCE_ATTRIBUTES.
     let resource = Resource::builder_empty()
         .with_detector(Box::new(TelemetryResourceDetector))
         .with_service_name(method.service())

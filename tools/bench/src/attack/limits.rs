@@ -1,4 +1,4 @@
-//! What an attack may cost: the limits that a service has to keep.
+//! The limits of the cost of an attack: those that a service has to keep.
 
 use crate::measure::Row;
 use crate::measure::figure::{DELAY_P99, P99_RATIO, QUIET_P99, RSS_AFTER, RSS_BEFORE};
