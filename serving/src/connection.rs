@@ -11,8 +11,8 @@
 //!   of its rights
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
-//! - `http2`: the reader of requests over HTTP/2, with `http2_stall`, its write time-out; `session_body`: a session that answers one; `http2_stream`
-//!   and `upgraded`: the bytes of an answer and of a WebSocket there
+//! - `http2`: the reader of requests over HTTP/2, with `open_requests`, those that it has open, and `http2_stall`, its write time-out;
+//!   `session_body`: a session that answers one; `http2_stream` and `upgraded`: the bytes of an answer and of a WebSocket there
 //! - `response_head`: the head of an answer
 //! - `transport`: what carries the bytes; `tls_stream`: TLS, over a `carrier`; `pipe`: the transport of tests; `input`, `output`: bytes
 //!   between the two; `stall`: the write time-out
@@ -32,6 +32,7 @@ mod http2_stall;
 mod http2_stream;
 mod hyper_io;
 mod input;
+mod open_requests;
 mod output;
 mod pace;
 mod peer;

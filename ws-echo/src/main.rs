@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use serving::config::Command;
 use serving::{command_line, healthcheck, log_writer, logging, runtime, server, signals};
-use tikv_jemallocator::Jemalloc;
 use ws_echo::Config;
 
 // jemalloc packs the many small allocations of waiting connections, and returns the memory of bursts.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let config = command_line::parse::<Config>();

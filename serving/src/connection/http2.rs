@@ -9,7 +9,6 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, UPGRADE};
@@ -20,14 +19,14 @@ use hyper::server::conn::http2;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::client::Client;
 use super::handover::Handover;
 use super::http2_stall::{StreamExecutor, Taking};
 use super::hyper_io::{Io, TrackedBody, WriteProgress};
+use super::open_requests::{Open, OpenRequest};
 use super::pace::Pace;
 use super::requests::{Sender, finished, respond};
 use super::session_body::SessionBody;
@@ -51,59 +50,6 @@ const CONNECTION_WINDOW: u32 = 4 * WINDOW;
 /// The bytes of one answer that hyper holds for the network.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// The requests of a connection that are open.
-#[derive(Debug, Clone)]
-struct Open(watch::Sender<Count>);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    open: usize,
-    /// There has been one.
-    has_begun: bool,
-}
-
-/// A request that is open until this is dropped.
-struct OpenRequest {
-    open: Open,
-    /// Counts the request for its client, where there is a limit for each address.
-    _seat: Option<Arc<Seat>>,
-}
-
-impl Open {
-    fn begin(&self, seat: Option<Arc<Seat>>) -> OpenRequest {
-        self.0.send_modify(|count| *count = Count { open: count.open + 1, has_begun: true });
-        OpenRequest { open: self.clone(), _seat: seat }
-    }
-
-    /// Waits until there has been a request.
-    async fn begun(&self) {
-        // An error would mean that the sender has gone, which is `self`.
-        let _ = self.0.subscribe().wait_for(|count| count.has_begun).await;
-    }
-
-    /// Waits until no request has been open for a time, which is that of the first request at first.
-    async fn idle(&self, first: Duration, further: Duration) {
-        let mut count = self.0.subscribe();
-        loop {
-            // An error would mean that the sender has gone, which is `self`.
-            let within = match count.wait_for(|count| count.open == 0).await {
-                Ok(count) if count.has_begun => further,
-                _ => first,
-            };
-            tokio::select! {
-                () = sleep(within) => return,
-                _ = count.wait_for(|count| count.open > 0) => {}
-            }
-        }
-    }
-}
-
-impl Drop for OpenRequest {
-    fn drop(&mut self) {
-        self.open.0.send_modify(|count| count.open -= 1);
-    }
-}
-
 /// Serves a connection to its end. The first request has to have come whole when the client is due.
 pub(super) async fn serve(mut client: Client, app: Arc<App>, routes: Routes, overflow: Option<Arc<OverflowPlace>>) {
     let first_within = client.due().saturating_duration_since(Instant::now());
@@ -113,7 +59,7 @@ pub(super) async fn serve(mut client: Client, app: Arc<App>, routes: Routes, ove
     let progress = Arc::new(WriteProgress::default());
     // No answer of hyper's own takes the place of ours here.
     let _writes_ours = WriteProgress::begin_answer(&progress);
-    let open = Open(watch::Sender::default());
+    let open = Open::default();
     let service = hyper::service::service_fn(|request| {
         let (app, routes) = (Arc::clone(&app), routes.clone());
         let seat = sender.seat.as_ref().map(Seat::of_stream);

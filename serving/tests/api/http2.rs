@@ -208,13 +208,14 @@ async fn floods_of_frames_hold_up_nobody() {
     service_is_well(&identity, &service).await;
 }
 
-/// A connection on which nothing is asked is closed, at first sooner.
+/// A connection on which nothing is asked is closed: at first after the read time-out, and then after the idle one.
 #[tokio::test]
 async fn a_connection_without_requests_ends() {
     let identity = Identity::new();
-    let service = start(&identity, &["--read-timeout", "100ms", "--idle-timeout", "200ms"]).await;
+    let service = start(&identity, &["--read-timeout", "100ms", "--idle-timeout", "1h"]).await;
     let unused = Connection::open(&identity, &service).await;
     assert!(soon(unused.ended).await.unwrap().is_ok());
+    let service = start(&identity, &["--read-timeout", "1h", "--idle-timeout", "200ms"]).await;
     let mut used = Connection::open(&identity, &service).await;
     assert_eq!(used.status(Connection::get("/livez")).await.unwrap(), StatusCode::OK);
     assert!(soon(used.ended).await.unwrap().is_ok());

@@ -16,6 +16,7 @@ use toml_edit::{DocumentMut, Item};
 
 use crate::{
     log,
+    tally::Tally,
     workspace::{self, SERVICES},
 };
 
@@ -133,16 +134,10 @@ fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
         ["async-nats", "opentelemetry_sdk", "rusqlite"].iter().find(|optional| needed_crates.contains(**optional));
     ensure!(needed.status.success(), "cargo tree: {}", needed.status);
     ensure!(optional.is_none(), "without its features it still needs {}", optional.unwrap_or(&""));
-    match passed(&log::text(&log)) {
+    match Tally::of(&log::text(&log)).passed {
         0 => bail!("it has no test"),
         passed => Ok(passed),
     }
-}
-
-/// The sum over the last lines of test programs: `test result: ok. 3 passed; 0 failed; …`.
-fn passed(log: &str) -> u32 {
-    let ends = log.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split_once(" passed"));
-    ends.filter_map(|(count, _)| count.parse::<u32>().ok()).sum()
 }
 
 #[cfg(test)]
@@ -155,11 +150,5 @@ mod tests {
             "# top\n[workspace]\nmembers = [\"shared\", \"ws-echo\", \"tools/e2e\"] # all\nresolver = \"3\"\n";
         let reduced = with_members(manifest, |member| member == "shared");
         assert_eq!(reduced.unwrap(), "# top\n[workspace]\nmembers = [\"shared\"] # all\nresolver = \"3\"\n");
-    }
-
-    #[test]
-    fn passed_tests_are_summed_over_test_programs() {
-        let log = "test result: ok. 3 passed; 0 failed\ntest a ... ok\ntest result: ok. 10 passed; 0 failed\n";
-        assert_eq!(passed(log), 13);
     }
 }

@@ -33,8 +33,8 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// Returns the programs that CHROME and CHROMEDRIVER name, or else those that are installed, and installs them if
-    /// they are not.
-    pub(crate) fn find_or_install() -> anyhow::Result<Self> {
+    /// they are not and that is allowed.
+    pub(crate) fn find_or_install(is_allowed: bool) -> anyhow::Result<Self> {
         let found = Self::find()?;
         if let (Some(chrome), Some(driver)) = found {
             return Ok(Self { chrome, driver });
@@ -45,7 +45,7 @@ impl Browser {
             _ => "Chromium and ChromeDriver are",
         };
         println!("{missing} not installed");
-        install::browser()?;
+        install::browser(is_allowed)?;
         match Self::find()? {
             (Some(chrome), Some(driver)) => Ok(Self { chrome, driver }),
             _ => bail!(

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use nix::unistd::Uid;
 
 use crate::{log, program::program, workspace};
@@ -49,8 +49,8 @@ const MANAGERS: [Manager; 5] = [
 /// Ubuntu's names for Debian's packages.
 const UBUNTU: &str = "install -y -qq --no-install-recommends chromium-browser chromium-chromedriver fonts-noto-cjk";
 
-/// Installs the browser and its driver, or returns an error with the instructions.
-pub(crate) fn browser() -> anyhow::Result<()> {
+/// Installs the browser and its driver if that is allowed, or returns an error with the instructions.
+pub(crate) fn browser(is_allowed: bool) -> anyhow::Result<()> {
     let Some(manager) = MANAGERS.iter().find(|manager| program(Path::new(manager.program)).is_some()) else {
         bail!(
             "no package manager known to this task is here: install Chromium (or Chrome) and the ChromeDriver of the \
@@ -60,7 +60,16 @@ pub(crate) fn browser() -> anyhow::Result<()> {
     let install = if manager.program == "apt-get" && is_ubuntu() { UBUNTU } else { manager.install };
     let log = workspace::target()?.join("install.log");
     let by_hand = format!("{} {install}", manager.program);
-    println!("installing them, which may take some minutes: {by_hand} (what it says is in {})", log.display());
+    ensure!(
+        is_allowed,
+        "nothing is to be installed on this system; by hand it is: {by_hand} (or name programs that are elsewhere in the variables \
+         CHROME and CHROMEDRIVER)"
+    );
+    println!(
+        "installing them on this system, which may take some minutes: {by_hand}\n(its output is in {}; to install nothing, end this \
+         with Ctrl-C and use --no-install)",
+        log.display()
+    );
 
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
     if let Some(refresh) = manager.refresh {

@@ -35,6 +35,7 @@ mod pip;
 mod process;
 mod program;
 mod prometheus;
+mod tally;
 mod test;
 mod up;
 mod workspace;

