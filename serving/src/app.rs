@@ -1,11 +1,13 @@
 //! The application: the state that the handlers of a service share.
 
+mod following;
+mod publishing;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 use http::HeaderMap;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::info;
 
 use crate::access::{Access, Denied, Gate, GateError, denial};
@@ -19,23 +21,19 @@ use crate::drain::Drain;
 use crate::error::ApiError;
 use crate::gap_log::GapLog;
 use crate::inquiry::{Answers, ClientId, Inquiries};
-use crate::key_shares::{KeyShares, UsedUp};
+use crate::key_shares::KeyShares;
 use crate::metrics::{Delivery, Method, Metrics};
-use crate::publish_rate::{PublishRates, TooFast};
-use crate::publisher::{Publisher, PublisherIds};
+use crate::publish_rate::PublishRates;
+use crate::publisher::PublisherIds;
 use crate::readiness::Readiness;
 use crate::refusal::Refusal;
 use crate::tls::{Tls, TlsError};
 #[cfg(feature = "otlp")]
 use crate::traces::TracesError;
 use crate::traces::{Recorder, SpanClient};
-use shared::backplane::{Backplane, NotReady, Publication, PublishError, Receipt};
-use shared::cursor::{Cursor, Position};
-use shared::hub::{Batch, BatchLimit, Format, Hub, Subscriber, Tally};
+use shared::backplane::{Backplane, NotReady};
+use shared::hub::{Hub, Tally};
 use shared::topic::{Topic, TopicFilter};
-
-/// The time that a page waits for messages that memory does not hold.
-const ARCHIVE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running service's state: its history, its backplane, its configuration, and who is served.
 #[derive(Debug)]
@@ -290,102 +288,11 @@ impl App {
         }
     }
 
-    /// Fails if a client may not publish on a topic, or not now: `--publish-rate`.
-    pub(crate) fn check_publish(
-        &self,
-        topic: &Topic,
-        access: &Access,
-        client: Option<ClientAddress>,
-    ) -> Result<(), Refusal> {
-        access.check_publish(topic).map_err(|reason| denied(reason, client))?;
-        let (Some(rates), Some(publisher)) = (&self.publish_rates, publisher(access, client)) else { return Ok(()) };
-        rates.check(&publisher).map_err(|TooFast { per_second, wait }| Refusal::TooFast { per_second, wait })
-    }
-
-    /// Publishes for a client, unless it may not, it publishes too fast, a message is too large, there are too many topics, or the service is
-    /// shutting down.
-    ///
-    /// # Errors
-    /// Those of a [`Refusal`].
-    pub async fn publish(
-        &self,
-        mut publication: Publication,
-        access: &Access,
-        client: Option<ClientAddress>,
-    ) -> Result<Receipt, ApiError> {
-        let (messages, begin) = (publication.drafts.len(), Instant::now());
-        let traces = self.traces.as_ref();
-        let span =
-            traces.map(|traces| (traces, traces.begin_publication(&mut publication, span_client(client, access))));
-        let published = self.try_publish(publication, access, client).await.map_err(ApiError::from);
-        match &published {
-            Ok(receipt) => self.metrics.count_published(messages, receipt.repeated, begin.elapsed()),
-            Err(error) => self.metrics.count_unpublished(messages, error.code()),
-        }
-        if let Some((traces, span)) = span {
-            traces.end_publication(span, published.as_ref().map_err(ApiError::code));
-        }
-        published
-    }
-
-    async fn try_publish(
-        &self,
-        mut publication: Publication,
-        access: &Access,
-        client: Option<ClientAddress>,
-    ) -> Result<Receipt, Refusal> {
-        if !self.admission.is_open() {
-            return Err(Refusal::Draining);
-        }
-        self.check_publish(&publication.topic, access, client)?;
-        let limit = self.max_message_bytes();
-        if publication.drafts.iter().any(|draft| draft.bytes() > limit) {
-            return Err(Refusal::MessageTooLarge { limit });
-        }
-        self.check_topics([&publication.topic])?;
-        let publisher = publisher(access, client);
-        if let (Some(rates), Some(publisher)) = (&self.publish_rates, &publisher) {
-            rates.count(publisher.clone(), publication.drafts.len());
-        }
-        publication.publisher = publisher.as_ref().map(|publisher| self.publisher_ids.id(publisher));
-        let Some(publisher) = publisher.filter(|_| publication.key.is_some()) else {
-            return Ok(self.backplane.publish(publication).await?);
-        };
-        if let Some(subject) = access.subject() {
-            let name: Vec<&str> = [Some(subject), access.issuer()].into_iter().flatten().map(AsRef::as_ref).collect();
-            publication.key = publication.key.map(|key| key.of_publisher(&name));
-        }
-        let share = self.key_shares.reserve(&publisher);
-        publication.may_use_new_key = share.is_ok();
-        let published = self.backplane.publish(publication).await;
-        match share {
-            Err(UsedUp { share, wait }) if matches!(published, Err(PublishError::ShareOfKeys)) => {
-                return Err(Refusal::ShareOfKeys { share, wait });
-            }
-            // In doubt, the key may be in use.
-            Ok(reserved)
-                if !matches!(&published, Ok(Receipt { repeated: false, .. }) | Err(PublishError::InDoubt(_))) =>
-            {
-                self.key_shares.give_back(&publisher, reserved);
-            }
-            _ => {}
-        }
-        Ok(published?)
-    }
-
     /// Fails if there would be too many topics with these. Requests at the same time can exceed the limit by what the threads of the
     /// runtime decide at once.
     fn check_topics<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> Result<(), Refusal> {
         let limit = self.config.history.max_topics;
         if self.hub.has_room_for(topics, limit) { Ok(()) } else { Err(Refusal::TooManyTopics { limit }) }
-    }
-
-    /// Fails if a client may not follow and read all of these.
-    ///
-    /// # Errors
-    /// [`Refusal::Denied`].
-    pub fn check_subscribe(&self, filters: &[TopicFilter], access: &Access) -> Result<(), Refusal> {
-        access.check_subscribe(filters).map_err(|reason| denied(reason, access.client()))
     }
 
     /// Fails if a client of a closed service has no token: for what is neither publishing nor following.
@@ -394,79 +301,6 @@ impl App {
     /// [`Refusal::Denied`].
     pub fn check_token(&self, access: &Access) -> Result<(), Refusal> {
         access.check_token().map_err(|reason| denied(reason, access.client()))
-    }
-
-    /// Follows topics from a position on.
-    ///
-    /// # Errors
-    /// [`Refusal::Denied`] when the client may not, and [`Refusal::NotReady`] when the history is not known, or it cannot be found out whether the position is in it.
-    pub async fn subscribe(
-        &self,
-        filters: &[TopicFilter],
-        from: Position,
-        access: &Access,
-    ) -> Result<Subscriber, Refusal> {
-        self.check_subscribe(filters, access)?;
-        self.backplane.known().map_err(Refusal::NotReady)?;
-        // Requests at the same time can exceed it by what the threads of the runtime decide at once.
-        let limit = self.config.history.max_patterns;
-        let has_pattern = filters.iter().any(|filter| matches!(filter, TopicFilter::Pattern(_)));
-        if has_pattern && self.hub.patterns_with(filters) > limit {
-            return Err(Refusal::TooManyPatterns { limit });
-        }
-        self.check_topics(topics_of(filters))?;
-        if let Position::At(cursor) = from
-            && cursor != Cursor::UNREADABLE
-            && !self.hub.knows(cursor)
-            && let Some(locating) = self.backplane.locate(cursor)
-        {
-            locating.await.map_err(Refusal::NotReady)?;
-        }
-        Ok(self.hub.subscribe(filters, from))
-    }
-
-    /// As [`Hub::subscribe_in_memory`].
-    ///
-    /// # Errors
-    /// [`Refusal::Denied`] when the client may not, [`Refusal::NotReady`] when the history is not known, and
-    /// [`Refusal::TooManyTopics`].
-    pub fn subscribe_in_memory(
-        &self,
-        filters: &[TopicFilter],
-        from: Position,
-        access: &Access,
-    ) -> Result<Subscriber, Refusal> {
-        self.check_subscribe(filters, access)?;
-        self.backplane.known().map_err(Refusal::NotReady)?;
-        self.check_topics(topics_of(filters))?;
-        Ok(self.hub.subscribe_in_memory(filters, from))
-    }
-
-    /// Reads what comes next, without waiting for messages that are yet to be published: for an archive, or a search, alone.
-    ///
-    /// # Errors
-    /// [`Refusal::NotReady`] when the archive is out of reach. The subscriber is where it was.
-    pub async fn read(
-        &self,
-        subscriber: &mut Subscriber,
-        format: &'static Format,
-        limit: BatchLimit,
-    ) -> Result<Batch, Refusal> {
-        let batch = subscriber.read(format, limit);
-        if !batch.is_empty() || !batch.more {
-            return Ok(batch);
-        }
-        let reading = async {
-            loop {
-                subscriber.changed().await;
-                let batch = subscriber.read(format, limit);
-                if !batch.is_empty() || !batch.more {
-                    return batch;
-                }
-            }
-        };
-        let out_of_reach = |_| Refusal::NotReady("older messages cannot be read now; try again".into());
-        timeout(ARCHIVE_PATIENCE, reading).await.map_err(out_of_reach)
     }
 
     /// The readiness of the service: it can serve clients as long as it has a history, be it in memory alone.
@@ -493,13 +327,6 @@ impl App {
     }
 }
 
-/// The publisher by whom a client's publications are counted; `None` for a client without an address, as tests have them.
-fn publisher(access: &Access, client: Option<ClientAddress>) -> Option<Publisher> {
-    let subject = access.subject().cloned();
-    let subject = subject.map(|subject| Publisher::Subject { subject, issuer: access.issuer().cloned() });
-    subject.or_else(|| client.map(Publisher::from))
-}
-
 /// A client that publishes or reads, as spans name it.
 fn span_client(client: Option<ClientAddress>, access: &Access) -> SpanClient<'_> {
     SpanClient { address: client, subject: access.subject() }
@@ -509,12 +336,4 @@ fn span_client(client: Option<ClientAddress>, access: &Access) -> SpanClient<'_>
 fn denied(reason: Denied, client: Option<ClientAddress>) -> Refusal {
     denial::log(&reason, client);
     reason.into()
-}
-
-/// The topics among filters.
-fn topics_of(filters: &[TopicFilter]) -> impl Iterator<Item = &Topic> {
-    filters.iter().filter_map(|filter| match filter {
-        TopicFilter::Exact(topic) => Some(topic),
-        TopicFilter::Pattern(_) => None,
-    })
 }

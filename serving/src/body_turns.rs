@@ -11,6 +11,9 @@ use tokio::time::{Instant, sleep_until};
 /// A body of so many bytes waits for its turn.
 const LARGE_BODY: usize = 16 << 10;
 
+/// An array of so many bytes waits for its turn too: there may be a message in each 13 of them.
+const LARGE_ARRAY: usize = 2 << 10;
+
 /// A body is followed by a rest, longer the smaller the share is. So much of it need not be taken at once: the clock of the runtime is not finer, and
 /// who publishes a large body now and then does not wait at all.
 const CREDIT: Duration = Duration::from_millis(5);
@@ -39,10 +42,11 @@ impl BodyTurns {
         Self { one_at_a_time: Semaphore::new(1), share, rested_at: Mutex::new(Instant::now()) }
     }
 
-    /// Waits for the turn of a body of so many bytes; `None` if it needs none. Others have theirs between two large bodies, so that what
-    /// they publish and follow is not kept waiting by one client's arrays.
-    pub(crate) async fn take(&self, bytes: usize) -> Option<BodyTurn<'_>> {
-        if bytes < LARGE_BODY {
+    /// Waits for the turn of a body; `None` if it needs none. Others have theirs between two large bodies, so that what they publish and
+    /// follow is not kept waiting by one client's arrays.
+    pub(crate) async fn take(&self, body: &[u8]) -> Option<BodyTurn<'_>> {
+        let is_array = body.trim_ascii_start().starts_with(b"[");
+        if body.len() < if is_array { LARGE_ARRAY } else { LARGE_BODY } {
             return None;
         }
         // An error would mean that the semaphore is closed, which it never is.
@@ -76,7 +80,7 @@ mod tests {
     /// Takes a turn that works for some time. Returns the time for which it waited.
     async fn work(turns: &BodyTurns, length: Duration) -> Duration {
         let asked = Instant::now();
-        let turn = turns.take(LARGE_BODY).await;
+        let turn = turns.take(&[b'x'; LARGE_BODY]).await;
         let waited = asked.elapsed();
         advance(length).await;
         drop(turn);
@@ -111,7 +115,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn small_bodies_need_no_turn() {
         let turns = BodyTurns::new(0.5);
-        let _turn = turns.take(LARGE_BODY).await;
-        assert!(turns.take(LARGE_BODY - 1).await.is_none());
+        let array = [b" [".as_slice(), &[b' '; LARGE_ARRAY - 2]].concat();
+        assert!(turns.take(&array).await.is_some());
+        let _turn = turns.take(&[b'x'; LARGE_BODY]).await;
+        for small in [&[b'x'; LARGE_BODY - 1][..], &array[1..]] {
+            assert!(turns.take(small).await.is_none());
+        }
     }
 }

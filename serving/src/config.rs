@@ -182,8 +182,8 @@ pub struct InputConfig {
     /// The most messages in an array that is published in one request
     #[arg(long, env = "PUSH_MAX_ARRAY", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_array: usize,
-    /// The part of one core that request bodies of 16 KiB and more take together at most, so that the messages of others are not late; 1 for
-    /// all of it
+    /// The part of one core that request bodies of 16 KiB and more, and arrays of 2 KiB and more, take together at most, so that the messages
+    /// of others are not late; 1 for all of it
     #[arg(long, env = "PUSH_LARGE_BODY_SHARE", value_name = "PART", default_value = "0.5", value_parser = share)]
     pub large_body_share: f64,
     /// Messages per second that one client (the subject of its token, or its address) may publish, or with the most at once, as in

@@ -7,11 +7,12 @@
 //!
 //! In reading order:
 //! - `driver`: the task, and the phases of a connection
-//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, and `expiry`: the end
-//!   of its rights
+//! - `session`: the state machine of a service's method; `event`: what it receives; `client`: the other end, with
+//!   `brought`, what its request has brought, and `expiry`, the end of its rights
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
-//! - `http2`: the reader of requests over HTTP/2, with `open_requests`, those that it has open, and `http2_stall`, its write time-out;
+//! - `http2`: the reader of requests over HTTP/2, with `open_requests`, those that it has open, and `http2_stall`, its write time-out,
+//!   and `reading_pace`;
 //!   `session_body`: a session that answers one; `http2_stream` and `upgraded`: the bytes of an answer and of a WebSocket there
 //! - `response_head`: the head of an answer
 //! - `transport`: what carries the bytes; `tls_stream`: TLS, over a `carrier`; `pipe`: the transport of tests; `input`, `output`: bytes
@@ -20,6 +21,7 @@
 //! - `peer`: the address
 
 mod bell;
+mod brought;
 mod carrier;
 mod client;
 mod driver;
@@ -37,6 +39,7 @@ mod output;
 mod pace;
 mod peer;
 mod pipe;
+mod reading_pace;
 mod requests;
 mod response_head;
 mod rules;
@@ -54,6 +57,7 @@ mod sync {
     pub(super) use std::sync::atomic::{AtomicBool, AtomicU64};
 }
 
+pub(crate) use brought::Brought;
 pub(crate) use carrier::Carrier;
 pub use client::Client;
 pub(crate) use driver::Connection;

@@ -7,7 +7,7 @@ use crate::access::{Access, Asked, Shut, Ticket, denial};
 use crate::admission::Stay;
 use crate::app::App;
 use crate::client_address::ClientAddress;
-use crate::connection::{Answer, Framing, Held, Session};
+use crate::connection::{Answer, Brought, Framing, Held, Session};
 use crate::cors::OpenTo;
 use crate::error::ApiError;
 use crate::headers::has_token;
@@ -121,9 +121,9 @@ impl Request {
         match self.context.stay {
             Stay::Draining => Err(ApiError::Draining),
             Stay::Welcome | Stay::Full => {
-                let (expires_at, subject) = (access.expires_at(), access.subject().cloned());
-                let traceparent = self.traceparent();
-                Ok(Answer::Held(Held { session: Box::new(session), expires_at, subject, traceparent }))
+                let subject = access.subject().cloned();
+                let brought = Brought::new(self.client(), subject, access.expires_at(), self.traceparent());
+                Ok(Answer::Held(Held { session: Box::new(session), brought }))
             }
         }
     }

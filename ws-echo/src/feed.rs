@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serving::access::Access;
 use serving::app::App;
 use serving::client_address::ClientAddress;
-use serving::connection::{Answer, Client, Event, Peer};
+use serving::connection::{Answer, Client, Event};
 use serving::error::ApiError;
 use serving::metrics::Delivery;
 use serving::query::{Parameters, TICKET};
@@ -47,7 +47,7 @@ pub(crate) async fn open(app: Arc<App>, request: Request) -> Result<Answer, ApiE
     let access = request.access(&app).await?;
     let subscriber = app.subscribe(&topics, since, &access).await?;
     let limit = app.max_message_bytes() * ESCAPED + ENVELOPE;
-    let feed = Feed::new(app, subscriber, shows_heartbeats, access.clone(), request.client());
+    let feed = Feed::new(app, subscriber, shows_heartbeats, access.clone());
     session::open(&request, &access, limit, feed)
 }
 
@@ -58,8 +58,6 @@ pub(crate) struct Feed {
     reported: Cursor,
     /// Heartbeats are frames too, which scripts can see.
     shows_heartbeats: bool,
-    /// The client's address as a proxy reports it, if it is not that of the connection. Boxed, since mostly it is.
-    reported_address: Option<Box<ClientAddress>>,
     /// The client's rights.
     access: Access,
     /// The client's publication that is not confirmed yet, or its token that is not checked yet. Boxed, since most clients send neither.
@@ -92,16 +90,9 @@ enum Parting {
 }
 
 impl Feed {
-    fn new(
-        app: Arc<App>,
-        subscriber: Subscriber,
-        shows_heartbeats: bool,
-        access: Access,
-        address: Option<ClientAddress>,
-    ) -> Self {
+    fn new(app: Arc<App>, subscriber: Subscriber, shows_heartbeats: bool, access: Access) -> Self {
         let reported = subscriber.cursor();
-        let reported_address = address.map(Box::new);
-        Self { app, subscriber, reported, shows_heartbeats, reported_address, access, asked: None, parting: None }
+        Self { app, subscriber, reported, shows_heartbeats, access, asked: None, parting: None }
     }
 
     /// Writes one batch of what waits. Returns whether more can be read now.
@@ -120,27 +111,24 @@ impl Feed {
     }
 
     /// Begins to do what a client's message asks for.
-    fn obey(&self, message: Message, peer: Peer) -> BoxFuture<'static, Outcome> {
+    fn obey(&self, message: Message, address: Option<ClientAddress>) -> BoxFuture<'static, Outcome> {
         let parsed = match &message {
             Message::Text(text) => ClientFrame::parse(text),
             Message::Binary(_) => Err((None, ApiError::BadFrame("the frame is binary".to_owned()))),
         };
         let (app, access) = (Arc::clone(&self.app), self.access.clone());
         match parsed {
-            Ok(ClientFrame::Publish(frame)) => {
-                let address = self.reported_address.as_deref().copied().or(peer.client_address());
-                async move {
-                    let key = frame.key.clone();
-                    match publish(&app, &access, address, frame).await {
-                        Ok((id, repeated)) => {
-                            let ack = ServerFrame::Ack { key: key.as_deref(), id, repeated };
-                            Outcome { frame: ack.encode().into(), access: None }
-                        }
-                        Err(error) => Outcome::error(&app, key.as_deref(), &error),
+            Ok(ClientFrame::Publish(frame)) => async move {
+                let key = frame.key.clone();
+                match publish(&app, &access, address, frame).await {
+                    Ok((id, repeated)) => {
+                        let ack = ServerFrame::Ack { key: key.as_deref(), id, repeated };
+                        Outcome { frame: ack.encode().into(), access: None }
                     }
+                    Err(error) => Outcome::error(&app, key.as_deref(), &error),
                 }
-                .boxed()
             }
+            .boxed(),
             Ok(ClientFrame::Token { token }) => renew(app, access, self.subscriber.filters(), token).boxed(),
             Err((key, error)) => ready(Outcome::error(&app, key.as_deref(), &error)).boxed(),
         }
@@ -175,8 +163,6 @@ impl Outcome {
 
 impl Conversation for Feed {
     fn begin(&mut self, client: &mut Client) {
-        let of_peer = client.peer().client_address();
-        self.reported_address = self.reported_address.take().filter(|address| Some(**address) != of_peer);
         let mut frames = Vec::new();
         ServerFrame::Welcome { cursor: self.reported }.put(&mut frames);
         self.put_heartbeat(&mut frames, client);
@@ -184,7 +170,7 @@ impl Conversation for Feed {
     }
 
     fn on_message(&mut self, message: Message, client: &mut Client, answers: &mut Vec<u8>) {
-        let mut asked = self.obey(message, client.peer());
+        let mut asked = self.obey(message, client.client_address());
         // If the history is in memory, the publication is confirmed at once.
         match asked.as_mut().now_or_never() {
             Some(outcome) => answers.append(&mut self.settle(outcome, client)),

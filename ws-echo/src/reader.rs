@@ -33,6 +33,8 @@ pub(crate) enum Incoming {
 #[derive(Debug)]
 pub(crate) struct Reader {
     max_message_bytes: usize,
+    /// The frames that brought no message, since this was last looked at.
+    empty_frames: u32,
     /// Boxed, because most connections have nothing half read at most times.
     partial: Option<Box<Partial>>,
 }
@@ -65,7 +67,7 @@ impl Reader {
     /// Makes a reader for messages of up to `max_message_bytes`. `unread` was received before.
     pub(crate) fn new(max_message_bytes: usize, unread: BytesMut) -> Self {
         let partial = (!unread.is_empty()).then(|| Box::new(Partial { unread, ..Partial::default() }));
-        Self { max_message_bytes, partial }
+        Self { max_message_bytes, empty_frames: 0, partial }
     }
 
     /// Takes bytes in the order in which they were received.
@@ -87,7 +89,7 @@ impl Reader {
         }
         let (mut unfinished, reservation) =
             self.partial.take().map(|partial| (partial.unfinished, partial.reservation)).unwrap_or_default();
-        let (incoming, length) = unfinished.read(bytes, self.max_message_bytes)?;
+        let (incoming, length) = unfinished.read(bytes, self.max_message_bytes, &mut self.empty_frames)?;
         if unfinished.0.is_some() {
             let partial = self.partial.get_or_insert_default();
             (partial.unfinished, partial.reservation) = (unfinished, reservation);
@@ -109,7 +111,7 @@ impl Reader {
     pub(crate) fn next(&mut self) -> Result<Option<Incoming>, Close> {
         let Some(partial) = &mut self.partial else { return Ok(None) };
         let Partial { unread, unfinished, .. } = &mut **partial;
-        let (incoming, length) = unfinished.read(unread, self.max_message_bytes)?;
+        let (incoming, length) = unfinished.read(unread, self.max_message_bytes, &mut self.empty_frames)?;
         if length < unread.len() {
             unread.advance(length);
         } else if unfinished.0.is_some() {
@@ -134,6 +136,11 @@ impl Reader {
         let reservation = partial.reservation.get_or_insert_with(begin);
         reservation.shrink_to(bytes);
         reservation.grow_to(bytes).map_err(|_| Close::NoMemory)
+    }
+
+    /// Returns the number of frames that brought no message since the last call: control frames, and parts of a message.
+    pub(crate) fn take_empty_frames(&mut self) -> u32 {
+        std::mem::take(&mut self.empty_frames)
     }
 
     /// Returns whether anything is half read, be it a byte, and memory kept for it.
@@ -163,7 +170,13 @@ impl Partial {
 
 impl Unfinished {
     /// Reads frames up to the end of a message or control frame, and returns it with the length of all that was read.
-    fn read(&mut self, bytes: &[u8], max_message_bytes: usize) -> Result<(Option<Incoming>, usize), Close> {
+    /// Counts the frames that bring no message.
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        max_message_bytes: usize,
+        empty_frames: &mut u32,
+    ) -> Result<(Option<Incoming>, usize), Close> {
         let mut length = 0;
         while let Some(frame) = self.parse(&bytes[length..], max_message_bytes)? {
             let payload = &bytes[length + frame.payload..length + frame.end];
@@ -172,6 +185,7 @@ impl Unfinished {
                 OpCode::Control(control) => Some(control_frame(control, unmasked(payload, frame.mask))?),
                 OpCode::Data(kind) => self.data_frame(kind, &frame, payload)?,
             };
+            *empty_frames += u32::from(!matches!(incoming, Some(Incoming::Text(_) | Incoming::Binary(_))));
             if incoming.is_some() {
                 return Ok((incoming, length));
             }

@@ -1,6 +1,7 @@
 //! A WebSocket from handshake to close (RFC 6455).
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use serving::access::Access;
@@ -19,6 +20,13 @@ use crate::reader::{Incoming, Reader};
 
 /// The number of bytes of answers that are written at once.
 const ANSWERS: usize = 64 * 1024;
+
+/// The frames per read that may bring no message. A client that sends more of them rests, so that dealing with them takes little of what
+/// others need.
+const EMPTY_FRAMES: u32 = 100;
+
+/// The time for which such a client is not read.
+const REST: Duration = Duration::from_millis(10);
 
 /// A message of the client.
 #[derive(Debug)]
@@ -76,6 +84,8 @@ struct WebSocket<C> {
     heard: Instant,
     /// The time since which the client's message is half read.
     began: Option<Instant>,
+    /// The end of the client's rest.
+    rests_until: Option<Instant>,
     phase: Phase,
     /// The reader may have another whole message, which had to wait.
     has_more: bool,
@@ -105,6 +115,7 @@ impl<C> WebSocket<C> {
             heartbeat: now,
             heard: now,
             began: None,
+            rests_until: None,
             phase: Phase::Handshake { headers, full },
             has_more: false,
             parting: None,
@@ -180,7 +191,7 @@ impl<C: Conversation> Session for WebSocket<C> {
 
     fn takes_input(&self) -> bool {
         match self.phase {
-            Phase::Open => !self.has_more && self.parting.is_none() && self.conversation.takes_messages(),
+            Phase::Open => self.rests_until.is_none() && self.is_listened_to(),
             Phase::Handshake { .. } | Phase::Refused | Phase::Closing => true,
         }
     }
@@ -191,6 +202,11 @@ impl<C: Conversation> Session for WebSocket<C> {
 }
 
 impl<C: Conversation> WebSocket<C> {
+    /// Returns whether the client's next message may be read, once it has rested.
+    fn is_listened_to(&self) -> bool {
+        !self.has_more && self.parting.is_none() && self.conversation.takes_messages()
+    }
+
     fn may_take_messages(&self) -> bool {
         self.has_more && self.conversation.takes_messages()
     }
@@ -224,6 +240,10 @@ impl<C: Conversation> WebSocket<C> {
             }
             incoming = self.reader.next();
         }
+        if self.reader.take_empty_frames() > EMPTY_FRAMES {
+            self.rests_until = Some(Instant::now() + REST);
+            self.set_due(client);
+        }
         if !self.has_more {
             self.watch_message(client);
             let app = client.app();
@@ -251,13 +271,14 @@ impl<C: Conversation> WebSocket<C> {
     }
 
     fn set_due(&self, client: &mut Client) {
-        let message_due = self.message_due(client).unwrap_or(self.heartbeat);
-        client.set_due(self.heartbeat.min(message_due));
+        let dues = [self.message_due(client), self.rests_until].into_iter().flatten();
+        client.set_due(dues.fold(self.heartbeat, Instant::min));
     }
 
     fn on_due(&mut self, client: &mut Client) -> Flow {
         let now = Instant::now();
-        if !self.takes_input() {
+        self.rests_until = self.rests_until.filter(|end| *end > now);
+        if !self.is_listened_to() {
             // A client that is not listened to is not silent, and cannot send the rest of its message.
             self.heard = now;
             self.began = self.began.map(|_| now);

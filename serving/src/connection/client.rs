@@ -1,5 +1,8 @@
 //! A client: the other end of a connection, whatever carries its bytes.
 
+mod answering;
+mod staying;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,14 +10,12 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, UPGRADE};
-use http::{HeaderName, HeaderValue, StatusCode};
-use shared::hub::Subscriber;
 use shared::traceparent::Traceparent;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::bell::Bell;
+use super::brought::Brought;
 use super::event::Event;
 use super::expiry::{Due, Expiry};
 use super::input::{self, Input};
@@ -25,13 +26,9 @@ use super::response_head::Framing;
 use super::transport::Transport;
 use crate::address_limit::Seat;
 use crate::app::App;
-use crate::inquiry::{ClientId, Described, Slowness};
-use crate::metrics::{Delivery, End};
-use crate::reply::Reply;
-use crate::traces::{EndedStay, SpanClient};
-
-/// The largest answer that is copied into one buffer with its head. A larger one is written from where its parts are.
-const COPIED: usize = 16 * 1024;
+use crate::client_address::ClientAddress;
+use crate::metrics::End;
+use crate::traces::SpanClient;
 
 /// Longer than a connection lasts.
 const NEVER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -66,17 +63,6 @@ pub struct Client {
     stays_since: u64,
     /// The number of the last question to all clients that it has answered.
     answered: u32,
-}
-
-/// The token and the trace that a client's request has brought, as far as they concern its connection.
-#[derive(Debug)]
-struct Brought {
-    /// The subject of the token.
-    subject: Option<Arc<str>>,
-    /// `None` if the rights do not end.
-    expiry: Option<Expiry>,
-    /// The operation of a trace that has sent the request.
-    traceparent: Option<Traceparent>,
 }
 
 /// The time at which it is the connection's turn to go.
@@ -158,31 +144,39 @@ impl Client {
         self.set_due(Instant::now() + NEVER);
     }
 
-    /// Sets what the client's request has brought: the subject of its token, the end of its rights, and the operation that sent it. `None`
-    /// if there is none.
-    pub(crate) fn set_brought(
-        &mut self,
-        subject: Option<Arc<str>>,
-        at: Option<Instant>,
-        traceparent: Option<Traceparent>,
-    ) {
-        self.change_brought(Brought { subject, expiry: at.map(Expiry::new), traceparent });
+    /// Sets what the client's request has brought.
+    pub(crate) fn set_brought(&mut self, brought: Brought) {
+        let of_peer = self.peer.client_address();
+        let brought = Brought { address: brought.address.filter(|address| Some(*address) != of_peer), ..brought };
+        if !brought.is_nothing() || self.brought.is_some() {
+            self.change_brought(brought);
+        }
     }
 
     /// Sets the end of the rights that have taken the place of those before. `None` if they do not end.
     pub fn renew_until(&mut self, at: Option<Instant>) {
-        let (subject, traceparent) = (self.subject().cloned(), self.traceparent());
-        self.change_brought(Brought { subject, expiry: at.map(Expiry::renewed), traceparent });
+        let before = self.brought.take().map(|brought| *brought).unwrap_or_default();
+        self.change_brought(Brought { expiry: at.map(Expiry::renewed), ..before });
     }
 
     fn change_brought(&mut self, brought: Brought) {
-        let Brought { subject, expiry, traceparent } = &brought;
-        let has_any = subject.is_some() || expiry.is_some() || traceparent.is_some();
-        if has_any || self.brought.is_some() {
-            self.brought = has_any.then(|| Box::new(brought));
-            // The events may be due already.
-            self.bell.keep_rung();
-            self.set_timer();
+        self.brought = (!brought.is_nothing()).then(|| Box::new(brought));
+        // The events may be due already.
+        self.bell.keep_rung();
+        self.set_timer();
+    }
+
+    /// The address by which the client is counted: the one that a trusted proxy reports, or that of its connection. `None` for a client in
+    /// memory.
+    pub fn client_address(&self) -> Option<ClientAddress> {
+        self.brought.as_ref().and_then(|brought| brought.address).or(self.peer.client_address())
+    }
+
+    /// The address, for people: with the port, if it is that of the connection.
+    fn address_text(&self) -> String {
+        match self.brought.as_ref().and_then(|brought| brought.address) {
+            Some(address) => address.to_string(),
+            None => self.peer.to_string(),
         }
     }
 
@@ -199,50 +193,6 @@ impl Client {
         self.brought.as_mut()?.expiry.as_mut()
     }
 
-    /// Begins to count the client among those who stay.
-    pub(crate) fn begin_stay(&mut self) {
-        self.end = None;
-        self.stays_since = self.app.inquiries().number_stay(self.app.uptime_micros());
-        // It has nothing to answer to a question from before.
-        self.answered = self.app.inquiries().number();
-        self.app.metrics().begin_stay();
-    }
-
-    /// Returns whether there is a question to all clients that this one has not answered.
-    #[inline]
-    pub(crate) fn is_asked(&self) -> bool {
-        self.app.inquiries().number() != self.answered
-    }
-
-    /// Answers the question to all clients, with the client's cursor into the history if it has one. Returns whether this one is to end.
-    pub(crate) fn answer_inquiry(&mut self, subscriber: Option<&Subscriber>) -> bool {
-        self.answered = self.app.inquiries().number();
-        let Some(inquiry) = self.app.inquiries().latest() else { return false };
-        let slowness = Slowness {
-            lag: subscriber.map_or(0, Subscriber::lag),
-            stalled: self.output.stall().map_or(0, |stall| stall.lasted().as_secs()),
-            age: self.stayed().as_secs(),
-        };
-        let is_to_end = inquiry.answer(ClientId(self.stays_since), slowness, || {
-            let filters = subscriber.map(Subscriber::filters).unwrap_or_default();
-            Described {
-                address: self.peer.to_string(),
-                subject: self.subject().map(|subject| subject.to_string()),
-                topics: filters.iter().map(ToString::to_string).collect(),
-                cursor: subscriber.map(|subscriber| subscriber.cursor().to_string()),
-            }
-        });
-        if is_to_end {
-            self.set_end(End::Operator);
-        }
-        is_to_end
-    }
-
-    /// The time for which it has stayed.
-    fn stayed(&self) -> Duration {
-        Duration::from_micros(self.app.uptime_micros().saturating_sub(self.stays_since))
-    }
-
     /// The subject of its token.
     fn subject(&self) -> Option<&Arc<str>> {
         self.brought.as_ref()?.subject.as_ref()
@@ -255,50 +205,7 @@ impl Client {
 
     /// The client, as spans name it.
     fn in_spans(&self) -> SpanClient<'_> {
-        SpanClient { address: self.peer.client_address(), subject: self.subject() }
-    }
-
-    /// Counts the client no longer, for the reason that is known, or else for this one.
-    pub(crate) fn end_stay(&mut self, otherwise: End) {
-        if self.stays_since > 0 {
-            let (end, stayed) = (self.end.unwrap_or(otherwise), self.stayed());
-            self.app.metrics().end_stay(end, stayed);
-            if let Some(traces) = self.app.traces() {
-                traces.record_stay(EndedStay { parent: self.traceparent(), stayed, end }, self.in_spans());
-            }
-            self.stays_since = 0;
-        }
-    }
-
-    /// Notes the reason why the client stays no longer, unless one is known already.
-    pub fn set_end(&mut self, end: End) {
-        self.end.get_or_insert(end);
-    }
-
-    /// Writes a delivery, in parts as [`Client::write_shared`] does, counts it, and measures how late it is.
-    pub fn deliver(&mut self, parts: impl IntoIterator<Item = Bytes>, delivery: &Delivery) {
-        self.write_shared(parts);
-        self.count(delivery);
-    }
-
-    /// Gives a whole answer that is a delivery.
-    pub fn answer_with(&mut self, reply: Reply, delivery: &Delivery) {
-        self.answer(reply);
-        self.count(delivery);
-    }
-
-    fn count(&mut self, delivery: &Delivery) {
-        self.app.metrics().count(delivery);
-        if let Some(gap) = &delivery.gap {
-            self.app.gaps().add(gap, self.peer.to_string(), self.subject().map(AsRef::as_ref));
-        }
-        self.app.trace_delivery(&delivery.tally, || self.in_spans());
-        if let Some(appended) = delivery.tally.appended {
-            match self.output.is_empty() {
-                true => self.app.metrics().measure_delay(appended.elapsed()),
-                false => self.output.appended_at(appended),
-            }
-        }
+        SpanClient { address: self.client_address(), subject: self.subject() }
     }
 
     /// Returns whether the client's rights have ended so long ago that it is to be cut off, whatever still waits for it.
@@ -310,59 +217,6 @@ impl Client {
     pub fn end_in_order(&mut self) {
         if let Some(expiry) = self.expiry_mut() {
             expiry.end();
-        }
-    }
-
-    /// Begins a stream, after which the connection is closed: writes its head and its first bytes. Over HTTP/1.1 a stream
-    /// consists of chunks (RFC 9112, section 7.1), and whoever writes it writes whole ones, the first bytes included.
-    pub fn begin_stream(&mut self, headers: &[(HeaderName, &'static str)], first: &[u8]) {
-        if let Transport::Http2(stream) = &mut self.transport {
-            let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-            stream.begin(StatusCode::OK, self.framing.header_map(self.app.admission.origins(), headers));
-            stream.push([Bytes::copy_from_slice(first)]);
-            return;
-        }
-        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let mut head = self.framing.stream_head(self.app.admission.origins(), StatusCode::OK, headers);
-        head.extend_from_slice(first);
-        self.framing.keep_alive = false;
-        self.write(&head);
-    }
-
-    /// Answers an upgrade (RFC 9110, section 7.8): after this, the connection speaks another protocol.
-    pub fn upgrade(&mut self, headers: &http::HeaderMap) {
-        if let Transport::Http2(stream) = &mut self.transport {
-            // There is no other protocol to change to on the connection, and no key to answer (RFC 8441, section 5).
-            let kept = headers.iter().filter(|(name, _)| ![CONNECTION, UPGRADE, SEC_WEBSOCKET_ACCEPT].contains(name));
-            let headers = kept.map(|(name, value)| (name.clone(), value.clone()));
-            stream.begin(StatusCode::OK, self.framing.header_map(self.app.admission.origins(), headers));
-            return;
-        }
-        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let head = self.framing.stream_head(self.app.admission.origins(), StatusCode::SWITCHING_PROTOCOLS, headers);
-        self.framing.keep_alive = false;
-        self.write(&head);
-    }
-
-    /// Gives a whole answer.
-    pub fn answer(&mut self, reply: Reply) {
-        let length = reply.body_bytes();
-        let copied = if length <= COPIED { length } else { 0 };
-        if let Transport::Http2(stream) = &mut self.transport {
-            let headers = reply.headers.into_iter().chain([(CONTENT_LENGTH, length.into())]);
-            stream.begin(reply.status, self.framing.header_map(self.app.admission.origins(), headers));
-            stream.push(reply.body);
-            return;
-        }
-        self.framing.keep_alive &= self.app.admission.keeps_alive(self.is_overflow);
-        let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let origins = self.app.admission.origins();
-        let mut head = self.framing.whole_head(origins, reply.status, headers, length, copied);
-        if copied == length {
-            reply.body.iter().for_each(|part| head.extend_from_slice(part));
-            self.write(&head);
-        } else {
-            self.write_shared([head.into()].into_iter().chain(reply.body));
         }
     }
 

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::brought::Brought;
 use super::client::Client;
 use super::event::Event;
 use super::handover::{Answer, Held};
@@ -33,6 +34,10 @@ use crate::routes::{Answered, Routes, publish_whole};
 /// The number of steps per turn. They are more than tokio's cooperative budget of 128, after which a busy socket
 /// returns Pending, so news is looked at before the turn ends.
 const STEPS: usize = 256;
+
+/// The number of times that the input of a session is read per turn, each at most 16 KiB. A client that never stops sending takes no longer
+/// turns than one that sends much, and others do not wait for it.
+const READS: usize = 4;
 
 /// Drives one connection to its end. It is the future of the connection's task.
 pub(crate) struct Connection {
@@ -66,11 +71,20 @@ enum Phase {
     Closing,
 }
 
+/// The account of a turn.
+#[derive(Default)]
+struct Turn {
+    /// A request has begun.
+    has_begun: bool,
+    /// The number of times that a session's input was read.
+    reads: usize,
+}
+
 /// The outcome of a step.
 enum Step {
     Next(Phase),
     Stay,
-    /// The next request has its turn after other tasks.
+    /// The next request, or the rest of the input, has its turn after other tasks.
     Yield,
     End,
 }
@@ -85,8 +99,8 @@ impl Connection {
         connection
     }
 
-    /// Takes a step. `has_begun` is set once a request is begun in this turn.
-    fn step(&mut self, cx: &mut Context<'_>, has_begun: &mut bool) -> Poll<Step> {
+    /// Takes a step of a turn.
+    fn step(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Step> {
         if let Phase::Hyper(requests) = &mut self.phase {
             let (client, left) = ready!(requests.as_mut().poll(cx));
             client.listen(cx.waker());
@@ -106,7 +120,7 @@ impl Connection {
             Phase::Hyper(_) | Phase::Http2(_) => unreachable!("handled above"),
             // This request came together with the one before.
             Phase::Request if client.has_input() => {
-                let is_next = mem::replace(has_begun, true);
+                let is_next = mem::replace(&mut turn.has_begun, true);
                 Poll::Ready(if is_next { Step::Yield } else { self.begin_request() })
             }
             Phase::Request => {
@@ -139,8 +153,13 @@ impl Connection {
                 Poll::Ready(self.answer(answered))
             }
             Phase::Session(session) => {
-                let takes_input = session.takes_input();
-                let event = ready!(client.poll_event(cx, takes_input, |cx| session.poll_event(cx)));
+                let (takes_input, may_read) = (session.takes_input(), turn.reads < READS);
+                let event = match client.poll_event(cx, takes_input && may_read, |cx| session.poll_event(cx)) {
+                    Poll::Ready(event) => event,
+                    Poll::Pending if takes_input && !may_read => return Poll::Ready(Step::Yield),
+                    Poll::Pending => return Poll::Pending,
+                };
+                turn.reads += usize::from(matches!(event, Event::Readable));
                 Poll::Ready(match session.on(event, client) {
                     Flow::Continue => Step::Stay,
                     Flow::Finish => {
@@ -174,7 +193,7 @@ impl Connection {
     /// Begins to wait for a request, which has to begin in time.
     fn await_request(&mut self, within: Duration) -> Phase {
         if let Some(client) = &mut self.client {
-            client.set_brought(None, None, None);
+            client.set_brought(Brought::default());
             client.set_due(Instant::now() + within);
             client.look_again();
         }
@@ -272,10 +291,10 @@ impl Connection {
         }
     }
 
-    fn hold(&mut self, Held { mut session, expires_at, subject, traceparent }: Held) -> Step {
+    fn hold(&mut self, Held { mut session, brought }: Held) -> Step {
         if let Some(client) = &mut self.client {
             client.repeat_release();
-            client.set_brought(subject, expires_at, traceparent);
+            client.set_brought(brought);
             client.begin_stay();
             session.begin(client);
         }
@@ -333,9 +352,9 @@ impl Future for Connection {
         {
             return Poll::Ready(());
         }
-        let mut has_begun = false;
+        let mut turn = Turn::default();
         for _ in 0..STEPS {
-            match ready!(this.step(cx, &mut has_begun)) {
+            match ready!(this.step(cx, &mut turn)) {
                 Step::Stay => {}
                 Step::Yield => break,
                 Step::Next(phase) => this.phase = phase,

@@ -10,9 +10,8 @@ use std::future::pending;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use shared::traceparent::Traceparent;
-use tokio::time::Instant;
 
+use super::brought::Brought;
 use super::response_head::Framing;
 use super::session::Session;
 use crate::reply::Reply;
@@ -25,15 +24,10 @@ pub enum Answer {
     Held(Held),
 }
 
-/// A session, whose client it is, and the time at which the client's rights end.
+/// A session, and what the request that it answers has brought.
 pub struct Held {
     pub(crate) session: Box<dyn Session>,
-    /// `None` if they do not.
-    pub(crate) expires_at: Option<Instant>,
-    /// The subject of its token, if it has one.
-    pub(crate) subject: Option<Arc<str>>,
-    /// The operation that the request is part of, if it is part of a trace.
-    pub(crate) traceparent: Option<Traceparent>,
+    pub(crate) brought: Brought,
 }
 
 /// Between the handler of a request and the task of its connection.
@@ -63,7 +57,7 @@ impl From<Reply> for Answer {
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("Held").field("brought", &self.brought).finish_non_exhaustive()
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) async fn serve(mut client: Client, app: Arc<App>, routes: Routes, ove
     let _writes_ours = WriteProgress::begin_answer(&progress);
     let open = Open::default();
     let service = hyper::service::service_fn(|request| {
+        progress.note_use();
         let (app, routes) = (Arc::clone(&app), routes.clone());
         let seat = sender.seat.as_ref().map(Seat::of_stream);
         let sender = Sender { seat: seat.clone(), ..sender.clone() };
@@ -79,7 +80,7 @@ pub(super) async fn serve(mut client: Client, app: Arc<App>, routes: Routes, ove
         .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(times.heartbeat)
         .keep_alive_timeout(times.heartbeat)
-        .serve_connection(TokioIo::new(Io::new(client, Arc::clone(&progress))), service);
+        .serve_connection(TokioIo::new(Io::with_pace(client, Arc::clone(&progress))), service);
     let mut connection = pin!(connection);
     let mut drain_begun = pin!(app.admission.drain().begun());
     let mut is_closing = false;

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
 use super::client::Client;
+use super::reading_pace::ReadingPace;
 use super::stall::Stall;
 
 /// The progress of the answers that hyper writes.
@@ -31,6 +32,8 @@ pub(super) struct WriteProgress {
     serves: AtomicBool,
     /// The body of the last request has not been read to its end.
     body_unread: AtomicBool,
+    /// A request has begun, or a part of a body was taken, since this was last looked at.
+    is_of_use: AtomicBool,
 }
 
 /// An answer on its way from a handler to hyper.
@@ -42,6 +45,15 @@ impl WriteProgress {
         progress.writes_ours.store(true, Ordering::Relaxed);
         progress.serves.store(true, Ordering::Relaxed);
         AnswerToken(Arc::clone(progress))
+    }
+
+    /// Notes that what was read is of use.
+    pub(super) fn note_use(&self) {
+        self.is_of_use.store(true, Ordering::Relaxed);
+    }
+
+    fn take_use(&self) -> bool {
+        self.is_of_use.swap(false, Ordering::Relaxed)
     }
 
     /// Notes that hyper has written everything.
@@ -128,6 +140,7 @@ impl<B: Body> Body for TrackedBody<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(cx));
+        this.progress.note_use();
         if frame.is_none() {
             this.progress.body_unread.store(false, Ordering::Relaxed);
         }
@@ -149,11 +162,18 @@ pub(super) struct Io {
     progress: Arc<WriteProgress>,
     /// Runs from when the client began to take nothing, with the time of the next check.
     stalled: Option<(Stall, Pin<Box<Sleep>>)>,
+    /// Absent where all that is read is a request.
+    pace: Option<ReadingPace>,
 }
 
 impl Io {
     pub(super) fn new(client: Client, progress: Arc<WriteProgress>) -> Self {
-        Self { client, progress, stalled: None }
+        Self { client, progress, stalled: None, pace: None }
+    }
+
+    /// The client of HTTP/2, whose bytes need not be part of a request.
+    pub(super) fn with_pace(client: Client, progress: Arc<WriteProgress>) -> Self {
+        Self { pace: Some(ReadingPace::default()), ..Self::new(client, progress) }
     }
 
     pub(super) fn into_client(self) -> Client {
@@ -181,12 +201,19 @@ impl Io {
 
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let (transport, input) = self.client.transport();
-        if input.is_empty() {
-            return Pin::new(transport).poll_read(cx, buf);
+        let this = &mut *self;
+        let (transport, input) = this.client.transport();
+        if !input.is_empty() {
+            input.copy_to(buf);
+            return Poll::Ready(Ok(()));
         }
-        input.copy_to(buf);
-        Poll::Ready(Ok(()))
+        let Some(pace) = &mut this.pace else { return Pin::new(transport).poll_read(cx, buf) };
+        ready!(pace.poll_turn(cx, || this.progress.take_use()));
+        let before = buf.filled().len();
+        let read = Pin::new(transport).poll_read(cx, buf);
+        let bytes = buf.filled().len() - before;
+        pace.count(if read.is_ready() { Poll::Ready(bytes) } else { Poll::Pending });
+        read
     }
 }
 

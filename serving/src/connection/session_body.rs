@@ -37,7 +37,7 @@ impl SessionBody {
     /// Begins the session.
     pub(super) fn begin(
         framing: Framing,
-        Held { mut session, expires_at, subject, traceparent }: Held,
+        Held { mut session, brought }: Held,
         peer: Peer,
         is_overflow: bool,
         app: &Arc<App>,
@@ -46,7 +46,7 @@ impl SessionBody {
         let mut client = Client::new(transport, peer, Arc::clone(app), is_overflow, None);
         client.set_framing(framing);
         client.never_due();
-        client.set_brought(subject, expires_at, traceparent);
+        client.set_brought(brought);
         client.begin_stay();
         session.begin(&mut client);
         Self { client, session, has_finished: false, taking: Taking::of_stream() }

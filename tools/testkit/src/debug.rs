@@ -10,6 +10,7 @@ use crate::access::{SECRET, token_with};
 use crate::client::client;
 use crate::metrics::{Samples, until};
 use crate::publish::publish_at;
+use crate::raw::RawClient;
 use crate::service::{Follower, Received, Service, Streaming};
 use crate::service_program::signal;
 use crate::soon::soon;
@@ -87,6 +88,18 @@ pub async fn clients_show_on_debug_and_can_be_ended<S: Streaming>() {
         let public = soon(client().get(format!("http://{address}{path}")).send()).await.expect("an answer");
         assert_eq!(public.status() == 404, path != "/compare", "{path} is not for everybody");
     }
+}
+
+/// A client shows with the address that a trusted proxy reports, and not with that of the proxy.
+pub async fn a_client_behind_a_proxy_shows_with_its_own_address<S: Service>() {
+    let flags = ["--admin-listen", "127.0.0.1:0", "--trusted-proxies", "127.0.0.0/8"];
+    let (mut process, address) = S::PROGRAM.start(&flags).await;
+    let admin = process.logged("listening for those who run the service", "address").await;
+    let admin: SocketAddr = admin.parse().expect("an address");
+    let request = S::request(address, "topic=main").header("x-forwarded-for", "192.0.2.1");
+    let _client = RawClient::begin(address, request).await;
+    let shown = debug(admin, |debug| debug["clients"]["slowest"][0].is_object()).await;
+    assert_eq!(shown["clients"]["slowest"][0]["address"], "192.0.2.1");
 }
 
 /// A loss is on the next scrape, on `/debug` with the address of the client, and in the log once.

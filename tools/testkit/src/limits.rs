@@ -79,17 +79,8 @@ pub async fn an_address_has_so_many_connections<S: Service>() {
 pub async fn a_proxy_has_connections_for_its_clients<S: Service>() {
     let flags = &["--max-connections-per-address", "1", "--trusted-proxies", "127.0.0.0/8"];
     let (_process, address) = start::<S>(flags).await;
-    let held = |forwarded_for: &'static str| async move {
-        let request = S::request(address, "topic=main").header("x-forwarded-for", forwarded_for).build();
-        let request = request.expect("it is well-formed");
-        let mut client = RawClient::connect(address).await;
-        let query = request.url().query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut head = format!("GET {}{query} HTTP/1.1\r\nhost: test\r\n", request.url().path());
-        for (name, value) in request.headers() {
-            head.push_str(&format!("{name}: {}\r\n", value.to_str().expect("it is text")));
-        }
-        client.send(head + "\r\n").await;
-        client
+    let held = |forwarded_for: &'static str| {
+        RawClient::begin(address, S::request(address, "topic=main").header("x-forwarded-for", forwarded_for))
     };
     let mut idle = RawClient::connect(address).await;
     assert!(ask(&mut idle, "192.0.2.1").await.starts_with("HTTP/1.1 200 "));

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use reqwest::RequestBuilder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
@@ -36,6 +37,19 @@ impl RawClient {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(1).expect("a small buffer");
         Self::new(soon(socket.connect(address)).await)
+    }
+
+    /// Connects and sends a request that has no body.
+    pub async fn begin(address: SocketAddr, request: RequestBuilder) -> Self {
+        let request = request.build().expect("it is well-formed");
+        let query = request.url().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut head = format!("GET {}{query} HTTP/1.1\r\nhost: test\r\n", request.url().path());
+        for (name, value) in request.headers() {
+            head.push_str(&format!("{name}: {}\r\n", value.to_str().expect("it is text")));
+        }
+        let mut client = Self::connect(address).await;
+        client.send(head + "\r\n").await;
+        client
     }
 
     fn new(connected: io::Result<TcpStream>) -> Self {

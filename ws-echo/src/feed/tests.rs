@@ -30,7 +30,7 @@ async fn a_quiet_client_that_comes_back_after_many_topics_of_others_has_missed_n
     let app = app(&["--max-message-bytes=100", "--history-bytes=64 KiB"]);
     let subscriber = subscribe(&app, "quiet", Position::Now);
     let welcome = subscriber.cursor();
-    let mut feed = Feed::new(Arc::clone(&app), subscriber, false, Access::EVERYTHING, None);
+    let mut feed = Feed::new(Arc::clone(&app), subscriber, false, Access::EVERYTHING);
     let (mut client, far) = Client::in_memory(&app, 1 << 20);
     let mut last = welcome;
     for number in 0..4000 {
@@ -52,8 +52,7 @@ async fn a_quiet_client_that_comes_back_after_many_topics_of_others_has_missed_n
 #[tokio::test]
 async fn a_message_gives_the_position_and_a_publication_on_another_topic_does_not() {
     let app = app(&[]);
-    let mut feed =
-        Feed::new(Arc::clone(&app), subscribe(&app, "quiet", Position::Now), false, Access::EVERYTHING, None);
+    let mut feed = Feed::new(Arc::clone(&app), subscribe(&app, "quiet", Position::Now), false, Access::EVERYTHING);
     let (mut client, far) = Client::in_memory(&app, 1 << 20);
     publish(&app, "quiet");
     assert!(feed.on(Event::News, &mut client).is_none());
@@ -70,7 +69,7 @@ async fn a_message_gives_the_position_and_a_publication_on_another_topic_does_no
 #[tokio::test]
 async fn heartbeats_are_frames_where_scripts_are_to_see_them() {
     let app = app(&["--heartbeat=15s"]);
-    let mut feed = Feed::new(Arc::clone(&app), subscribe(&app, "quiet", Position::Now), true, Access::EVERYTHING, None);
+    let mut feed = Feed::new(Arc::clone(&app), subscribe(&app, "quiet", Position::Now), true, Access::EVERYTHING);
     let (mut client, far) = Client::in_memory(&app, 1 << 20);
     feed.begin(&mut client);
     let heartbeat = br#"{"type":"heartbeat","period":15}"#;

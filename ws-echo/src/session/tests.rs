@@ -230,6 +230,27 @@ fn a_session_is_small() {
     assert!(size_of::<WebSocket<crate::feed::Feed>>() <= 256, "{}", size_of::<WebSocket<crate::feed::Feed>>());
 }
 
+/// Pings and parts of messages without end cost little: whoever sends them is read now and then.
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_frames_bring_nothing_rests() {
+    let ping = frame(0x89, b"");
+    let part = [frame(0x01, b"x"), frame(0x00, b"").repeat(EMPTY_FRAMES as usize)].concat();
+    let enough = EMPTY_FRAMES as usize;
+    for (frames, rests) in [
+        (ping.repeat(enough), false),
+        (ping.repeat(enough + 1), true),
+        (part, true),
+        (text("a").repeat(2 * enough), false),
+    ] {
+        let (mut socket, mut client, far) = opened();
+        far.send(&frames);
+        assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+        assert_eq!(socket.takes_input(), !rests);
+        assert_eq!(pass(REST, &mut socket, &mut client).await, Flow::Continue);
+        assert!(socket.takes_input(), "the rest is over");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_not_listened_to_is_not_silent() {
     let (mut socket, mut client, far) = opened();

@@ -3,14 +3,16 @@
 use std::task::Poll;
 
 use clap::Parser;
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use shared::backplane::Memory;
 
 use super::super::input::READ;
+use super::answering::COPIED;
 use super::*;
 use crate::config::CommonConfig;
 use crate::metrics::Method;
-use crate::reply::Body;
+use crate::reply::{Body, Reply};
 
 #[derive(Parser)]
 struct Flags {

@@ -21,7 +21,7 @@ fn routes(app: &Arc<App>, session: impl Fn() -> Box<dyn Session> + Send + Sync +
     let at_once = MethodRoute::new("/method", Upgrade::Refused, move |_| async move { Ok(reply().into()) });
     let held = MethodRoute::new("/held", Upgrade::Refused, move |_| {
         let session = session();
-        async move { Ok(Answer::Held(Held { session, expires_at: None, subject: None, traceparent: None })) }
+        async move { Ok(Answer::Held(Held { session, brought: Brought::default() })) }
     });
     Routes::new(app, vec![at_once, held], &[], None)
 }
@@ -168,6 +168,53 @@ async fn a_client_that_never_stops_sending_keeps_its_session_neither_from_news_n
     assert!(news.load(Ordering::Relaxed) > 0);
 }
 
+/// Counts how often it reads, and how often it is asked for news.
+struct CountReads(Arc<[AtomicUsize; 2]>);
+
+impl Session for CountReads {
+    fn begin(&mut self, client: &mut Client) {
+        client.never_due();
+    }
+
+    fn on(&mut self, event: Event, client: &mut Client) -> Flow {
+        if event == Event::Readable {
+            client.discard_input();
+            self.0[0].fetch_add(1, Ordering::Relaxed);
+        }
+        Flow::Continue
+    }
+
+    fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Event> {
+        self.0[1].fetch_add(1, Ordering::Relaxed);
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_much_is_read_in_turns() {
+    let app = app(&[]);
+    let counts = Arc::<[AtomicUsize; 2]>::default();
+    let counted = Arc::clone(&counts);
+    let session = move || Box::new(CountReads(Arc::clone(&counted))) as Box<dyn Session>;
+    let (mut connection, far) = connect(&app, &routes(&app, session));
+    far.send("GET /held HTTP/1.1\r\nhost: test\r\n\r\n");
+    assert!(!turn(&mut connection).await);
+    far.send([b'x'; 10 * 16 * 1024]);
+    let news = counts[1].load(Ordering::Relaxed);
+    assert!(!turn(&mut connection).await);
+    assert_eq!(counts[0].load(Ordering::Relaxed), READS);
+    assert!(counts[1].load(Ordering::Relaxed) > news, "it was asked for news in the same turn");
+    // Nothing more comes, and the rest is read all the same.
+    let task = tokio::spawn(connection);
+    let all_read = async {
+        while counts[0].load(Ordering::Relaxed) < 10 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_read).await.expect("all of it is read");
+    task.abort();
+}
+
 /// The future of a connection's task is small: this is a bound for what a change may add without being noticed.
 #[test]
 fn a_connection_is_small() {
@@ -205,12 +252,7 @@ async fn a_session_that_begins_after_its_turn_to_go_is_released_at_once() {
             let found = Arc::clone(&found);
             async move {
                 found.notified().await;
-                Ok(Answer::Held(Held {
-                    session: Box::new(UntilReleased),
-                    expires_at: None,
-                    subject: None,
-                    traceparent: None,
-                }))
+                Ok(Answer::Held(Held { session: Box::new(UntilReleased), brought: Brought::default() }))
             }
         })
     };
