@@ -191,12 +191,12 @@ async fn floods_of_frames_hold_up_nobody() {
     let continuations = [begun, field.repeat(20_000)].concat();
     assert!(flood(&identity, &service, &continuations).await.is_some(), "CVE-2024-27316: a head without an end");
     for (what, frames) in [
-        ("settings", frame(SETTINGS, 0, 0, b"\x00\x04\x00\x00\xff\xff").repeat(50_000)),
-        ("pings", frame(PING, 0, 0, b"........").repeat(50_000)),
-        ("windows", frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()).repeat(50_000)),
-        ("empty data", [frame(HEADERS, END_HEADERS, 1, GET), frame(0, 0, 1, b"").repeat(50_000)].concat()),
-        ("unknown frames", frame(200, 0, 0, b"x").repeat(50_000)),
-        ("priorities", frame(2, 0, 3, b"\0\0\0\0\x10").repeat(50_000)),
+        ("settings", frame(SETTINGS, 0, 0, b"\x00\x04\x00\x00\xff\xff").repeat(5_000)),
+        ("pings", frame(PING, 0, 0, b"........").repeat(5_000)),
+        ("windows", frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()).repeat(5_000)),
+        ("empty data", [frame(HEADERS, END_HEADERS, 1, GET), frame(0, 0, 1, b"").repeat(5_000)].concat()),
+        ("unknown frames", frame(200, 0, 0, b"x").repeat(5_000)),
+        ("priorities", frame(2, 0, 3, b"\0\0\0\0\x10").repeat(5_000)),
     ] {
         flood(&identity, &service, &frames).await;
         service_is_well(&identity, &service).await;
