@@ -101,8 +101,8 @@ async fn what_is_published_while_cut_is_sent_when_the_network_is_back() -> Resul
     let browser = Browser::start("en").await?;
     browser.open(&service.url("/")).await?;
     browser.until_state(STATE, "open").await?;
-    cut(&browser).await?;
     browser.fill("#publish-text", "from the tunnel").await?;
+    cut(&browser).await?;
     browser.click("#publish-send").await?;
     until_text(&browser, "#publish-result", "Publishing…").await?;
     until_text(&browser, "#publish-result", "Published, id ").await?;
@@ -119,10 +119,10 @@ async fn on_compare_the_other_two_go_on() -> Result<()> {
     until_all_open(&browser).await?;
     for cut in Method::ALL {
         let text = format!("while {} is cut", cut.name());
-        browser.click(&part(cut, ".cut")).await?;
-        browser.until_state(&part(cut, ".state"), "waiting").await?;
         // Published by the page itself: to one of the services that it reaches.
         browser.fill("#publish-text", &text).await?;
+        browser.click(&part(cut, ".cut")).await?;
+        browser.until_state(&part(cut, ".state"), "waiting").await?;
         browser.click("#publish-send").await?;
         for other in Method::ALL.into_iter().filter(|other| *other != cut) {
             browser.until_row(&part(other, ".messages"), &text).await?;
