@@ -1,10 +1,13 @@
 // The page of those who run the service: who reads slowly, who has lost messages, and what the history holds.
 
-import { language, number, say, translate } from "./text.js";
+import { isOff, turnOff } from "./button.js";
+import { offerSettings } from "./settings.js";
+import { erase, label, language, number, say, translate, write } from "./text.js";
 
 const byId = (id) => document.getElementById(id);
-const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
-const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
+
+/** What the service has said last. */
+let shown;
 
 /** The columns of numbers, which line up at their ends. */
 const NUMBERS = new Set(["debugLag", "debugStalled", "debugAge", "debugHeld", "debugBytes", "debugFollowers"]);
@@ -15,7 +18,8 @@ const METHODS = { web_sockets: "wsName", long_polling: "pollName", server_sent_e
 /** The time of the day, with the date if that is another one than today's. */
 function moment(text) {
   const time = new Date(text);
-  return (time.toDateString() === new Date().toDateString() ? clock : dateTime).format(time);
+  const isToday = time.toDateString() === new Date().toDateString();
+  return new Intl.DateTimeFormat(language, { dateStyle: isToday ? undefined : "short", timeStyle: "medium" }).format(time);
 }
 
 /** A number of bytes, in kB or MB. */
@@ -93,14 +97,16 @@ function figures(list) {
 function endButton({ client, address }) {
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = say("debugEnd");
-  button.setAttribute("aria-label", say("debugEndOf", { address }));
+  button.dataset.client = client;
+  write(button, "debugEnd");
+  label(button, "debugEndOf", { address });
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    if (isOff(button)) return;
+    turnOff(button, true);
     // A header that no form of another site can send.
     const request = { method: "POST", headers: { "X-Push-Debug": "1" } };
     const response = await fetch(`debug/end?client=${encodeURIComponent(client)}`, request).catch(() => null);
-    byId("ended").textContent = say(response?.ok ? "debugEnded" : "debugNotEnded", { address });
+    write(byId("ended"), response?.ok ? "debugEnded" : "debugNotEnded", { address });
     await refresh();
   });
   return button;
@@ -111,16 +117,23 @@ function readers(slowest) {
   const behind = slowest.filter((client) => client.lag_messages > 0 || client.stalled_seconds > 0);
   const others = slowest.length - behind.length;
   byId("others").hidden = others === 0 || behind.length === 0;
-  byId("others-count").textContent = say("debugOthers", { count: number(others) });
+  write(byId("others-count"), "debugOthers", { count: others });
   return byId("all").checked || behind.length === 0 ? slowest : behind;
 }
 
-function show({ version, transport, uptime_seconds, draining, clients, gaps, history, backplane }) {
-  byId("service").textContent = say("debugService", {
-    transport: say(METHODS[transport]),
-    version,
-    uptime: duration(uptime_seconds),
-  });
+/** Writes everything anew. A person who is on a button of a client stays there, or in the table if the client is gone. */
+function show(news) {
+  shown = news;
+  const client = document.activeElement?.dataset.client;
+  fillPage(news);
+  if (!client) return;
+  const button = byId("slowest").querySelector(`[data-client="${client}"]`);
+  (button ?? byId("slowest").parentElement).focus();
+}
+
+function fillPage({ version, transport, uptime_seconds, draining, clients, gaps, history, backplane }) {
+  const transportName = () => say(METHODS[transport]);
+  write(byId("service"), "debugService", { transport: transportName, version, uptime: () => duration(uptime_seconds) });
   figures([
     ["debugConnected", number(clients.connected)],
     ...(clients.connected > clients.answered
@@ -179,18 +192,20 @@ function show({ version, transport, uptime_seconds, draining, clients, gaps, his
 }
 
 async function refresh() {
-  byId("refresh").disabled = true;
+  turnOff(byId("refresh"), true);
   try {
     const response = await fetch("debug.json", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
     show(await response.json());
-    byId("error").textContent = "";
+    erase(byId("error"));
   } catch {
-    byId("error").textContent = say("debugUnreachable");
+    write(byId("error"), "debugUnreachable");
   }
-  byId("refresh").disabled = false;
+  turnOff(byId("refresh"), false);
 }
 
+offerSettings();
 translate();
-byId("refresh").addEventListener("click", refresh);
+addEventListener("languagechange", () => shown && show(shown));
+byId("refresh").addEventListener("click", () => isOff(byId("refresh")) || refresh());
 byId("all").addEventListener("change", refresh);
 refresh();

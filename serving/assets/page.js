@@ -1,255 +1,225 @@
-// The parts that the pages share: the state badge, the list of messages, publishing, and the index pages' wiring.
+// The page of a service: what it follows, and what a person publishes there.
 
-import { publish, subscribe } from "../push.js";
-import { clockTime, milliseconds, number, say, translate } from "./text.js";
+import { subscribe } from "../push.js";
+import { Announcer } from "./announcer.js";
+import { isOff, turnOff } from "./button.js";
+import { copyButton } from "./copy.js";
+import { CutButton } from "./cut.js";
+import { offerEarlier } from "./earlier.js";
+import { onSubmit, publishError, publishText } from "./form.js";
+import { History } from "./history.js";
+import { MessageList } from "./message-list.js";
+import { networkTo } from "./network.js";
+import { offerSettings } from "./settings.js";
+import { stateBadge } from "./state-badge.js";
+import { erase, messages, number, say, translate, write } from "./text.js";
+
+/** The most characters of a message that are read out by themselves. */
+const READ_OUT = 200;
 
 const byId = (id) => document.getElementById(id);
 
-/** Shows a connection's state in `element`; returns the function to call with each new one. */
-export function stateBadge(element) {
-  const label = document.createElement("span");
-  // The countdown is for the eye alone: a screen reader would have to announce every second of it.
-  const countdown = document.createElement("span");
-  countdown.setAttribute("aria-hidden", "true");
-  element.replaceChildren(label, " ", countdown);
-  let timer;
-
-  return (state, { until, cut } = {}) => {
-    clearInterval(timer);
-    element.dataset.state = state;
-    label.textContent = say(state === "waiting" ? (cut ? "cut" : "unreachable") : state);
-    countdown.textContent = "";
-    if (!until) return;
-    const count = () => {
-      const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000));
-      countdown.textContent = say("inSeconds", { n: seconds });
-    };
-    count();
-    timer = setInterval(count, 250);
-  };
-}
-
-/** The list of messages, newest on top. A message that comes twice is shown once. */
-export class MessageList {
-  #list;
-  #limit;
-  #seen = new Map();
-  #sentFromHere = new Map();
-  #onDelay;
-
-  constructor(list, { limit = 200, onDelay = () => {} } = {}) {
-    this.#list = list;
-    this.#limit = limit;
-    this.#onDelay = onDelay;
-  }
-
-  /** Adds a message; false if it was here before. */
-  add(message) {
-    if (this.#seen.has(message.id)) return false;
-    const row = document.createElement("li");
-    row.dataset.kind = "message";
-    row.dataset.id = message.id;
-    const shown = { message, row, arrived: performance.now(), arrivedAt: new Date() };
-    this.#remember(this.#seen, message.id, shown);
-    const sent = this.#sentFromHere.get(message.id);
-    this.#sentFromHere.delete(message.id);
-    this.#fill(shown, sent);
-    this.#put(row);
-    return true;
-  }
-
-  /** Message `id` was sent from this page, at `clicked` on performance.now's clock. May come before or after `add`. */
-  sentFromHere(id, sent) {
-    const shown = this.#seen.get(id);
-    if (!shown) this.#remember(this.#sentFromHere, id, sent);
-    else if (!shown.sent) this.#fill(shown, sent);
-  }
-
-  addGap({ reason, since }) {
-    const row = document.createElement("li");
-    row.dataset.kind = "gap";
-    row.dataset.reason = reason;
-    const explanation = { expired: "gapExpired", epoch: "gapEpoch", lagged: "gapLagged" }[reason] ?? "gapExpired";
-    row.append(element("strong", "title", say("gap")), element("p", "text", say(explanation, { since })));
-    this.#put(row);
-  }
-
-  #fill(shown, sent) {
-    const { message, row, arrived, arrivedAt } = shown;
-    const at = message.at ?? sent?.at;
-    const published = at && new Date(at);
-    let delay = published && arrivedAt - published;
-    if (sent) {
-      shown.sent = sent;
-      delay = arrived - sent.clicked;
-      this.#onDelay(delay);
-    }
-
-    const when = element("span", "when", `${say(published ? "publishedAt" : "arrivedAt")} `);
-    const time = element("time", "time", clockTime(published ?? arrivedAt));
-    time.dateTime = (published ?? arrivedAt).toISOString();
-    when.append(time);
-    const facts = element("p", "facts");
-    facts.append(when);
-    if (delay !== undefined) {
-      const delayed = element("span", "delay", say("delay", { ms: milliseconds(delay) }));
-      delayed.dataset.ms = Math.round(delay);
-      facts.append(delayed);
-    }
-    if (message.event) facts.append(element("span", "event", say("eventOf", message)));
-    if (message.topic && message.topic !== "main") facts.append(element("span", "topic", say("topicOf", message)));
-    row.replaceChildren(element("p", "text", message.text), facts);
-  }
-
-  // Ids are remembered for longer than rows are shown, but not for ever.
-  #remember(map, id, value) {
-    map.set(id, value);
-    if (map.size > 10 * this.#limit) map.delete(map.keys().next().value);
-  }
-
-  #put(row) {
-    this.#list.prepend(row);
-    while (this.#list.children.length > this.#limit) this.#list.lastElementChild.remove();
-  }
-}
-
-function element(name, className, text = "") {
-  const result = document.createElement(name);
-  result.className = className;
-  result.textContent = text;
-  return result;
-}
-
-/** The longest time for a publication, in milliseconds, since a person waits for it. */
-const PUBLISH_WITHIN = 10_000;
-
-/** Publishes a text, or several together. */
-export function publishText(base, topic, text, options) {
-  return publish(base, topic, text, { ...options, signal: AbortSignal.timeout(PUBLISH_WITHIN) });
-}
-
-/** The words for an error of `publishText`. */
-export function publishError(error) {
-  const isAnswer = error.status > 0;
-  return isAnswer ? say("publishRefused", { message: error.message }) : say("publishUnreachable");
-}
-
-/** Makes the index page of a service work, whose method is `ws`, `sse` or `poll`. */
+/** Makes the page of a service work, whose method is `ws`, `sse` or `poll`. */
 export function startPage(method) {
+  offerSettings();
   translate();
+  nameThisHost();
+  const base = new URL("/", location.href);
+  const feed = new Feed(method, base);
+  startPublishing(base, feed);
+  feed.open();
+}
+
+/** The commands of the page name the service as the browser reaches it. */
+function nameThisHost() {
   for (const code of document.querySelectorAll("pre code")) {
     code.textContent = code.textContent.trim().replace(/(http|ws):\/\/localhost:\d+/g, (_, scheme) =>
       location.origin.replace("http", scheme),
     );
   }
+}
 
-  const base = new URL("/", location.href);
-  const badge = stateBadge(byId("state"));
-  const list = new MessageList(byId("messages"));
-  const topics = () => byId("topic").value.split(/[\s,]+/).filter(Boolean);
-  let connection;
-  let followed;
-  let resumeFrom = new URLSearchParams(location.search).get("since") ?? undefined;
-  let received = 0;
+/** The subscription, and what the page shows of it. */
+class Feed {
+  #method;
+  #base;
+  #badge = stateBadge(byId("state"));
+  #list = new MessageList(byId("messages"));
+  #connection;
+  #followed;
+  #history;
+  #cut;
+  #announcer;
+  #received = 0;
+  #unread = [];
+  #resumeFrom = new URLSearchParams(location.search).get("since") ?? undefined;
+  /** Whether this page shares its connection with the other tabs: until its network is cut, while they keep theirs. */
+  #shares = true;
 
-  function open() {
+  constructor(method, base) {
+    this.#method = method;
+    this.#base = base;
+    byId("topic").value = new URLSearchParams(location.search).getAll("topic").join(" ") || "main";
+    this.#announcer = new Announcer(byId("announcements"), () => this.#readOut());
+    this.#cut = new CutButton({
+      button: byId("cut"),
+      countdown: byId("cut-countdown"),
+      result: byId("cut-result"),
+      network: networkTo(base),
+      cursor: () => this.#cursor,
+      history: () => this.#history,
+      prepare: () => this.#standAlone(),
+    });
+    offerEarlier({
+      button: byId("earlier"),
+      result: byId("earlier-result"),
+      list: this.#list,
+      history: () => this.#history,
+    });
+    byId("copy-cursor").append(copyButton(byId("cursor")));
+    // Messages of other topics move it on too.
+    setInterval(() => this.#showCursor(), 1000);
+    onSubmit(byId("connection"), () => this.#connect());
+    byId("connection").addEventListener("input", () => this.#offerButtons());
+    byId("disconnect").addEventListener("click", () => isOff(byId("disconnect")) || this.#close());
+  }
+
+  get #cursor() {
+    return this.#connection?.cursor ?? this.#resumeFrom;
+  }
+
+  #topics() {
+    return byId("topic").value.split(/[\s,]+/).filter(Boolean);
+  }
+
+  #isFollowed() {
+    return `${this.#followed}` === `${this.#topics()}`;
+  }
+
+  open() {
     // A person who comes back to the same topics wants what was missed; other topics begin now.
-    if (followed && `${followed}` !== `${topics()}`) resumeFrom = undefined;
-    followed = topics();
-    byId("connection-error").textContent = "";
-    connection = subscribe({
-      [method]: base,
-      topics: followed,
-      since: resumeFrom,
-      onState,
-      onMessage: (message) => {
-        if (list.add(message)) count();
-      },
-      onGap: (gap) => {
-        list.addGap(gap);
-        byId("messages-empty").hidden = true;
-      },
+    if (this.#followed && !this.#isFollowed()) this.#resumeFrom = undefined;
+    if (!this.#isFollowed()) this.#history = new History(this.#base, this.#topics());
+    this.#followed = this.#topics();
+    erase(byId("connection-error"));
+    this.#connection = subscribe({
+      [this.#method]: this.#base,
+      topics: this.#followed,
+      since: this.#resumeFrom,
+      share: this.#shares,
+      onState: (...change) => this.#onState(...change),
+      onMessage: (message) => this.#onMessage(message),
+      onGap: (gap) => this.#onGap(gap),
     });
   }
 
-  function close() {
-    resumeFrom = connection?.cursor ?? resumeFrom;
-    connection?.close();
-    connection = undefined;
+  #close() {
+    this.#resumeFrom = this.#cursor;
+    this.#connection?.close();
+    this.#connection = undefined;
   }
 
-  function offerButtons() {
-    const same = `${followed}` === `${topics()}`;
-    byId("connect").disabled = same && ["connecting", "open"].includes(byId("state").dataset.state);
-    byId("disconnect").disabled = byId("state").dataset.state === "closed";
+  #connect() {
+    if (isOff(byId("connect")) || !this.#keepToken()) return;
+    this.#close();
+    this.open();
   }
 
-  function onState(state, { until, cut, error }) {
+  /** Makes a connection of this page's own, and resolves when it is open. */
+  async #standAlone() {
+    if (!this.#shares) return;
+    this.#shares = false;
+    this.#close();
+    this.open();
+    await new Promise((resolve) => byId("state").addEventListener("open", resolve, { once: true }));
+  }
+
+  #onState(state, { until, cut, error }) {
     const isRefused = state === "refused";
-    badge(isRefused ? "closed" : state, { until, cut });
-    offerButtons();
-    if (state === "open") byId("connection-error").textContent = "";
+    this.#badge(isRefused ? "closed" : state, { until, cut });
+    this.#cut.isOpen = state === "open";
+    this.#offerButtons();
+    this.#showCursor();
+    if (state === "open" || error?.status) erase(byId("connection-error"));
+    if (state === "open") byId("state").dispatchEvent(new Event("open"));
+    // The service says in English what is wrong.
     if (error?.status) byId("connection-error").textContent = error.message;
-    if (isRefused) askForToken(error.status);
+    if (isRefused) this.askForToken(error.status);
   }
 
-  // A closed service is opened by a token, which the browser sends by itself once it is a cookie of this site.
-  function askForToken(status) {
-    if (status === 401) byId("token-part").hidden = false;
+  #onMessage(message) {
+    if (!this.#list.add(message)) return;
+    this.#received += 1;
+    byId("count").textContent = number(this.#received);
+    this.#showCursor();
+    this.#cut.received(message.id);
+    this.#unread.push(message.text);
+    this.#announcer.news();
+  }
+
+  #onGap(gap) {
+    this.#list.addGap(gap);
+    this.#showCursor();
+    this.#cut.gap();
+    this.#unread.push(say("gap"));
+    this.#announcer.news();
+  }
+
+  #readOut() {
+    const count = this.#unread.length;
+    const text = this.#unread.at(-1).slice(0, READ_OUT);
+    this.#unread = [];
+    return count === 1 ? text : say("newMessages", { messages: messages(count), text });
+  }
+
+  #showCursor() {
+    const cursor = this.#connection?.cursor;
+    if (!cursor || byId("cursor").textContent === cursor) return;
+    byId("cursor").textContent = cursor;
+    byId("position").hidden = false;
+  }
+
+  #offerButtons() {
+    const { state } = byId("state").dataset;
+    turnOff(byId("connect"), this.#isFollowed() && ["connecting", "open"].includes(state));
+    turnOff(byId("disconnect"), state === "closed");
+  }
+
+  /** A closed service is opened by a token, which the browser sends by itself once it is a cookie of this site. */
+  askForToken(status) {
+    if (status === 401) byId("token-part").hidden = byId("to-token").hidden = false;
   }
 
   /** Keeps the token that was filled in, and says whether it can be one. */
-  function keepToken() {
+  #keepToken() {
     const token = byId("token").value.trim();
     if (!token) return true;
     if (!/^[\w.-]+$/.test(token)) {
-      byId("connection-error").textContent = say("badToken");
+      write(byId("connection-error"), "badToken");
       return false;
     }
     const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `push_token=${token}; Path=${base.pathname}; SameSite=Strict${secure}`;
+    document.cookie = `push_token=${token}; Path=${this.#base.pathname}; SameSite=Strict${secure}`;
     byId("token").value = "";
+    byId("to-token").hidden = true;
     return true;
   }
+}
 
-  function count() {
-    received += 1;
-    byId("count").textContent = number(received);
-    byId("messages-empty").hidden = true;
-  }
-
-  async function send() {
+function startPublishing(base, feed) {
+  onSubmit(byId("publish"), async () => {
     const result = byId("publish-result");
     const topic = byId("publish-topic").value.trim() || "main";
     const event = byId("publish-event").value.trim() || undefined;
     result.classList.remove("error");
-    result.textContent = say("publishing");
+    write(result, "publishing");
     try {
-      const answer = await publishText(base, topic, byId("publish-text").value, { event });
-      result.textContent = say("published", answer);
+      const { id } = await publishText(base, topic, byId("publish-text").value, { event });
+      write(result, "published", { id });
     } catch (error) {
       result.classList.add("error");
-      result.textContent = publishError(error);
-      askForToken(error.status);
+      write(result, ...publishError(error));
+      feed.askForToken(error.status);
     }
-  }
-
-  onSubmit(byId("connection"), () => {
-    if (!keepToken()) return;
-    close();
-    open();
-  });
-  byId("connection").addEventListener("input", offerButtons);
-  byId("disconnect").addEventListener("click", close);
-  onSubmit(byId("publish"), send);
-  byId("topic").value = new URLSearchParams(location.search).getAll("topic").join(" ") || "main";
-  open();
-}
-
-/** Forms here are answered by scripts alone; the browser never sends one. */
-export function onSubmit(form, handle) {
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    handle();
   });
 }

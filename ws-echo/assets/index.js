@@ -1,5 +1,6 @@
-import { onSubmit, startPage } from "./page.js";
-import { say } from "./text.js";
+import { onSubmit } from "./form.js";
+import { startPage } from "./page.js";
+import { erase, write } from "./text.js";
 
 startPage("ws");
 
@@ -12,7 +13,7 @@ let echo;
 
 onSubmit(document.getElementById("echo"), () => {
   const text = document.getElementById("echo-text").value;
-  error.textContent = "";
+  erase(error);
   if (echo?.readyState === WebSocket.OPEN) echo.send(text);
   else if (echo?.readyState === WebSocket.CONNECTING) echo.addEventListener("open", () => echo.send(text));
   else openEcho(text);
@@ -33,6 +34,6 @@ function openEcho(text) {
   });
   // "error" comes only for a connection that failed; one that is closed while idle is opened again when needed.
   socket.addEventListener("error", () => {
-    error.textContent = say("echoUnreachable");
+    write(error, "echoUnreachable");
   });
 }

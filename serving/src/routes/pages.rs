@@ -32,21 +32,50 @@ macro_rules! shared_asset {
 /// The files that are the same for all services.
 const SHARED: &[Asset] = &[
     shared_asset!("/compare", "compare.html"),
+    shared_asset!("/assets/announcer.js", "announcer.js"),
+    shared_asset!("/assets/button.js", "button.js"),
+    shared_asset!("/assets/column.js", "column.js"),
+    shared_asset!("/assets/compare.css", "compare.css"),
     shared_asset!("/assets/compare.js", "compare.js"),
+    shared_asset!("/assets/copy.js", "copy.js"),
+    shared_asset!("/assets/cut.js", "cut.js"),
+    shared_asset!("/assets/earlier.js", "earlier.js"),
+    shared_asset!("/assets/element.js", "element.js"),
+    shared_asset!("/assets/feed.css", "feed.css"),
+    shared_asset!("/assets/form.js", "form.js"),
+    shared_asset!("/assets/history.js", "history.js"),
     shared_asset!("/assets/icon.svg", "icon.svg"),
+    shared_asset!("/assets/median.js", "median.js"),
+    shared_asset!("/assets/memory.js", "memory.js"),
+    shared_asset!("/assets/message-list.js", "message-list.js"),
+    shared_asset!("/assets/network.js", "network.js"),
     shared_asset!("/assets/page.js", "page.js"),
+    shared_asset!("/assets/plot.js", "plot.js"),
+    shared_asset!("/assets/plots.js", "plots.js"),
+    shared_asset!("/assets/settings.js", "settings.js"),
+    shared_asset!("/assets/state-badge.js", "state-badge.js"),
     shared_asset!("/assets/style.css", "style.css"),
     shared_asset!("/assets/text.js", "text.js"),
+    shared_asset!("/assets/theme.js", "theme.js"),
     shared_asset!("/assets/traffic.js", "traffic.js"),
+    shared_asset!("/assets/words-chinese.js", "words-chinese.js"),
+    shared_asset!("/assets/words-english.js", "words-english.js"),
 ];
 
 /// The page of those who run the service, and its files.
 pub(crate) const DEBUG_PAGE: &[Asset] = &[
     shared_asset!("/debug", "debug.html"),
+    shared_asset!("/assets/button.js", "button.js"),
+    shared_asset!("/assets/debug.css", "debug.css"),
     shared_asset!("/assets/debug.js", "debug.js"),
     shared_asset!("/assets/icon.svg", "icon.svg"),
+    shared_asset!("/assets/memory.js", "memory.js"),
+    shared_asset!("/assets/settings.js", "settings.js"),
     shared_asset!("/assets/style.css", "style.css"),
     shared_asset!("/assets/text.js", "text.js"),
+    shared_asset!("/assets/theme.js", "theme.js"),
+    shared_asset!("/assets/words-chinese.js", "words-chinese.js"),
+    shared_asset!("/assets/words-english.js", "words-english.js"),
 ];
 
 impl Asset {

@@ -12,9 +12,9 @@ async fn main() -> anyhow::Result<()> {
     let file: PathBuf = std::env::args_os().nth(1).context("name the file to write")?.into();
     let directory = tempfile::tempdir()?;
     let data = format!("--data={}", directory.path().display());
-    let services = Service::all_three(&["--tick=2s", &data]).await?;
+    let services = Service::all_three(&["--tick=1s", &data]).await?;
     let browser = Browser::start("en").await?;
-    browser.resize(1280, 900).await?;
+    browser.resize(1280, 1180).await?;
     browser.prefer("light").await?;
     browser.open(&services[0].url("/compare")).await?;
     browser.until("document.querySelectorAll('.state[data-state=open]').length === 3").await?;
@@ -25,7 +25,12 @@ async fn main() -> anyhow::Result<()> {
     publish(&browser, "Order 4711 has shipped", "#publish-send").await?;
     publish(&browser, "Burst", "#publish-burst").await?;
     publish(&browser, "你好，各位订阅者！", "#publish-send").await?;
-    ticked(&browser).await?;
+    // One is cut off, and catches up.
+    browser.click("[data-method=poll] .cut").await?;
+    let result = "document.querySelector('[data-method=poll] .cut-result').textContent";
+    browser.until(&format!("{result}.startsWith('Caught up')")).await?;
+    // Enough for the plots.
+    browser.until("[...document.querySelectorAll('dd.count')].every((count) => count.dataset.value > 45)").await?;
     publish(&browser, "Order 4712 has shipped", "#publish-send").await?;
 
     browser.run("document.activeElement.blur()").await?;

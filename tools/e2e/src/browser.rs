@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+pub use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
@@ -193,6 +196,21 @@ impl Browser {
         Ok(self.client.find(Locator::Css(element)).await?.click().await?)
     }
 
+    /// Types into the element that has the focus. Keys without a character are those of [`Key`].
+    pub async fn type_keys(&self, keys: &str) -> anyhow::Result<()> {
+        Ok(self.client.active_element().await?.send_keys(keys).await?)
+    }
+
+    /// Presses a key on the element that has the focus.
+    pub async fn press(&self, key: Key) -> anyhow::Result<()> {
+        self.type_keys(&String::from(char::from(key))).await
+    }
+
+    /// Runs JavaScript statements before anything else in each page that is opened from now on.
+    pub async fn before_pages(&self, statements: &str) -> anyhow::Result<()> {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": statements })).await
+    }
+
     /// Returns the console's messages since the last call.
     pub async fn log(&self) -> anyhow::Result<Vec<Logged>> {
         let entries = self.ask("se/log", &json!({ "type": "browser" })).await?;
@@ -218,6 +236,14 @@ impl Browser {
     /// A picture of the visible part of the page, as PNG.
     pub async fn screenshot(&self) -> anyhow::Result<Vec<u8>> {
         Ok(self.client.screenshot().await?)
+    }
+
+    /// A picture of the whole page, also of what is not visible, as PNG.
+    pub async fn whole_screenshot(&self) -> anyhow::Result<Vec<u8>> {
+        let command = json!({ "cmd": "Page.captureScreenshot", "params": { "captureBeyondViewport": true } });
+        let picture = self.ask("goog/cdp/execute", &command).await?;
+        let picture = picture["data"].as_str().context("a picture is a text in base64")?;
+        Ok(STANDARD.decode(picture)?)
     }
 
     async fn devtools(&self, command: &str, parameters: &Value) -> anyhow::Result<()> {

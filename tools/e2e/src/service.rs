@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
@@ -188,6 +188,18 @@ impl Service {
         let http = testkit::client_builder().timeout(PATIENCE).build()?;
         let answer = http.post(self.url("/messages")).body(text.to_owned()).send().await?;
         Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// Publishes `text 1`, `text 2` and so on together, on a topic.
+    ///
+    /// # Errors
+    /// Fails when they are not accepted.
+    pub async fn publish_together(&self, topic: &str, text: &str, count: usize) -> anyhow::Result<()> {
+        let http = testkit::client_builder().timeout(PATIENCE).build()?;
+        let messages: Vec<Value> = (1..=count).map(|number| json!({ "text": format!("{text} {number}") })).collect();
+        let answer = http.post(self.url(&format!("/messages?topic={topic}"))).json(&messages).send().await?;
+        answer.error_for_status()?;
+        Ok(())
     }
 }
 

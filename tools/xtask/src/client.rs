@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::{program::program, workspace};
+use crate::{npm, program::program, workspace};
 
 /// The programs from npm, with their versions.
 const PACKAGES: [&str; 2] = ["typescript@5.9.3", "publint@0.3.25"];
@@ -23,14 +23,10 @@ impl Client {
             println!("NOT CHECKED: the package of push.js, since Node.js with npm is not installed");
             return Ok(());
         };
-        let folder = workspace::target()?.join("npm");
-        let mut install = Command::new(&npm);
-        install.args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder);
-        if !install.args(PACKAGES).status().context("starting npm")?.success() {
+        let Some(modules) = npm::install("npm", &PACKAGES)? else {
             println!("NOT CHECKED: the package of push.js, since npm could not install {}", PACKAGES.join(" and "));
             return Ok(());
-        }
-        let modules = folder.join("node_modules");
+        };
         let client = workspace::root().join("client");
         let mut types = Command::new(&node);
         types.arg(modules.join("typescript/bin/tsc")).arg("--project").arg(client.join("types"));

