@@ -98,7 +98,7 @@ impl Browser {
 
     /// The value of a JavaScript expression, which may be a promise.
     pub async fn value(&self, expression: &str) -> anyhow::Result<Value> {
-        let value = self.client.execute(&format!("return ({expression});"), Vec::new()).await;
+        let value = self.execute(&format!("return ({expression});")).await;
         value.with_context(|| format!("asking for {expression}"))
     }
 
@@ -146,8 +146,19 @@ impl Browser {
 
     /// Runs JavaScript statements.
     pub async fn run(&self, statements: &str) -> anyhow::Result<()> {
-        self.client.execute(statements, Vec::new()).await.with_context(|| format!("running {statements}"))?;
+        self.execute(statements).await.with_context(|| format!("running {statements}"))?;
         Ok(())
+    }
+
+    /// Runs the body of a function, in the page's own global scope: Firefox has another one for what its driver runs.
+    async fn execute(&self, body: &str) -> anyhow::Result<Value> {
+        Ok(match self.engine {
+            Engine::Firefox => {
+                let function = json!(format!("(() => {{ {body} }})()"));
+                self.client.execute("return window.eval(arguments[0])", vec![function]).await?
+            }
+            Engine::Chromium | Engine::WebKit => self.client.execute(body, Vec::new()).await?,
+        })
     }
 
     /// Waits until a JavaScript expression is true, or a value that counts as true, which is returned.

@@ -159,6 +159,8 @@ fn firefox(languages: &str) -> Value {
             "args": ["-headless"],
             "prefs": {
                 "intl.accept_languages": languages,
+                // A page of JSON stays a page of the service, and is not one of Firefox's own.
+                "devtools.jsonview.enabled": false,
                 // A proxy that is not there. Addresses of this machine need none.
                 "network.proxy.type": 1,
                 "network.proxy.http": "127.0.0.1",

@@ -1,6 +1,6 @@
 //! The browsers that the tests of the pages drive: the programs of each, found or installed.
 
-use std::{fmt, path::PathBuf, process::Command};
+use std::{fmt, path::PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;

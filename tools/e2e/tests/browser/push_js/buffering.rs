@@ -12,8 +12,8 @@ use super::{follow, length, open_at, until_method, until_text};
 /// nginx's defaults, which leave a stream alone since the service asks for that (`X-Accel-Buffering: no`).
 const HEEDS: &str = "proxy_buffering on;";
 
-/// The header of the service counts for nothing.
-const HOLDS_BACK: &str = "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;";
+/// nginx's defaults before 1.29.7, where the header of the service counts for nothing.
+const HOLDS_BACK: &str = "proxy_http_version 1.0; proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;";
 
 /// Three services on one history behind nginx, with lines for its streams, and a page with push.js.
 struct Stage {

@@ -1,6 +1,6 @@
 //! A bad network between page and services, for a while: connections are closed, reset, slowed down and swallowed, in the middle of a frame too.
 //!
-//! `PUSH_JS_CUTS_SECONDS` lengthens it.
+//! `PUSH_JS_CUTS_SECONDS` lengthens it, and `PUSH_JS_SEED` makes other injuries.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::{HASTY_POLLS, follow, length, open_at, texts};
 
 /// The mean time between two injuries of a connection.
-const CALM: Duration = Duration::from_millis(700);
+const CALM: Duration = Duration::from_millis(250);
 
 /// The time between two messages.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -35,7 +35,7 @@ async fn nothing_is_lost(methods: &[Method]) -> Result<()> {
         services.push(Service::started(*method, &flags).await?);
     }
     let routes = services.iter().map(|service| Addresses::from(service.address()));
-    let network = Network::start(routes, 1, Some(CALM)).await?;
+    let network = Network::start(routes, length("PUSH_JS_SEED", 3)?, Some(CALM)).await?;
     let browser = Browser::start("en").await?;
     open_at(&browser, &services[0]).await?;
     if seconds <= SHORT {
@@ -69,8 +69,7 @@ async fn nothing_is_lost(methods: &[Method]) -> Result<()> {
     let injuries = network.injuries();
     let opened = browser.value("seen.one.methods").await?;
     println!("{methods:?}: {} messages, {injuries:?}, opened by {opened}", published.len());
-    assert!(injuries.total() >= seconds / 2, "{injuries:?}");
-    assert!(opened.as_array().is_some_and(|opened| opened.len() > 1), "{opened}");
+    assert!(injuries.closed + injuries.reset >= seconds / 4, "{injuries:?}");
     Ok(())
 }
 

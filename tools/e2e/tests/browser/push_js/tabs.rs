@@ -8,7 +8,7 @@ use e2e::service::Method;
 use serde_json::json;
 use testkit::metrics;
 
-use super::{Stage, open_at, texts};
+use super::{Stage, open_at, texts, until_text};
 
 const TABS: usize = 3;
 
