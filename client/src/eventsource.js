@@ -6,11 +6,10 @@ import { ask, route } from "./http.js";
  */
 export function followByEventSource(service, { query, token, onTrace }, link) {
   let source;
-  let isClosed = false;
 
   async function open() {
     const ticket = token && (await ticketFor(token));
-    if (isClosed) return;
+    if (link.isEnded) return;
     const address = route(service.url, "events", { ...query, ticket, data: "json", heartbeat: 1 });
     onTrace?.("request", address.href);
     source = new EventSource(address);
@@ -31,7 +30,7 @@ export function followByEventSource(service, { query, token, onTrace }, link) {
       onTrace?.("received", event);
       link.heard();
       handle(event);
-      if (!isClosed && event.lastEventId) link.tell("position", event.lastEventId);
+      if (event.lastEventId) link.tell("position", event.lastEventId);
     });
   }
 
@@ -46,8 +45,5 @@ export function followByEventSource(service, { query, token, onTrace }, link) {
 
   open().catch((error) => link.end(error));
 
-  return () => {
-    isClosed = true;
-    source?.close();
-  };
+  return () => source?.close();
 }

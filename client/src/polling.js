@@ -25,13 +25,12 @@ export function followByPolling(service, { query, token, onTrace }, link) {
     if (aborted.signal.aborted) return;
     // A service that is about to stop answers early with nothing. To ask again at once would only add to its load.
     const isEarly = wait > 0 && page.messages.length === 0 && Date.now() - asked < 1000;
-    timer = setTimeout(next, isEarly ? 500 + Math.random() * 1000 : 0);
+    timer = setTimeout(() => next(HOLD), isEarly ? 500 + Math.random() * 1000 : 0);
   }
 
-  const next = () => poll(HOLD).catch(fail);
-  const fail = (error) => link.end(error);
+  const next = (wait) => poll(wait).catch((error) => link.end(error));
 
-  poll(0).catch(fail);
+  next(0);
 
   return () => {
     clearTimeout(timer);

@@ -42,10 +42,7 @@ function enqueue(service, publication) {
 }
 
 async function work(service, waiting) {
-  while (waiting.length > 0) {
-    await waiting[0]();
-    waiting.shift();
-  }
+  for (; waiting.length > 0; waiting.shift()) await waiting[0]();
   queues.delete(service);
 }
 

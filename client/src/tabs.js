@@ -31,8 +31,7 @@ export class Tabs {
         left.signal.addEventListener("abort", release);
         if (left.signal.aborted) return release();
         this.isLeader = true;
-        this.#forget();
-        this.#listener.connect();
+        this.#connect();
       });
     navigator.locks.request(this.#name, { signal: left.signal }, lead).catch(() => {});
     this.tell({ asks: true });
@@ -61,13 +60,16 @@ export class Tabs {
       if (news.asks) this.#listener.asked();
     } else if (!news.asks) {
       this.#forget();
-      this.#timer = setTimeout(() => {
-        this.#forget();
-        this.#listener.connect();
-      }, SILENCE + (news.state[1]?.until - Date.now() || 0));
+      this.#timer = setTimeout(() => this.#connect(), SILENCE + (news.state[1]?.until - Date.now() || 0));
       this.#news = news;
       this.#listener.news(news);
     }
+  }
+
+  /** There is no leader to hear of. */
+  #connect() {
+    this.#forget();
+    this.#listener.connect();
   }
 
   #forget() {

@@ -36,8 +36,9 @@ mod stored;
 mod storm;
 
 pub use args::Cuts;
+pub use balancer::Addresses;
 pub use issuer::Issuer;
-pub use proxy::Injuries;
+pub use proxy::{Injuries, Proxy};
 pub use publisher::Trouble;
 pub use replica::Replica;
 pub use replicas::{Shared, Upheaval, measure_replicas};

@@ -1,6 +1,5 @@
 //! A browser window.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,14 +8,17 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 pub use fantoccini::key::Key;
+use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::{Map, Value, json};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::PATIENCE;
-use crate::driver::{Driver, chrome};
+use crate::driver::Driver;
+use crate::engine::Engine;
 
 /// The number of browsers that run at the same time: more of them only slow each other down.
 static PLACES: Semaphore = Semaphore::const_new(2);
@@ -27,9 +29,12 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(25);
 /// A browser with an empty profile. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Browser {
+    engine: Engine,
     client: Client,
     session: String,
     http: reqwest::Client,
+    /// The tabs, in the order in which they were opened.
+    tabs: Mutex<Vec<WindowHandle>>,
     // These are dropped in this order.
     _driver: Driver,
     _profile: Profile,
@@ -60,27 +65,30 @@ pub fn message(text: &str) -> Row {
 }
 
 impl Browser {
-    /// Starts a browser whose user reads these languages, such as `en` or `zh-CN,zh`, in the order of preference.
+    /// Starts the browser of this test ([`Engine::chosen`]), whose user reads these languages, such as `en` or `zh-CN,zh`, in the order of
+    /// preference.
     ///
     /// # Errors
     /// Fails when it does not start.
     ///
     /// # Panics
-    /// Panics if Chromium or ChromeDriver is missing, with the instructions to install it.
+    /// Panics if the browser or its driver is missing, with the instructions to install it.
     pub async fn start(languages: &str) -> anyhow::Result<Self> {
         let place = PLACES.acquire().await?;
-        let chrome = chrome();
+        let engine = Engine::chosen()?;
         let profile = Profile::new()?;
-        let driver = Driver::start()?;
+        let mut driver = Driver::start(engine, &profile.0)?;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&chrome, &profile, languages)?)
+            .capabilities(engine.capabilities(&profile.0, languages)?)
             .connect(&driver.url())
             .await
-            .with_context(|| format!("starting {}", chrome.display()))?;
+            .with_context(|| format!("starting {engine:?}"))?;
         let session = client.session_id().await?.context("the driver gives the session no id")?;
+        driver.note_session(session.clone());
         let session = format!("{}/session/{session}", driver.url());
         let http = testkit::client_builder().timeout(PATIENCE).build()?;
-        Ok(Self { client, session, http, _driver: driver, _profile: profile, _place: place })
+        let tabs = Mutex::new(vec![client.window().await?]);
+        Ok(Self { engine, client, session, http, tabs, _driver: driver, _profile: profile, _place: place })
     }
 
     /// Opens a URL and waits until it is loaded.
@@ -93,25 +101,29 @@ impl Browser {
 
     /// The value of a JavaScript expression, which may be a promise.
     pub async fn value(&self, expression: &str) -> anyhow::Result<Value> {
-        let value = self.client.execute(&format!("return ({expression});"), Vec::new()).await;
+        let value = self.execute(&format!("return ({expression});")).await;
         value.with_context(|| format!("asking for {expression}"))
     }
 
     /// Opens another tab and goes on in it.
     pub async fn open_tab(&self) -> anyhow::Result<()> {
-        let tab = self.client.new_window(true).await?;
-        Ok(self.client.switch_to_window(tab.handle).await?)
+        let tab = self.client.new_window(true).await?.handle;
+        self.tabs.lock().push(tab.clone());
+        Ok(self.client.switch_to_window(tab).await?)
     }
 
-    /// Goes on in a tab: the first one is 0.
+    /// Goes on in a tab: 0 is the first one of those that are open.
     pub async fn switch_to_tab(&self, index: usize) -> anyhow::Result<()> {
-        let tab = self.client.windows().await?.into_iter().nth(index).context("there is no such tab")?;
+        let tab = self.tabs.lock().get(index).cloned().context("there is no such tab")?;
         Ok(self.client.switch_to_window(tab).await?)
     }
 
     /// Closes the tab. Go on in another one.
     pub async fn close_tab(&self) -> anyhow::Result<()> {
-        Ok(self.client.close_window().await?)
+        let closed = self.client.window().await?;
+        self.client.close_window().await?;
+        self.tabs.lock().retain(|tab| *tab != closed);
+        Ok(())
     }
 
     /// Goes back to the page before this one.
@@ -119,16 +131,37 @@ impl Browser {
         Ok(self.client.back().await?)
     }
 
-    /// Takes the network away from the page, or gives it back.
+    /// Takes the network away from the page, or gives it back. Only Chromium can do that; the page of another browser is told so, and keeps
+    /// its network.
     pub async fn be_offline(&self, offline: bool) -> anyhow::Result<()> {
+        if self.engine != Engine::Chromium {
+            let told = format!(
+                "Object.defineProperty(navigator, 'onLine', {{ value: {}, configurable: true }});
+                dispatchEvent(new Event('{}'));",
+                !offline,
+                if offline { "offline" } else { "online" }
+            );
+            return self.run(&told).await;
+        }
         let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
         self.devtools("Network.emulateNetworkConditions", &conditions).await
     }
 
     /// Runs JavaScript statements.
     pub async fn run(&self, statements: &str) -> anyhow::Result<()> {
-        self.client.execute(statements, Vec::new()).await.with_context(|| format!("running {statements}"))?;
+        self.execute(statements).await.with_context(|| format!("running {statements}"))?;
         Ok(())
+    }
+
+    /// Runs the body of a function, in the page's own global scope: Firefox has another one for what its driver runs.
+    async fn execute(&self, body: &str) -> anyhow::Result<Value> {
+        Ok(match self.engine {
+            Engine::Firefox => {
+                let function = json!(format!("(() => {{ {body} }})()"));
+                self.client.execute("return window.eval(arguments[0])", vec![function]).await?
+            }
+            Engine::Chromium | Engine::WebKit => self.client.execute(body, Vec::new()).await?,
+        })
     }
 
     /// Waits until a JavaScript expression is true, or a value that counts as true, which is returned.
@@ -136,7 +169,12 @@ impl Browser {
     /// # Errors
     /// Fails when it does not become true, with the text of the page.
     pub async fn until(&self, expression: &str) -> anyhow::Result<Value> {
-        let deadline = Instant::now() + PATIENCE;
+        self.until_within(PATIENCE, expression).await
+    }
+
+    /// As [`Browser::until`], for what takes longer than everything else.
+    pub async fn until_within(&self, patience: Duration, expression: &str) -> anyhow::Result<Value> {
+        let deadline = Instant::now() + patience;
         let mut checks = interval(CHECK_INTERVAL);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while timeout_at(deadline, checks.tick()).await.is_ok() {
@@ -147,7 +185,7 @@ impl Browser {
         }
         let shown = self.value("document.body?.innerText").await?;
         let shown = shown.as_str().unwrap_or_default();
-        bail!("waited {PATIENCE:?} for {expression}\nThe page:\n{shown}\nIts console: {:#?}", self.log().await?)
+        bail!("waited {patience:?} for {expression}\nThe page:\n{shown}\nIts console: {:#?}", self.log().await?)
     }
 
     /// Waits until a connection's state, shown by the element, is `connecting`, `open`, `waiting` or `closed`.
@@ -211,8 +249,11 @@ impl Browser {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": statements })).await
     }
 
-    /// Returns the console's messages since the last call.
+    /// Returns the console's messages since the last call. Only Chromium tells them; of another browser there are none.
     pub async fn log(&self) -> anyhow::Result<Vec<Logged>> {
+        if self.engine != Engine::Chromium {
+            return Ok(Vec::new());
+        }
         let entries = self.ask("se/log", &json!({ "type": "browser" })).await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let logged = |entry: &Value| Logged { level: text(&entry["level"]), message: text(&entry["message"]) };
@@ -257,41 +298,6 @@ impl Browser {
         let mut answer: Value = answer.error_for_status().with_context(|| format!("asking for {path}"))?.json().await?;
         Ok(answer["value"].take())
     }
-}
-
-fn capabilities(chrome: &std::path::Path, profile: &Profile, languages: &str) -> anyhow::Result<Map<String, Value>> {
-    let mut arguments = vec![
-        "--headless".to_owned(),
-        format!("--user-data-dir={}", profile.0.display()),
-        format!("--lang={}", languages.split(',').next().unwrap_or_default()),
-        "--no-first-run".to_owned(),
-        "--no-default-browser-check".to_owned(),
-        // Containers have little shared memory.
-        "--disable-dev-shm-usage".to_owned(),
-        "--disable-breakpad".to_owned(),
-        "--disable-sync".to_owned(),
-        "--disable-component-update".to_owned(),
-        "--disable-background-networking".to_owned(),
-        // The browser cannot reach other machines.
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost".to_owned(),
-        "--no-proxy-server".to_owned(),
-    ];
-    // Chromium's sandbox does not work for root.
-    if std::fs::metadata(&profile.0)?.uid() == 0 {
-        arguments.push("--no-sandbox".to_owned());
-    }
-    let options = json!({
-        "binary": chrome,
-        "args": arguments,
-        "prefs": { "intl": { "accept_languages": languages } },
-    });
-    Ok(Map::from_iter([
-        ("browserName".to_owned(), json!("chrome")),
-        // No authority knows the certificates of tests.
-        ("acceptInsecureCerts".to_owned(), json!(true)),
-        ("goog:chromeOptions".to_owned(), options),
-        ("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" })),
-    ]))
 }
 
 /// A folder for the browser's profile.

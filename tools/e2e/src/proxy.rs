@@ -9,9 +9,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Duration, interval, timeout};
 
 use crate::PATIENCE;
+
+/// The interval at which requests are counted.
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The conduct of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +111,22 @@ impl Proxy {
     /// Returns the number of requests whose line begins so, such as `GET /feed`.
     pub fn requests(&self, beginning: &str) -> usize {
         self.requests.lock().iter().filter(|line| line.starts_with(beginning)).count()
+    }
+
+    /// Waits until there have been so many requests whose line begins so.
+    ///
+    /// # Errors
+    /// Fails when it does not come to that.
+    pub async fn until_requests(&self, beginning: &str, count: usize) -> anyhow::Result<()> {
+        let mut checks = interval(CHECK_INTERVAL);
+        let asked = async {
+            while self.requests(beginning) < count {
+                checks.tick().await;
+            }
+        };
+        let reached = timeout(PATIENCE, asked).await.is_ok();
+        ensure!(reached, "there were {} requests {beginning}, and not {count}", self.requests(beginning));
+        Ok(())
     }
 
     /// Waits until so many WebSockets and streams of events are open.

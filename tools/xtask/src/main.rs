@@ -2,8 +2,8 @@
 //!
 //! - `up.rs`: the three services in one terminal; `process.rs` is one of them, `output.rs` its coloured lines and
 //!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
-//! - `test.rs`: every test; `browser.rs` finds Chromium and ChromeDriver, `install.rs` installs them; `prometheus.rs` and
-//!   `nginx.rs` find these or unpack them, by `debian.rs`; `axe_core.rs` has it installed
+//! - `test.rs`: every test, and `tally.rs` their results; `push_js.rs`: those of push.js at length; `browser.rs` finds the browsers and their
+//!   drivers, `install.rs` installs them; `prometheus.rs` and `nginx.rs` find these or unpack them, by `debian.rs`; `axe_core.rs` has it installed
 //! - `client.rs`: the types and the package of push.js
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `openapi.rs`: the services against their descriptions
@@ -37,6 +37,7 @@ mod pip;
 mod process;
 mod program;
 mod prometheus;
+mod push_js;
 mod tally;
 mod test;
 mod up;
@@ -60,6 +61,7 @@ enum Task {
     Test(test::Test),
     Alone(alone::Alone),
     Client(client::Client),
+    PushJs(push_js::PushJs),
     Manifests(manifests::Manifests),
     Openapi(openapi::Openapi),
     Imports(imports::Imports),
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Task::Test(task) => task.run(),
         Task::Alone(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Client(task) => task.run().map(|()| ExitCode::SUCCESS),
+        Task::PushJs(task) => task.run(),
         Task::Manifests(task) => task.run().map(|()| ExitCode::SUCCESS),
         Task::Openapi(task) => task.run(),
         Task::Imports(task) => task.run().map(|()| ExitCode::SUCCESS),

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 /// The addresses of a service's replicas, which change as they are restarted.
 #[derive(Debug, Clone)]
-pub(crate) struct Addresses(Arc<Mutex<Vec<SocketAddr>>>);
+pub struct Addresses(Arc<Mutex<Vec<SocketAddr>>>);
 
 impl Addresses {
     pub(crate) fn new(addresses: Vec<SocketAddr>) -> Self {

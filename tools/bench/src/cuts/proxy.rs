@@ -55,7 +55,7 @@ struct Counts {
 
 /// A proxy with one listener for each client, so that a connection's injuries do not depend on the order of connecting.
 #[derive(Debug)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     addresses: Vec<SocketAddr>,
     injuring: watch::Sender<bool>,
     counts: Arc<Counts>,
@@ -74,12 +74,12 @@ struct Route {
 }
 
 impl Proxy {
-    /// `to` has the route of each client. There are no injuries until they are begun, and none at all without `calm`.
-    pub(crate) async fn start(
-        to: impl IntoIterator<Item = Addresses>,
-        seed: u64,
-        calm: Option<Duration>,
-    ) -> io::Result<Self> {
+    /// `to` has the route of each client. There are no injuries until they are begun, and none at all without `calm`, the mean time between
+    /// those of a connection.
+    ///
+    /// # Errors
+    /// Fails when the system has no port.
+    pub async fn start(to: impl IntoIterator<Item = Addresses>, seed: u64, calm: Option<Duration>) -> io::Result<Self> {
         let (injuring, watched) = watch::channel(false);
         let counts = Arc::new(Counts::default());
         let mut listeners = JoinSet::new();
@@ -95,16 +95,17 @@ impl Proxy {
     }
 
     /// The address to which a client connects.
-    pub(crate) fn address(&self, client: usize) -> SocketAddr {
+    pub fn address(&self, client: usize) -> SocketAddr {
         self.addresses[client]
     }
 
     /// Begins or ends the injuries. Connections whose bytes are dropped remain as they are.
-    pub(crate) fn injure(&self, injure: bool) {
+    pub fn injure(&self, injure: bool) {
         self.injuring.send_replace(injure);
     }
 
-    pub(crate) fn injuries(&self) -> Injuries {
+    /// The number of injuries until now.
+    pub fn injuries(&self) -> Injuries {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Injuries {
             closed: read(&self.counts.closed),

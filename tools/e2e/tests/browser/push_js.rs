@@ -1,20 +1,28 @@
 //! push.js, in a page that has nothing else.
 //!
+//! - `stage`: the set-up of most tests
 //! - `import`: the file itself
 //! - `delivery`: messages once and in order, or a gap, however connections end
+//! - `cuts`: a bad network for a while, by each method and by all of them
 //! - `methods`: which method it follows by
+//! - `buffering`: nginx in between, which holds streams back or does not
 //! - `refusal`: a service that does not take the client
 //! - `tokens`: tokens that end
 //! - `publish`: publishing
 //! - `page`: the page's life: offline, hidden, in the back/forward cache
 //! - `tabs`: the tabs of an origin share one connection
+//! - `browsers`: some of these tests in Firefox and WebKit; `E2E_BROWSER` has all of them run in another browser than Chromium
 
+mod browsers;
+mod buffering;
+mod cuts;
 mod delivery;
 mod import;
 mod methods;
 mod page;
 mod publish;
 mod refusal;
+mod stage;
 mod tabs;
 mod tokens;
 
@@ -22,6 +30,7 @@ use anyhow::{Context, Result};
 use e2e::browser::Browser;
 use e2e::service::Service;
 use serde_json::{Value, json};
+use stage::{Stage, follow_directly};
 
 /// A page with push.js as `push`. `follow(name, options)` subscribes and notes in `seen[name]` what comes.
 const SCRIPT: &str = "
@@ -43,6 +52,9 @@ const SCRIPT: &str = "
         });
     };
 ";
+
+/// Polls are given up after a tenth of the time: half a minute is too long for a test.
+const HASTY_POLLS: &str = "const after = AbortSignal.timeout; AbortSignal.timeout = (time) => after(time / 10)";
 
 /// Opens a page of a service and imports push.js from there, or from another origin.
 async fn open(browser: &Browser, page: &str, library: &str) -> Result<()> {
@@ -95,6 +107,14 @@ async fn history(service: &Service) -> Result<Vec<String>> {
     let page: Value = testkit::client().get(service.url("/messages?topic=%3E&limit=1000")).send().await?.json().await?;
     let messages = page["messages"].as_array().context("a page has messages")?;
     Ok(messages.iter().map(|message| message["text"].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+/// A number that lengthens a test, from a variable; without it the test is as short as it is in CI.
+fn length(variable: &str, short: u64) -> Result<u64> {
+    match std::env::var(variable) {
+        Ok(number) => number.parse().with_context(|| format!("{variable} is {number:?}, and no number")),
+        Err(_) => Ok(short),
+    }
 }
 
 /// An empty object in JSON, for [`testkit::access::token_with`].

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use e2e::nginx::Nginx;
 use e2e::service::{Method, Service};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::helpers::{Ended, Running, push, service};
-use crate::nginx::Nginx;
 
 /// The lines that docs/operations.md asks for.
 const WELL: &str = "proxy_http_version 1.1; proxy_buffering off; proxy_set_header Upgrade $http_upgrade; \
@@ -64,8 +64,8 @@ async fn everything_gets_through_an_nginx_that_is_set_up_well() {
     for service in &services {
         crate::helpers::ready(service).await;
     }
-    let nginx = Nginx::start(&services, WELL).await;
-    let ended = doctor(&nginx.url, &["--publish"]).await;
+    let nginx = Nginx::start(&services, WELL).await.unwrap();
+    let ended = doctor(&nginx.url(""), &["--publish"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let findings = findings(&ended);
     assert_eq!(outcomes(&findings, METHODS), ["good"; 3], "{ended:?}");
@@ -80,8 +80,8 @@ async fn an_nginx_that_holds_streams_back_is_found() {
     let services = three_services(&[]).await;
     // nginx's defaults before 1.29.7, and a header of the service that counts for nothing.
     let lines = "proxy_http_version 1.0; proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;";
-    let nginx = Nginx::start_with(&services, WELL, lines).await;
-    let ended = doctor(&nginx.url, &[]).await;
+    let nginx = Nginx::start_with(&services, WELL, lines).await.unwrap();
+    let ended = doctor(&nginx.url(""), &[]).await;
     assert_eq!(ended.code, Some(5), "{ended:?}");
     let findings = findings(&ended);
     assert_eq!(outcomes(&findings, METHODS), ["good", "bad", "good"], "{ended:?}");
@@ -90,7 +90,7 @@ async fn an_nginx_that_holds_streams_back_is_found() {
     assert!(stream["advice"].as_str().unwrap().contains("proxy_buffering off"), "{ended:?}");
     assert!(ended.stderr.contains("not as it should be: Server-Sent Events"), "{ended:?}");
     // A client that follows does not wait for it for ever.
-    let mut follower = Running::start(&["sub", "--via", "sse", "--url", &nginx.url]);
+    let mut follower = Running::start(&["sub", "--via", "sse", "--url", &nginx.url("")]);
     follower.said("nothing came by Server-Sent Events").await;
 }
 
@@ -99,8 +99,8 @@ async fn headers_that_nginx_loses_are_found() {
     let services = three_services(&[]).await;
     let lines = "proxy_buffering off; proxy_http_version 1.1; proxy_set_header Last-Event-ID ''; \
                  proxy_set_header Idempotency-Key ''; proxy_hide_header Cache-Control;";
-    let nginx = Nginx::start(&services, lines).await;
-    let ended = doctor(&nginx.url, &["--publish"]).await;
+    let nginx = Nginx::start(&services, lines).await.unwrap();
+    let ended = doctor(&nginx.url(""), &["--publish"]).await;
     assert_eq!(ended.code, Some(5), "{ended:?}");
     let findings = findings(&ended);
     let expected = ["bad", "good", "bad", "bad", "warning"];
@@ -110,15 +110,15 @@ async fn headers_that_nginx_loses_are_found() {
     assert!(findings["WebSocket"]["advice"].as_str().unwrap().contains("proxy_set_header Upgrade"), "{ended:?}");
     assert!(findings["headers"]["detail"].as_str().unwrap().contains("Cache-Control has lost"), "{ended:?}");
     // Without a way for a WebSocket, a client that may choose takes the next method.
-    let mut follower = Running::start(&["sub", "--url", &nginx.url]);
+    let mut follower = Running::start(&["sub", "--url", &nginx.url("")]);
     follower.said("by Server-Sent Events, from").await;
 }
 
 #[tokio::test]
 async fn an_nginx_that_gives_up_on_a_poll_is_found() {
     let services = three_services(&[]).await;
-    let nginx = Nginx::start(&services, &format!("{WELL} proxy_read_timeout 1s;")).await;
-    let ended = doctor(&nginx.url, &["--hold", "3s"]).await;
+    let nginx = Nginx::start(&services, &format!("{WELL} proxy_read_timeout 1s;")).await.unwrap();
+    let ended = doctor(&nginx.url(""), &["--hold", "3s"]).await;
     assert_eq!(ended.code, Some(5), "{ended:?}");
     let findings = findings(&ended);
     let poll = &findings["long polling"];

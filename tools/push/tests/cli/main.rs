@@ -6,7 +6,6 @@ mod doctor;
 mod forgetful;
 mod helpers;
 mod history;
-mod nginx;
 mod programs;
 mod publish;
 mod stub;

@@ -2,22 +2,20 @@
 
 use anyhow::Result;
 use e2e::browser::Browser;
-use e2e::proxy::{Conduct, Proxy};
+use e2e::proxy::Conduct;
 use e2e::service::{Method, Service};
 use serde_json::{Value, json};
 
-use super::{follow, open, open_at, states, texts, until_text};
+use super::{Stage, follow_directly, open_at, states, texts, until_text};
 
 /// The cuts of a series.
 const CUTS: usize = 25;
 
 /// Cuts the connection again and again while messages are published. Returns what was published and what was received.
 async fn cut_again_and_again(method: Method, flags: &[&str], burst: usize) -> Result<(Vec<String>, Vec<String>)> {
-    let service = Service::started(method, flags).await?;
-    let proxy = Proxy::start(service.address()).await?;
-    let browser = Browser::start("en").await?;
-    open(&browser, &service.url("/livez"), "/push.js").await?;
-    follow(&browser, &format!("{{ {}: '{}' }}", method.name(), proxy.url(""))).await?;
+    let stage = Stage::set(method, flags).await?;
+    stage.follow("").await?;
+    let Stage { service, proxy, browser } = stage;
     let mut published = Vec::new();
     let waits = "seen.one.states.filter((state) => state === 'waiting').length";
     for cut in 0..CUTS {
@@ -106,12 +104,10 @@ async fn what_cuts_lose_is_reported_by_polling() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_message_is_the_same_object_by_each_method() -> Result<()> {
+pub(super) async fn a_message_is_the_same_object_by_each_method() -> Result<()> {
     let browser = Browser::start("en").await?;
     for method in Method::ALL {
-        let service = Service::started(method, &[]).await?;
-        open_at(&browser, &service).await?;
-        follow(&browser, &format!("{{ {}: '/', topics: ['orders.*', 'news'] }}", method.name())).await?;
+        let service = follow_directly(&browser, method, "topics: ['orders.*', 'news']").await?;
         for (topic, body) in [
             ("orders.new", json!({ "text": "two\nlines", "event": "订单" })),
             ("other", json!({ "text": "not followed" })),
@@ -162,20 +158,21 @@ async fn a_subscription_begins_where_since_says() -> Result<()> {
 
 /// A service that keeps its connections and says nothing is left within 2½ heartbeats, and nothing is lost.
 async fn silence_is_noticed(method: Method) -> Result<()> {
-    let service = Service::started(method, &["--heartbeat=200ms"]).await?;
-    let proxy = Proxy::start(service.address()).await?;
-    let browser = Browser::start("en").await?;
-    open_at(&browser, &service).await?;
-    follow(&browser, &format!("{{ {}: '{}' }}", method.name(), proxy.url(""))).await?;
-    service.publish("before").await?;
-    until_text(&browser, "before").await?;
-    assert_eq!(states(&browser).await?, ["connecting", "open"]);
+    let stage = Stage::set(method, &["--heartbeat=200ms"]).await?;
+    stage.follow("").await?;
+    stage.service.publish("before").await?;
+    stage.until_text("before").await?;
+    assert_eq!(states(&stage.browser).await?, ["connecting", "open"]);
+    falls_silent(&stage).await
+}
 
-    proxy.set(Conduct::Silent);
-    service.publish("meanwhile").await?;
-    browser.until("seen.one.states.includes('waiting')").await?;
-    proxy.mend();
-    assert_eq!(until_text(&browser, "meanwhile").await?, ["before", "meanwhile"]);
+/// The service publishes and is not heard until the client has noticed.
+async fn falls_silent(stage: &Stage) -> Result<()> {
+    stage.proxy.set(Conduct::Silent);
+    stage.service.publish("meanwhile").await?;
+    stage.until_waiting().await?;
+    stage.proxy.mend();
+    assert_eq!(stage.until_text("meanwhile").await?, ["before", "meanwhile"]);
     Ok(())
 }
 
@@ -192,30 +189,19 @@ async fn silence_is_noticed_by_server_sent_events() -> Result<()> {
 /// A poll that is not answered long after the time for which it is held is given up.
 #[tokio::test]
 async fn silence_is_noticed_by_polling() -> Result<()> {
-    let service = Service::started(Method::Poll, &[]).await?;
-    let proxy = Proxy::start(service.address()).await?;
-    let browser = Browser::start("en").await?;
-    open_at(&browser, &service).await?;
-    // Half a minute is too long for a test.
-    browser.run("const after = AbortSignal.timeout; AbortSignal.timeout = (time) => after(time / 10)").await?;
-    follow(&browser, &format!("{{ poll: '{}' }}", proxy.url(""))).await?;
-    service.publish("before").await?;
-    until_text(&browser, "before").await?;
-    proxy.set(Conduct::Silent);
-    service.publish("meanwhile").await?;
-    browser.until("seen.one.states.includes('waiting')").await?;
-    proxy.mend();
-    assert_eq!(until_text(&browser, "meanwhile").await?, ["before", "meanwhile"]);
-    Ok(())
+    let stage = Stage::set(Method::Poll, &[]).await?;
+    stage.run(super::HASTY_POLLS).await?;
+    stage.follow("").await?;
+    stage.service.publish("before").await?;
+    stage.until_text("before").await?;
+    falls_silent(&stage).await
 }
 
 #[tokio::test]
 async fn a_new_history_is_a_gap() -> Result<()> {
     let browser = Browser::start("en").await?;
     for method in Method::ALL {
-        let mut service = Service::started(method, &[]).await?;
-        open_at(&browser, &service).await?;
-        follow(&browser, &format!("{{ {}: '/' }}", method.name())).await?;
+        let mut service = follow_directly(&browser, method, "").await?;
         service.publish("before").await?;
         until_text(&browser, "before").await?;
         service.stop().await?;
@@ -256,9 +242,7 @@ async fn an_error_in_a_callback_keeps_no_message_away() -> Result<()> {
 async fn nothing_comes_after_close() -> Result<()> {
     let browser = Browser::start("en").await?;
     for method in Method::ALL {
-        let service = Service::started(method, &[]).await?;
-        open_at(&browser, &service).await?;
-        follow(&browser, &format!("{{ {}: '/' }}", method.name())).await?;
+        let service = follow_directly(&browser, method, "").await?;
         // The second of two that come together is not handed over once the first has closed the subscription.
         browser
             .run(&format!(

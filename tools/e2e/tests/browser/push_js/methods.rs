@@ -133,9 +133,7 @@ async fn what_a_better_method_repeats_comes_once() -> Result<()> {
     ws.set(Conduct::HoldingStreams);
     let tried = ws.requests("GET /feed");
     stage.browser.run("dispatchEvent(new Event('online'))").await?;
-    while ws.requests("GET /feed") == tried {
-        stage.browser.value("0").await?;
-    }
+    ws.until_requests("GET /feed", tried + 1).await?;
     for text in ["one", "two"] {
         stage.services[0].publish(text).await?;
     }

@@ -2,81 +2,71 @@
 
 use anyhow::Result;
 use e2e::browser::Browser;
-use e2e::proxy::Proxy;
 use e2e::service::{Method, Service};
 
-use super::{follow, open_at, until_text};
+use super::Stage;
+
+/// A page that is cut off, and whose next attempt by itself would be later than any test waits.
+async fn cut_off(browser: Browser, method: Method) -> Result<Stage> {
+    let stage = Stage::set_in(browser, method, &[]).await?;
+    stage.follow("").await?;
+    stage.run("Math.random = () => 10000").await?;
+    stage.proxy.cut();
+    stage.until_waiting().await?;
+    Ok(stage)
+}
 
 #[tokio::test]
-async fn a_page_that_is_online_again_comes_back_at_once() -> Result<()> {
-    let browser = Browser::start("en").await?;
+pub(super) async fn a_page_that_is_online_again_comes_back_at_once() -> Result<()> {
+    let mut browser = Browser::start("en").await?;
     for method in Method::ALL {
-        let service = Service::started(method, &[]).await?;
-        let proxy = Proxy::start(service.address()).await?;
-        open_at(&browser, &service).await?;
-        follow(&browser, &format!("{{ {}: '{}' }}", method.name(), proxy.url(""))).await?;
-        // The next attempt by itself would be later than any test waits.
-        browser.run("Math.random = () => 10000").await?;
-        proxy.cut();
-        browser.until("seen.one.states.includes('waiting')").await?;
-        service.publish("meanwhile").await?;
-        proxy.mend();
-        browser.run("dispatchEvent(new Event('online'))").await?;
-        assert_eq!(until_text(&browser, "meanwhile").await?, ["meanwhile"], "{method:?}");
+        let stage = cut_off(browser, method).await?;
+        stage.service.publish("meanwhile").await?;
+        stage.proxy.mend();
+        stage.run("dispatchEvent(new Event('online'))").await?;
+        assert_eq!(stage.until_text("meanwhile").await?, ["meanwhile"], "{method:?}");
+        browser = stage.browser;
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_page_that_is_shown_again_comes_back_at_once() -> Result<()> {
-    let service = Service::started(Method::Ws, &[]).await?;
-    let proxy = Proxy::start(service.address()).await?;
-    let browser = Browser::start("en").await?;
-    open_at(&browser, &service).await?;
-    follow(&browser, &format!("{{ ws: '{}' }}", proxy.url(""))).await?;
-    browser.run("Math.random = () => 10000").await?;
-    proxy.cut();
-    browser.until("seen.one.states.includes('waiting')").await?;
-    proxy.mend();
-    browser.run("document.dispatchEvent(new Event('visibilitychange'))").await?;
-    browser.until("seen.one.state === 'open'").await?;
+    let stage = cut_off(Browser::start("en").await?, Method::Ws).await?;
+    stage.proxy.mend();
+    stage.run("document.dispatchEvent(new Event('visibilitychange'))").await?;
+    stage.browser.until("seen.one.state === 'open'").await?;
     Ok(())
 }
 
 /// A machine that was asleep: its clock has moved on, and nothing was heard meanwhile.
 #[tokio::test]
 async fn a_connection_that_slept_is_made_anew() -> Result<()> {
-    let service = Service::started(Method::Ws, &[]).await?;
-    let proxy = Proxy::start(service.address()).await?;
-    let browser = Browser::start("en").await?;
-    open_at(&browser, &service).await?;
-    follow(&browser, &format!("{{ ws: '{}' }}", proxy.url(""))).await?;
-    browser
+    let stage = Stage::set(Method::Ws, &[]).await?;
+    stage.follow("").await?;
+    stage
         .run("const now = Date.now; Date.now = () => now() + 3600000; document.dispatchEvent(new Event('resume'))")
         .await?;
-    browser.until("seen.one.methods.length === 2").await?;
-    assert_eq!(proxy.requests("GET /feed"), 2);
+    stage.browser.until("seen.one.methods.length === 2").await?;
+    assert_eq!(stage.proxy.requests("GET /feed"), 2);
     Ok(())
 }
 
 /// A page is left and comes back from the back/forward cache, with its scripts as they were.
 async fn comes_back_from_the_cache(method: Method) -> Result<()> {
-    let service = Service::started(method, &[]).await?;
-    let proxy = Proxy::start(service.address()).await?;
+    let stage = Stage::set(method, &[]).await?;
     let elsewhere = Service::started(Method::Poll, &[]).await?;
-    let browser = Browser::start("en").await?;
-    open_at(&browser, &service).await?;
-    follow(&browser, &format!("{{ {}: '{}', share: true }}", method.name(), proxy.url(""))).await?;
-    service.publish("before").await?;
-    until_text(&browser, "before").await?;
-    browser.run("addEventListener('pageshow', ({ persisted }) => { window.persisted = persisted })").await?;
+    stage.follow("share: true").await?;
+    stage.service.publish("before").await?;
+    stage.until_text("before").await?;
+    stage.run("addEventListener('pageshow', ({ persisted }) => { window.persisted = persisted })").await?;
 
-    browser.open(&elsewhere.url("/livez")).await?;
-    proxy.until_streams(0).await?;
-    service.publish("meanwhile").await?;
-    browser.back().await?;
-    browser.until("window.persisted").await?;
-    assert_eq!(until_text(&browser, "meanwhile").await?, ["before", "meanwhile"]);
+    stage.browser.open(&elsewhere.url("/livez")).await?;
+    stage.proxy.until_streams(0).await?;
+    stage.service.publish("meanwhile").await?;
+    stage.browser.back().await?;
+    stage.browser.until("window.persisted").await?;
+    assert_eq!(stage.until_text("meanwhile").await?, ["before", "meanwhile"]);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use e2e::service::{Method, Service};
 use serde_json::json;
 use testkit::access::{SECRET, token_with};
 
-use super::{history, nothing, open, open_at};
+use super::{Stage, history, nothing, open, open_at};
 
 #[tokio::test]
 async fn a_publication_is_answered_with_its_place() -> Result<()> {
@@ -51,7 +51,7 @@ async fn a_publication_that_is_refused_is_told_why() -> Result<()> {
 
 /// Answers get lost, so that publications are repeated: each is in the history once, and they are in order.
 #[tokio::test]
-async fn a_publication_whose_answer_is_lost_is_there_once() -> Result<()> {
+pub(super) async fn a_publication_whose_answer_is_lost_is_there_once() -> Result<()> {
     let service = Service::started(Method::Poll, &[]).await?;
     let proxy = Proxy::start(service.address()).await?;
     let browser = Browser::start("en").await?;
@@ -79,51 +79,40 @@ async fn a_publication_whose_answer_is_lost_is_there_once() -> Result<()> {
 }
 
 /// A service that cannot be reached, and a page that knows that it is offline.
-struct Offline {
-    service: Service,
-    proxy: Proxy,
-    browser: Browser,
+async fn offline() -> Result<Stage> {
+    let stage = Stage::set(Method::Sse, &[]).await?;
+    // The next attempt by itself would be later than any test waits.
+    stage.run("Math.random = () => 10000").await?;
+    stage.proxy.cut();
+    stage.browser.be_offline(true).await?;
+    stage.browser.until("!navigator.onLine").await?;
+    Ok(stage)
 }
 
-impl Offline {
-    async fn set() -> Result<Self> {
-        let service = Service::started(Method::Sse, &[]).await?;
-        let proxy = Proxy::start(service.address()).await?;
-        let browser = Browser::start("en").await?;
-        open_at(&browser, &service).await?;
-        // The next attempt by itself would be later than any test waits.
-        browser.run("Math.random = () => 10000").await?;
-        proxy.cut();
-        browser.be_offline(true).await?;
-        browser.until("!navigator.onLine").await?;
-        Ok(Self { service, proxy, browser })
-    }
+/// Publishes the numbers below a count, and goes on.
+async fn publish_numbers(stage: &Stage, count: usize) -> Result<()> {
+    let url = stage.proxy.url("");
+    let publish = "then(() => answers++, ({ code }) => errors.push(code))";
+    stage
+        .run(&format!(
+            "window.answers = 0; window.errors = [];
+            for (let number = 0; number < {count}; number++) push.publish('{url}', 'main', `${{number}}`).{publish};"
+        ))
+        .await
+}
 
-    /// Publishes the numbers below a count.
-    async fn publish(&self, count: usize) -> Result<()> {
-        let url = self.proxy.url("");
-        let publish = "then(() => answers++, ({ code }) => errors.push(code))";
-        self.browser
-            .run(&format!(
-                "window.answers = 0; window.errors = [];
-                for (let number = 0; number < {count}; number++) push.publish('{url}', 'main', `${{number}}`).{publish};"
-            ))
-            .await
-    }
-
-    async fn end(&self) -> Result<()> {
-        self.proxy.mend();
-        self.browser.be_offline(false).await
-    }
+async fn be_online_again(stage: &Stage) -> Result<()> {
+    stage.proxy.mend();
+    stage.browser.be_offline(false).await
 }
 
 #[tokio::test]
 async fn publications_made_offline_are_sent_once_and_in_order() -> Result<()> {
-    let stage = Offline::set().await?;
-    stage.publish(20).await?;
+    let stage = offline().await?;
+    publish_numbers(&stage, 20).await?;
     // However long that is.
-    stage.browser.run("const now = Date.now; Date.now = () => now() + 3600000").await?;
-    stage.end().await?;
+    stage.run("const now = Date.now; Date.now = () => now() + 3600000").await?;
+    be_online_again(&stage).await?;
     stage.browser.until("answers === 20").await?;
     let expected: Vec<String> = (0..20).map(|number| number.to_string()).collect();
     assert_eq!(history(&stage.service).await?, expected);
@@ -132,11 +121,11 @@ async fn publications_made_offline_are_sent_once_and_in_order() -> Result<()> {
 
 #[tokio::test]
 async fn a_queue_that_is_full_says_so() -> Result<()> {
-    let stage = Offline::set().await?;
-    stage.publish(1002).await?;
+    let stage = offline().await?;
+    publish_numbers(&stage, 1002).await?;
     stage.browser.until("errors.length === 2").await?;
     assert_eq!(stage.browser.value("errors").await?, json!(["queue_full", "queue_full"]));
-    stage.end().await?;
+    be_online_again(&stage).await?;
     stage.browser.until("answers === 1000").await?;
     assert_eq!(history(&stage.service).await?.len(), 1000);
     Ok(())
@@ -145,10 +134,7 @@ async fn a_queue_that_is_full_says_so() -> Result<()> {
 /// Online, an attempt without an answer may have arrived, and the service remembers its key for two minutes.
 #[tokio::test]
 async fn a_publication_in_doubt_is_not_repeated_for_ever() -> Result<()> {
-    let service = Service::started(Method::Sse, &[]).await?;
-    let proxy = Proxy::start(service.address()).await?;
-    let browser = Browser::start("en").await?;
-    open_at(&browser, &service).await?;
+    let Stage { service, proxy, browser } = Stage::set(Method::Sse, &[]).await?;
     proxy.cut();
     let outcome =
         format!("push.publish('{}', 'main', 'x').then(() => 'published', ({{ name }}) => name)", proxy.url(""));
@@ -164,10 +150,7 @@ async fn a_publication_in_doubt_is_not_repeated_for_ever() -> Result<()> {
 
 #[tokio::test]
 async fn a_publication_that_is_aborted_gives_its_place_to_the_next() -> Result<()> {
-    let service = Service::started(Method::Ws, &[]).await?;
-    let proxy = Proxy::start(service.address()).await?;
-    let browser = Browser::start("en").await?;
-    open_at(&browser, &service).await?;
+    let Stage { service, proxy, browser } = Stage::set(Method::Ws, &[]).await?;
     proxy.set(Conduct::Silent);
     let publish = |text: &str, options: &str| format!("push.publish('{}', 'main', '{text}', {options})", proxy.url(""));
     let told = "({ name }) => name";

@@ -3,41 +3,27 @@
 use std::ops::Range;
 
 use anyhow::Result;
-use e2e::browser::Browser;
-use e2e::proxy::{Conduct, Proxy};
-use e2e::service::{Method, Service};
+use e2e::proxy::Conduct;
+use e2e::service::Method;
 use serde_json::json;
+use testkit::metrics;
 
-use super::{follow, open_at, texts, until_text};
+use super::{Stage, open_at, texts, until_text};
 
 const TABS: usize = 3;
 
-/// Three tabs that follow one service through a proxy. The first one leads.
-struct Stage {
-    service: Service,
-    proxy: Proxy,
-    browser: Browser,
-}
-
 impl Stage {
-    async fn set(method: Method) -> Result<Self> {
+    /// Opens so many tabs that follow one service. The first one leads.
+    async fn with_tabs(method: Method, count: usize) -> Result<Self> {
         // Tabs come together before any heartbeat.
-        let service = Service::started(method, &["--heartbeat=600s"]).await?;
-        let proxy = Proxy::start(service.address()).await?;
-        let browser = Browser::start("en").await?;
-        let stage = Self { service, proxy, browser };
-        for tab in 0..TABS {
-            if tab > 0 {
-                stage.browser.open_tab().await?;
-            }
+        let stage = Self::set(method, &["--heartbeat=600s"]).await?;
+        stage.follow("share: true").await?;
+        for _ in 1..count {
+            stage.browser.open_tab().await?;
             open_at(&stage.browser, &stage.service).await?;
-            follow(&stage.browser, &stage.options(method)).await?;
+            stage.follow("share: true").await?;
         }
         Ok(stage)
-    }
-
-    fn options(&self, method: Method) -> String {
-        format!("{{ {}: '{}', share: true }}", method.name(), self.proxy.url(""))
     }
 
     /// Waits in each of these tabs for the last of these texts, and expects all of them.
@@ -45,7 +31,7 @@ impl Stage {
         for tab in tabs {
             self.browser.switch_to_tab(tab).await?;
             let last = expected.last().map(String::as_str).unwrap_or_default();
-            assert_eq!(until_text(&self.browser, last).await?, expected, "tab {tab}");
+            assert_eq!(self.until_text(last).await?, expected, "tab {tab}");
         }
         Ok(())
     }
@@ -62,7 +48,7 @@ impl Stage {
 }
 
 async fn tabs_share_one_connection(method: Method) -> Result<()> {
-    let stage = Stage::set(method).await?;
+    let stage = Stage::with_tabs(method, TABS).await?;
     stage.proxy.until_streams(1).await?;
     let mut expected = Vec::new();
     stage.publish("shared", &mut expected).await?;
@@ -78,7 +64,7 @@ async fn tabs_share_one_connection(method: Method) -> Result<()> {
 }
 
 #[tokio::test]
-async fn tabs_share_one_websocket() -> Result<()> {
+pub(super) async fn tabs_share_one_websocket() -> Result<()> {
     tabs_share_one_connection(Method::Ws).await
 }
 
@@ -89,7 +75,7 @@ async fn tabs_share_one_stream() -> Result<()> {
 
 /// Messages are published all the time, and the tab that has the connection goes: by closing its subscription, and by being closed.
 async fn nothing_is_lost_when_the_leader_goes(method: Method) -> Result<()> {
-    let stage = Stage::set(method).await?;
+    let stage = Stage::with_tabs(method, TABS).await?;
     let mut expected = Vec::new();
     stage.publish("first", &mut expected).await?;
     stage.receive(0..TABS, &expected).await?;
@@ -115,7 +101,7 @@ async fn nothing_is_lost_when_the_leader_of_a_websocket_goes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_when_the_leader_of_a_stream_goes() -> Result<()> {
+pub(super) async fn nothing_is_lost_when_the_leader_of_a_stream_goes() -> Result<()> {
     nothing_is_lost_when_the_leader_goes(Method::Sse).await
 }
 
@@ -124,9 +110,54 @@ async fn nothing_is_lost_when_the_leader_of_polls_goes() -> Result<()> {
     nothing_is_lost_when_the_leader_goes(Method::Poll).await
 }
 
+/// Waits until the service itself counts so many connections.
+async fn until_connections(stage: &Stage, count: f64) {
+    let counts = |samples: &metrics::Samples| (samples.sum("push_connections", &[]) - count).abs() < 0.1;
+    metrics::until(stage.service.address(), counts).await;
+}
+
+/// Ten tabs are one connection at the service, also after the tab with the connection was closed while messages were published.
+async fn ten_tabs_are_one_connection(method: Method) -> Result<()> {
+    const MANY: usize = 10;
+    let stage = Stage::with_tabs(method, MANY).await?;
+    until_connections(&stage, 1.0).await;
+    let mut expected = Vec::new();
+    stage.publish("to all ten", &mut expected).await?;
+    stage.receive(0..MANY, &expected).await?;
+    until_connections(&stage, 1.0).await;
+
+    stage.browser.switch_to_tab(0).await?;
+    stage.publish("meanwhile", &mut expected).await?;
+    let (closed, published) = tokio::join!(stage.browser.close_tab(), stage.publish("as it closes", &mut expected));
+    closed.and(published)?;
+    stage.publish("after it", &mut expected).await?;
+    stage.receive(0..MANY - 1, &expected).await?;
+    until_connections(&stage, 1.0).await;
+    for tab in 0..MANY - 1 {
+        stage.browser.switch_to_tab(tab).await?;
+        assert_eq!(stage.value("seen.one.gaps.length").await?, 0, "tab {tab}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn ten_tabs_are_one_websocket() -> Result<()> {
+    ten_tabs_are_one_connection(Method::Ws).await
+}
+
+#[tokio::test]
+async fn ten_tabs_are_one_stream() -> Result<()> {
+    ten_tabs_are_one_connection(Method::Sse).await
+}
+
+#[tokio::test]
+async fn ten_tabs_are_one_poll() -> Result<()> {
+    ten_tabs_are_one_connection(Method::Poll).await
+}
+
 #[tokio::test]
 async fn cuts_lose_nothing_in_any_tab() -> Result<()> {
-    let stage = Stage::set(Method::Ws).await?;
+    let stage = Stage::with_tabs(Method::Ws, TABS).await?;
     let mut expected = Vec::new();
     for round in 0..8 {
         stage.publish(&format!("before cut {round}"), &mut expected).await?;
@@ -142,7 +173,7 @@ async fn cuts_lose_nothing_in_any_tab() -> Result<()> {
 /// Each tab has a cursor of its own: one begins earlier than the leader is.
 #[tokio::test]
 async fn a_tab_that_is_behind_catches_up_by_itself() -> Result<()> {
-    let stage = Stage::set(Method::Ws).await?;
+    let stage = Stage::with_tabs(Method::Ws, TABS).await?;
     let mut expected = Vec::new();
     stage.publish("first", &mut expected).await?;
     stage.receive(0..TABS, &expected).await?;
@@ -159,7 +190,7 @@ async fn a_tab_that_is_behind_catches_up_by_itself() -> Result<()> {
 
 #[tokio::test]
 async fn tabs_that_follow_other_topics_do_not_share() -> Result<()> {
-    let stage = Stage::set(Method::Ws).await?;
+    let stage = Stage::with_tabs(Method::Ws, TABS).await?;
     stage.proxy.until_streams(1).await?;
     let url = stage.proxy.url("");
     for options in
@@ -174,7 +205,7 @@ async fn tabs_that_follow_other_topics_do_not_share() -> Result<()> {
 
 #[tokio::test]
 async fn a_leader_that_is_frozen_is_left() -> Result<()> {
-    let stage = Stage::set(Method::Ws).await?;
+    let stage = Stage::with_tabs(Method::Ws, TABS).await?;
     let mut expected = Vec::new();
     stage.publish("first", &mut expected).await?;
     stage.receive(0..TABS, &expected).await?;
@@ -192,16 +223,14 @@ async fn a_leader_that_is_frozen_is_left() -> Result<()> {
 /// A tab may learn of a state and a message by one word of the leader, and close at the state.
 #[tokio::test]
 async fn nothing_comes_after_close_in_a_tab_that_does_not_lead() -> Result<()> {
-    let service = Service::started(Method::Ws, &["--heartbeat=600s"]).await?;
-    let proxy = Proxy::start(service.address()).await?;
-    let browser = Browser::start("en").await?;
-    open_at(&browser, &service).await?;
+    let stage = Stage::set(Method::Ws, &["--heartbeat=600s"]).await?;
     // A leader that is silent for a minute counts as frozen: a minute is too long for a test.
-    browser
+    stage
         .run("const set = setTimeout; window.setTimeout = (run, after) => set(run, after === 60000 ? 300 : after)")
         .await?;
-    let options = format!("ws: '{}', share: true", proxy.url(""));
-    follow(&browser, &format!("{{ {options} }}")).await?;
+    stage.follow("share: true").await?;
+    let options = format!("ws: '{}', share: true", stage.proxy.url(""));
+    let Stage { service, proxy, browser } = stage;
     // The other one is left to a connection of its own, which does not get through.
     proxy.set(Conduct::HoldingStreams);
     browser

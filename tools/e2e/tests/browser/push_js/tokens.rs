@@ -2,59 +2,54 @@
 
 use anyhow::Result;
 use e2e::browser::Browser;
-use e2e::proxy::Proxy;
 use e2e::service::{Method, Service};
 use serde_json::json;
 use testkit::access::{SECRET, token_with};
 
-use super::{follow, nothing, open_at, publish_with_token, states, until_text};
+use super::{Stage, follow, follow_directly, nothing, open_at, publish_with_token, states, until_text};
 
-/// A closed service behind a proxy, and a page that has a token for three seconds and then others.
-struct Stage {
-    service: Service,
-    proxy: Proxy,
-    browser: Browser,
+/// A page of a closed service, which has a token for three seconds and then others.
+struct Renewal {
+    stage: Stage,
     /// The end of the first token, in seconds since the Unix epoch.
     ends: f64,
 }
 
-impl Stage {
+impl Renewal {
     async fn set(method: Method, later: serde_json::Value) -> Result<Self> {
-        let service = Service::started(method, &[&format!("--jwt-secret={SECRET}")]).await?;
-        let proxy = Proxy::start(service.address()).await?;
-        let browser = Browser::start("en").await?;
-        open_at(&browser, &service).await?;
+        let stage = Stage::set(method, &[&format!("--jwt-secret={SECRET}")]).await?;
         let ends = token::now() + 3.0;
         let (short, later) = (token_with(json!({ "exp": ends })), token_with(later));
-        browser.run(&format!("window.asked = 0; window.token = async () => (asked++ ? '{later}' : '{short}')")).await?;
-        follow(&browser, &format!("{{ {}: '{}', topics: 'a.b', token }}", method.name(), proxy.url(""))).await?;
-        Ok(Self { service, proxy, browser, ends })
+        stage.run(&format!("window.asked = 0; window.token = async () => (asked++ ? '{later}' : '{short}')")).await?;
+        stage.follow("topics: 'a.b', token").await?;
+        Ok(Self { stage, ends })
     }
 
     /// Publishes until another token has been asked for and after it, and expects every message once.
     async fn receives_everything(&self) -> Result<()> {
-        let publisher = token_with(nothing());
+        let (stage, publisher) = (&self.stage, token_with(nothing()));
         let mut published = Vec::new();
-        while self.browser.value("asked").await? == 1 {
+        while stage.value("asked").await? == 1 {
             let text = format!("{}", published.len());
-            publish_with_token(&self.service, &publisher, &text).await?;
+            publish_with_token(&stage.service, &publisher, &text).await?;
             published.push(text);
         }
         let last = "the last".to_owned();
-        publish_with_token(&self.service, &publisher, &last).await?;
+        publish_with_token(&stage.service, &publisher, &last).await?;
         published.push(last);
-        assert_eq!(until_text(&self.browser, "the last").await?, published);
-        assert!(!states(&self.browser).await?.contains(&"refused".to_owned()));
+        assert_eq!(stage.until_text("the last").await?, published);
+        assert!(!states(&stage.browser).await?.contains(&"refused".to_owned()));
         Ok(())
     }
 }
 
 #[tokio::test]
 async fn a_token_is_renewed_within_a_websocket() -> Result<()> {
-    let stage = Stage::set(Method::Ws, nothing()).await?;
-    stage.receives_everything().await?;
+    let renewal = Renewal::set(Method::Ws, nothing()).await?;
+    renewal.receives_everything().await?;
+    let Renewal { stage, ends } = renewal;
     // It is the same connection, beyond the end of the first token.
-    stage.browser.until(&format!("Date.now() / 1000 > {}", stage.ends + 1.0)).await?;
+    stage.browser.until(&format!("Date.now() / 1000 > {}", ends + 1.0)).await?;
     publish_with_token(&stage.service, &token_with(nothing()), "beyond").await?;
     until_text(&stage.browser, "beyond").await?;
     assert_eq!(stage.proxy.requests("GET /feed"), 1);
@@ -82,26 +77,26 @@ async fn the_token_that_counts_already_is_not_sent_again() -> Result<()> {
 
 #[tokio::test]
 async fn a_stream_comes_back_with_another_ticket() -> Result<()> {
-    let stage = Stage::set(Method::Sse, nothing()).await?;
-    stage.receives_everything().await?;
-    assert_eq!(stage.proxy.requests("POST /ticket"), 2);
-    assert_eq!(stage.browser.value("asked").await?, 2);
+    let renewal = Renewal::set(Method::Sse, nothing()).await?;
+    renewal.receives_everything().await?;
+    assert_eq!(renewal.stage.proxy.requests("POST /ticket"), 2);
+    assert_eq!(renewal.stage.value("asked").await?, 2);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_poll_is_repeated_with_another_token() -> Result<()> {
-    let stage = Stage::set(Method::Poll, nothing()).await?;
-    stage.receives_everything().await?;
-    assert_eq!(stage.browser.value("asked").await?, 2);
+    let renewal = Renewal::set(Method::Poll, nothing()).await?;
+    renewal.receives_everything().await?;
+    assert_eq!(renewal.stage.value("asked").await?, 2);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_ticket_is_asked_for_at_each_attempt() -> Result<()> {
-    let stage = Stage::set(Method::Sse, nothing()).await?;
+    let Renewal { stage, .. } = Renewal::set(Method::Sse, nothing()).await?;
     stage.proxy.cut();
-    stage.browser.until("seen.one.states.includes('waiting')").await?;
+    stage.until_waiting().await?;
     stage.proxy.mend();
     stage.browser.until("seen.one.methods.length === 2").await?;
     assert!(stage.proxy.requests("POST /ticket") >= 2);
@@ -111,7 +106,7 @@ async fn a_ticket_is_asked_for_at_each_attempt() -> Result<()> {
 #[tokio::test]
 async fn a_client_whose_rights_end_is_refused() -> Result<()> {
     for method in Method::ALL {
-        let stage = Stage::set(method, json!({ "subscribe": ["other"] })).await?;
+        let Renewal { stage, .. } = Renewal::set(method, json!({ "subscribe": ["other"] })).await?;
         stage.browser.until("seen.one.state === 'refused'").await?;
         assert_eq!(stage.browser.value("seen.one.errors.at(-1).status").await?, 403, "{method:?}");
     }
@@ -122,9 +117,7 @@ async fn a_client_whose_rights_end_is_refused() -> Result<()> {
 async fn an_open_service_takes_a_client_with_a_token() -> Result<()> {
     let browser = Browser::start("en").await?;
     for method in Method::ALL {
-        let service = Service::started(method, &[]).await?;
-        open_at(&browser, &service).await?;
-        follow(&browser, &format!("{{ {}: '/', token: 'unneeded' }}", method.name())).await?;
+        follow_directly(&browser, method, "token: 'unneeded'").await?;
     }
     Ok(())
 }
