@@ -92,7 +92,9 @@ async fn each_column_shows_ids_and_its_cursor() -> Result<()> {
         assert_eq!(browser.text(&part(method, ".messages .id code")).await?, id);
         let cursor = part(method, ".cursor");
         browser.until(&format!("document.querySelector({cursor:?}).textContent === {id:?}")).await?;
-        browser.click(&part(method, ".position .copy")).await?;
+        let copy = part(method, ".position .copy");
+        browser.click(&copy).await?;
+        browser.until(&format!("document.querySelector({copy:?}).textContent === 'Copied'")).await?;
         assert_eq!(pasted(&browser).await?, id);
     }
     Ok(())

@@ -84,11 +84,19 @@ async fn another_tab_goes_on_meanwhile() -> Result<()> {
     browser.open_tab().await?;
     browser.open(&service.url("/")).await?;
     browser.until_state(STATE, "open").await?;
+    browser
+        .run(
+            "window.states = [];
+            const state = document.getElementById('state');
+            new MutationObserver(() => states.push(state.dataset.state)).observe(state, { attributes: true });",
+        )
+        .await?;
     browser.switch_to_tab(0).await?;
     cut(&browser).await?;
     service.publish("meanwhile").await?;
     browser.switch_to_tab(1).await?;
     browser.until_row(LIST, "meanwhile").await?;
+    assert_eq!(browser.value("states.includes('waiting')").await?, false);
     browser.switch_to_tab(0).await?;
     until_text(&browser, RESULT, "Caught up with 1 message in ").await?;
     assert_eq!(browser.rows(LIST).await?, [message("meanwhile")]);
@@ -102,11 +110,15 @@ async fn what_is_published_while_cut_is_sent_when_the_network_is_back() -> Resul
     browser.open(&service.url("/")).await?;
     browser.until_state(STATE, "open").await?;
     browser.fill("#publish-text", "from the tunnel").await?;
+    browser.run("addEventListener('online', () => { window.backAt = Date.now(); })").await?;
     cut(&browser).await?;
     browser.click("#publish-send").await?;
     until_text(&browser, "#publish-result", "Publishing…").await?;
     until_text(&browser, "#publish-result", "Published, id ").await?;
     assert_eq!(browser.until_row(LIST, "from the tunnel").await?, [message("from the tunnel")]);
+    // The service runs on the same clock.
+    let published = "Date.parse(document.querySelector('#messages time').dateTime)";
+    assert_eq!(browser.value(&format!("{published} >= backAt")).await?, true);
     Ok(())
 }
 
