@@ -52,7 +52,7 @@ impl App {
         Ok(self.hub.subscribe(filters, from))
     }
 
-    /// As [`Hub::subscribe_in_memory`].
+    /// As [`Hub::subscribe_in_memory`](shared::hub::Hub::subscribe_in_memory).
     ///
     /// # Errors
     /// [`Refusal::Denied`] when the client may not, [`Refusal::NotReady`] when the history is not known, and
