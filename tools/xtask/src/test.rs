@@ -6,9 +6,10 @@ use anyhow::{Context, ensure};
 use clap::Args;
 
 use crate::{
-    browser::{Browser, Programs},
+    browser::Browser,
     nats_server, nginx, openapi,
     prometheus::Prometheus,
+    webdriver::{self, Programs},
     workspace,
 };
 
@@ -43,7 +44,7 @@ impl Others {
         for browser in [Browser::Firefox, Browser::WebKit] {
             let found = match without.contains(&browser) {
                 true => Err("it is left out by --without".to_owned()),
-                false => browser.find_or_install().map_err(|error| format!("{error:#}")),
+                false => webdriver::find_or_install(browser).map_err(|error| format!("{error:#}")),
             };
             match found {
                 Ok(programs) => {
@@ -70,7 +71,7 @@ impl Test {
             !self.without.contains(&Browser::Chromium),
             "too many tests need Chromium: name it in CHROME and CHROMEDRIVER"
         );
-        let chromium = Browser::Chromium.find_or_install()?;
+        let chromium = webdriver::find_or_install(Browser::Chromium)?;
         println!("Chromium: {chromium}");
         let others = Others::find_or_install(&self.without);
         let nats_server = nats_server::find_or_install()?;
