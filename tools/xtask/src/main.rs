@@ -2,8 +2,9 @@
 //!
 //! - `up.rs`: the three services in one terminal; `process.rs` is one of them, `output.rs` its coloured lines and
 //!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
-//! - `test.rs`: every test, and `tally.rs` their results; `push_js.rs`: those of push.js at length; `browser.rs` finds the browsers and their
-//!   drivers, `install.rs` installs them; `prometheus.rs` and `nginx.rs` find these or unpack them, by `debian.rs`; `axe_core.rs` has it installed
+//! - `test.rs`: every test, and `tally.rs` their results; `push_js.rs`: those of push.js at length; `browser.rs` has the browsers, `webdriver.rs`
+//!   finds their programs, `install.rs` installs them; `prometheus.rs` and `nginx.rs` find these or unpack them, by `debian.rs`; `axe_core.rs`
+//!   has it installed
 //! - `client.rs`: the types and the package of push.js
 //! - `manifests.rs`: the manifests for Kubernetes against its schemas
 //! - `openapi.rs`: the services against their descriptions
@@ -41,6 +42,7 @@ mod push_js;
 mod tally;
 mod test;
 mod up;
+mod webdriver;
 mod workspace;
 
 use std::process::ExitCode;

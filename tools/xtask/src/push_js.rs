@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::{browser::Browser, nginx, workspace};
+use crate::{browser::Browser, nginx, webdriver, workspace};
 
 /// Tests push.js at length: every behaviour in each browser, a minute of a bad network, a thousand bursts
 ///
 /// `cargo xtask test` has all of it in Chromium with a short time of a bad network and a few bursts, and a part in Firefox and WebKit. This
-/// takes about a quarter of an hour. What is missing of the browsers, their drivers and nginx is installed as `cargo xtask test` does it.
+/// takes about half an hour. What is missing of the browsers, their drivers and nginx is installed as `cargo xtask test` does it.
 #[derive(Debug, Args)]
 pub(crate) struct PushJs {
     /// The browsers
@@ -35,8 +35,7 @@ impl PushJs {
         let nginx = nginx::find_or_install()?;
         let mut failed = Vec::new();
         for browser in &self.browsers {
-            let programs = browser
-                .find_or_install(true)
+            let programs = webdriver::find_or_install(*browser, true)
                 .with_context(|| format!("{browser} is not there; `--browser` names the ones to test in"))?;
             println!("\n== {browser}: {programs}");
             let status = workspace::cargo(workspace::root())

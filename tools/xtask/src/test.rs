@@ -10,10 +10,11 @@ use clap::Args;
 
 use crate::{
     axe_core,
-    browser::{Browser, Programs},
+    browser::Browser,
     nats_server, nginx, openapi,
     prometheus::Prometheus,
     tally::Tally,
+    webdriver::{self, Programs},
     workspace,
 };
 
@@ -55,7 +56,7 @@ impl Others {
         for browser in [Browser::Firefox, Browser::WebKit] {
             let found = match without.contains(&browser) {
                 true => Err("it is left out by --without".to_owned()),
-                false => browser.find_or_install(may_install).map_err(|error| format!("{error:#}")),
+                false => webdriver::find_or_install(browser, may_install).map_err(|error| format!("{error:#}")),
             };
             match found {
                 Ok(programs) => {
@@ -82,7 +83,7 @@ impl Test {
             !self.without.contains(&Browser::Chromium),
             "too many tests need Chromium: name it in CHROME and CHROMEDRIVER"
         );
-        let chromium = Browser::Chromium.find_or_install(!self.no_install)?;
+        let chromium = webdriver::find_or_install(Browser::Chromium, !self.no_install)?;
         println!("Chromium: {chromium}");
         let others = Others::find_or_install(&self.without, !self.no_install);
         let nats_server = nats_server::find_or_install()?;
