@@ -33,7 +33,7 @@ pub(crate) enum Incoming {
 #[derive(Debug)]
 pub(crate) struct Reader {
     max_message_bytes: usize,
-    /// The frames that brought no message, since this was last looked at.
+    /// The frames that brought no message, since they were last forgotten.
     empty_frames: u32,
     /// Boxed, because most connections have nothing half read at most times.
     partial: Option<Box<Partial>>,
@@ -138,9 +138,13 @@ impl Reader {
         reservation.grow_to(bytes).map_err(|_| Close::NoMemory)
     }
 
-    /// Returns the number of frames that brought no message since the last call: control frames, and parts of a message.
-    pub(crate) fn take_empty_frames(&mut self) -> u32 {
-        std::mem::take(&mut self.empty_frames)
+    /// The number of frames that brought no message, since they were last forgotten: control frames, and parts of a message.
+    pub(crate) fn empty_frames(&self) -> u32 {
+        self.empty_frames
+    }
+
+    pub(crate) fn forget_empty_frames(&mut self) {
+        self.empty_frames = 0;
     }
 
     /// Returns whether anything is half read, be it a byte, and memory kept for it.

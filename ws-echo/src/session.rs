@@ -21,12 +21,10 @@ use crate::reader::{Incoming, Reader};
 /// The number of bytes of answers that are written at once.
 const ANSWERS: usize = 64 * 1024;
 
-/// The frames per read that may bring no message. A client that sends more of them rests, so that dealing with them takes little of what
-/// others need.
+/// The frames per window that may bring no message. A client that sends more of them rests for as many windows as they would fill, so that
+/// dealing with them takes little of what others need.
 const EMPTY_FRAMES: u32 = 100;
-
-/// The time for which such a client is not read.
-const REST: Duration = Duration::from_millis(10);
+const WINDOW: Duration = Duration::from_millis(10);
 
 /// A message of the client.
 #[derive(Debug)]
@@ -84,8 +82,10 @@ struct WebSocket<C> {
     heard: Instant,
     /// The time since which the client's message is half read.
     began: Option<Instant>,
-    /// The end of the client's rest.
-    rests_until: Option<Instant>,
+    /// The end of the window in which frames without a message are counted, or of the client's rest.
+    window: Instant,
+    /// The client is not read until then.
+    rests: bool,
     phase: Phase,
     /// The reader may have another whole message, which had to wait.
     has_more: bool,
@@ -115,7 +115,8 @@ impl<C> WebSocket<C> {
             heartbeat: now,
             heard: now,
             began: None,
-            rests_until: None,
+            window: now,
+            rests: false,
             phase: Phase::Handshake { headers, full },
             has_more: false,
             parting: None,
@@ -152,10 +153,15 @@ impl<C: Conversation> Session for WebSocket<C> {
             (Phase::Closing, _) | (Phase::Open, Event::Draining) => Flow::Continue,
             (Phase::Open, Event::Due) => self.on_due(client),
             (Phase::Open, Event::Readable) => {
-                let Self { reader, heard, .. } = self;
+                let now = Instant::now();
+                let Self { reader, heard, window, .. } = self;
+                if now >= *window {
+                    reader.forget_empty_frames();
+                    *window = now + WINDOW;
+                }
                 let mut incoming = Ok(None);
                 client.read(|bytes| {
-                    *heard = Instant::now();
+                    *heard = now;
                     incoming = reader.receive(bytes);
                 });
                 self.take_messages(incoming, client)
@@ -191,7 +197,7 @@ impl<C: Conversation> Session for WebSocket<C> {
 
     fn takes_input(&self) -> bool {
         match self.phase {
-            Phase::Open => self.rests_until.is_none() && self.is_listened_to(),
+            Phase::Open => !self.rests && self.is_listened_to(),
             Phase::Handshake { .. } | Phase::Refused | Phase::Closing => true,
         }
     }
@@ -240,10 +246,7 @@ impl<C: Conversation> WebSocket<C> {
             }
             incoming = self.reader.next();
         }
-        if self.reader.take_empty_frames() > EMPTY_FRAMES {
-            self.rests_until = Some(Instant::now() + REST);
-            self.set_due(client);
-        }
+        self.count_empty_frames(client);
         if !self.has_more {
             self.watch_message(client);
             let app = client.app();
@@ -255,6 +258,16 @@ impl<C: Conversation> WebSocket<C> {
             client.write(&answers);
         }
         Flow::Continue
+    }
+
+    /// Begins a rest of the client, if too many of its frames have brought no message.
+    fn count_empty_frames(&mut self, client: &mut Client) {
+        let frames = self.reader.empty_frames();
+        if frames > EMPTY_FRAMES {
+            self.rests = true;
+            self.window = self.heard + WINDOW * frames / EMPTY_FRAMES;
+            self.set_due(client);
+        }
     }
 
     /// Begins to wait for the rest of a message that has begun, if one has.
@@ -271,13 +284,13 @@ impl<C: Conversation> WebSocket<C> {
     }
 
     fn set_due(&self, client: &mut Client) {
-        let dues = [self.message_due(client), self.rests_until].into_iter().flatten();
+        let dues = [self.message_due(client), self.rests.then_some(self.window)].into_iter().flatten();
         client.set_due(dues.fold(self.heartbeat, Instant::min));
     }
 
     fn on_due(&mut self, client: &mut Client) -> Flow {
         let now = Instant::now();
-        self.rests_until = self.rests_until.filter(|end| *end > now);
+        self.rests &= self.window > now;
         if !self.is_listened_to() {
             // A client that is not listened to is not silent, and cannot send the rest of its message.
             self.heard = now;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::expiry::Expiry;
 use crate::client_address::ClientAddress;
 
-/// What a request has brought: nothing, for most clients.
+/// Those of one request. Without a token, a trace and a proxy there are none.
 #[derive(Debug, Default)]
 pub(crate) struct Brought {
     /// The address that a trusted proxy reports.

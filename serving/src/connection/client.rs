@@ -52,7 +52,7 @@ pub struct Client {
     is_overflow: bool,
     /// Absent if connections are not counted by address.
     seat: Option<Arc<Seat>>,
-    /// Boxed, since most clients have nothing of it.
+    /// Boxed, since without a token, a trace and a proxy there is nothing.
     brought: Option<Box<Brought>>,
     /// The connection broke, or the client closed its side or takes nothing.
     is_gone: bool,

@@ -60,8 +60,8 @@ pub(super) async fn serve(mut client: Client, app: Arc<App>, routes: Routes, ove
     // No answer of hyper's own takes the place of ours here.
     let _writes_ours = WriteProgress::begin_answer(&progress);
     let open = Open::default();
-    let service = hyper::service::service_fn(|request| {
-        progress.note_use();
+    let service = hyper::service::service_fn(|request: Request<Incoming>| {
+        progress.uses().note(head_bytes(&request));
         let (app, routes) = (Arc::clone(&app), routes.clone());
         let seat = sender.seat.as_ref().map(Seat::of_stream);
         let sender = Sender { seat: seat.clone(), ..sender.clone() };
@@ -104,6 +104,12 @@ pub(super) async fn serve(mut client: Client, app: Arc<App>, routes: Routes, ove
     }
 }
 
+/// The bytes of a request's head, about as they were before they were compressed.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    request.uri().to_string().len() + headers.sum::<usize>()
+}
+
 /// Makes a request for a WebSocket (RFC 8441, section 4) one as it is over HTTP/1.1, which the routes know. Returns what the stream will
 /// become.
 fn take_websocket(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
@@ -144,6 +150,7 @@ async fn answer(
         }
         _ => {}
     }
+    let uses = Arc::clone(progress.uses());
     let request = Request::from_parts(head, TrackedBody::new(body, progress));
     let (handover, peer, is_overflow) = (Handover::default(), sender.peer, sender.overflow.is_some());
     let mut answering = respond(request, Arc::clone(&app), routes, handover.clone(), sender, Pace::default());
@@ -162,7 +169,7 @@ async fn answer(
             tokio::spawn(async move {
                 // An error means that the client has gone.
                 if let Ok(upgraded) = websocket.await {
-                    body.upgrade(upgraded).await;
+                    body.upgrade(upgraded, uses).await;
                 }
                 drop(open);
             });

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
+use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
 use super::client::Client;
-use super::reading_pace::ReadingPace;
+use super::reading_pace::{ReadingPace, Uses};
 use super::stall::Stall;
 
 /// The progress of the answers that hyper writes.
@@ -32,8 +33,8 @@ pub(super) struct WriteProgress {
     serves: AtomicBool,
     /// The body of the last request has not been read to its end.
     body_unread: AtomicBool,
-    /// A request has begun, or a part of a body was taken, since this was last looked at.
-    is_of_use: AtomicBool,
+    /// For the pace of HTTP/2.
+    uses: Arc<Uses>,
 }
 
 /// An answer on its way from a handler to hyper.
@@ -47,13 +48,9 @@ impl WriteProgress {
         AnswerToken(Arc::clone(progress))
     }
 
-    /// Notes that what was read is of use.
-    pub(super) fn note_use(&self) {
-        self.is_of_use.store(true, Ordering::Relaxed);
-    }
-
-    fn take_use(&self) -> bool {
-        self.is_of_use.swap(false, Ordering::Relaxed)
+    /// The uses of what is read.
+    pub(super) fn uses(&self) -> &Arc<Uses> {
+        &self.uses
     }
 
     /// Notes that hyper has written everything.
@@ -140,7 +137,9 @@ impl<B: Body> Body for TrackedBody<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(cx));
-        this.progress.note_use();
+        if let Some(Ok(frame)) = &frame {
+            this.progress.uses.note(frame.data_ref().map_or(0, Buf::remaining));
+        }
         if frame.is_none() {
             this.progress.body_unread.store(false, Ordering::Relaxed);
         }
@@ -173,7 +172,8 @@ impl Io {
 
     /// The client of HTTP/2, whose bytes need not be part of a request.
     pub(super) fn with_pace(client: Client, progress: Arc<WriteProgress>) -> Self {
-        Self { pace: Some(ReadingPace::default()), ..Self::new(client, progress) }
+        let pace = ReadingPace::new(Arc::clone(progress.uses()));
+        Self { pace: Some(pace), ..Self::new(client, progress) }
     }
 
     pub(super) fn into_client(self) -> Client {
@@ -208,7 +208,7 @@ impl AsyncRead for Io {
             return Poll::Ready(Ok(()));
         }
         let Some(pace) = &mut this.pace else { return Pin::new(transport).poll_read(cx, buf) };
-        ready!(pace.poll_turn(cx, || this.progress.take_use()));
+        ready!(pace.poll_turn(cx));
         let before = buf.filled().len();
         let read = Pin::new(transport).poll_read(cx, buf);
         let bytes = buf.filled().len() - before;

@@ -1,38 +1,57 @@
 //! The pace at which a connection of HTTP/2 is read.
 //!
 //! Its frames need not be part of a request: pings, settings and the like are answered or dealt with as they come, and a client can send them
-//! without end. So other tasks have their turn after some reads, and a client whose bytes were of no use rests before it is read again.
+//! without end. So other tasks have their turn after some reads, and a client whose bytes are of no use is read slowly.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The number of reads per turn, each of some KiB.
 const READS: usize = 4;
 
-/// The bytes that may be of no use without a rest.
-const LITTLE: usize = 2 * 1024;
+/// The bytes of no use that a client has per second.
+const RATE: usize = 200 * 1024;
 
-/// The rest for so many bytes: a client has 200 KB of them per second, and 330 KB where the longest rest is shorter than they ask for.
-const REST: Duration = Duration::from_millis(10);
+/// The bytes that may wait for their use, such as those of bodies that are not taken yet.
+const WAITING: usize = 256 * 1024;
 
-/// The longest rest: a request that comes after such bytes waits no longer.
-const LONGEST_REST: Duration = Duration::from_millis(200);
+/// The bytes of a frame beside its payload (RFC 9113, section 4.1).
+const FRAME: usize = 9;
 
-/// The pace of one connection.
+/// The bytes of requests and their bodies that were taken, and that the pace has not counted yet.
 #[derive(Debug, Default)]
-pub(super) struct ReadingPace {
-    turn: Turn,
-    /// The bytes that have come since there was a use.
-    unused: usize,
+pub(super) struct Uses(AtomicUsize);
+
+impl Uses {
+    /// Notes that a frame with so many bytes was of use.
+    pub(super) fn note(&self, bytes: usize) {
+        self.0.fetch_add(FRAME + bytes, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> usize {
+        self.0.swap(0, Ordering::Relaxed)
+    }
 }
 
-#[derive(Debug, Default)]
+/// The pace of one connection.
+#[derive(Debug)]
+pub(super) struct ReadingPace {
+    uses: Arc<Uses>,
+    turn: Turn,
+    /// The bytes that have been of no use, less those that the client has had by now.
+    unused: usize,
+    /// The time until which it has had them.
+    counted: Instant,
+}
+
+#[derive(Debug)]
 enum Turn {
-    #[default]
     Begins,
     Resting(Pin<Box<Sleep>>),
     /// So many reads are left.
@@ -42,31 +61,42 @@ enum Turn {
 }
 
 impl ReadingPace {
-    /// Waits until the connection may be read. `take_use` says whether something was of use since it was last asked: a request has begun, or a
-    /// part of its body was taken.
-    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>, take_use: impl FnOnce() -> bool) -> Poll<()> {
-        if matches!(self.turn, Turn::Begins) {
-            if take_use() {
-                self.unused = 0;
-            }
-            self.turn = match self.unused {
-                0..=LITTLE => Turn::Reading(READS),
-                unused => Turn::Resting(Box::pin(sleep(REST.mul_f64(unused as f64 / LITTLE as f64).min(LONGEST_REST)))),
-            };
-        }
-        match &mut self.turn {
-            Turn::Resting(rest) => {
-                ready!(rest.as_mut().poll(cx));
-                *self = Self { turn: Turn::Reading(READS), unused: 0 };
-            }
+    pub(super) fn new(uses: Arc<Uses>) -> Self {
+        Self { uses, turn: Turn::Begins, unused: 0, counted: Instant::now() }
+    }
+
+    /// Waits until the connection may be read.
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.turn {
+            Turn::Reading(_) => return Poll::Ready(()),
             Turn::Over => {
                 self.turn = Turn::Begins;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Turn::Begins | Turn::Reading(_) => {}
+            Turn::Begins | Turn::Resting(_) => {}
         }
+        while let Some(until) = self.rests_until() {
+            match &mut self.turn {
+                Turn::Resting(rest) => rest.as_mut().reset(until),
+                turn => *turn = Turn::Resting(Box::pin(sleep_until(until))),
+            }
+            if let Turn::Resting(rest) = &mut self.turn {
+                ready!(rest.as_mut().poll(cx));
+            }
+        }
+        self.turn = Turn::Reading(READS);
         Poll::Ready(())
+    }
+
+    /// The end of the rest that the client has to take, if it has to. A use ends it sooner, and what is taken wakes the connection's task.
+    fn rests_until(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let had = ((now - self.counted).as_secs_f64() * RATE as f64) as usize;
+        self.counted = now;
+        self.unused = self.unused.saturating_sub(self.uses.take() + had);
+        let excess = self.unused.checked_sub(WAITING + 1)?;
+        Some(now + Duration::from_secs_f64((excess + 1) as f64 / RATE as f64))
     }
 
     /// Counts a read: the number of its bytes, or nothing where there was nothing to read, which ends the turn too.
@@ -87,26 +117,30 @@ mod tests {
     use std::future::poll_fn;
 
     use futures_util::FutureExt;
-    use tokio::time::Instant;
+    use tokio::time::advance;
 
     use super::*;
 
     const READ: usize = 8 * 1024;
 
-    /// Reads without end for a minute, where each turn is of use or not. Returns the bytes that were read and the turns.
+    /// Reads without end for a minute, where what is read is of use or not. Returns the bytes that were read and the turns.
     async fn read(is_of_use: bool) -> (usize, usize) {
-        let (mut pace, mut bytes, mut turns) = (ReadingPace::default(), 0, 0);
+        let uses = Arc::<Uses>::default();
+        let (mut pace, mut bytes, mut turns) = (ReadingPace::new(Arc::clone(&uses)), 0, 0);
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(60) && turns < 100_000 {
-            match poll_fn(|cx| pace.poll_turn(cx, || is_of_use)).now_or_never() {
+            match poll_fn(|cx| pace.poll_turn(cx)).now_or_never() {
                 Some(()) => {
                     pace.count(Poll::Ready(READ));
                     bytes += READ;
+                    if is_of_use {
+                        uses.note(READ - FRAME);
+                    }
                 }
                 None => {
                     turns += 1;
                     if matches!(pace.turn, Turn::Resting(_)) {
-                        poll_fn(|cx| pace.poll_turn(cx, || is_of_use)).await;
+                        poll_fn(|cx| pace.poll_turn(cx)).await;
                     }
                 }
             }
@@ -117,7 +151,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn bytes_of_no_use_come_slowly() {
         let (bytes, _) = read(false).await;
-        assert!((100_000..260_000).contains(&(bytes / 60)), "{} bytes per second", bytes / 60);
+        assert!((60 * RATE..=60 * RATE + WAITING + READS * READ).contains(&bytes), "{bytes}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -128,14 +162,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_rest_ends_with_a_use() {
+        let uses = Arc::<Uses>::default();
+        let mut pace = ReadingPace::new(Arc::clone(&uses));
+        pace.count(Poll::Ready(2 * WAITING));
+        pace.count(Poll::Pending);
+        assert!(poll_fn(|cx| pace.poll_turn(cx)).now_or_never().is_none());
+        uses.note(WAITING / 2);
+        assert!(poll_fn(|cx| pace.poll_turn(cx)).now_or_never().is_none(), "a little of it is not enough");
+        uses.note(WAITING);
+        assert!(poll_fn(|cx| pace.poll_turn(cx)).now_or_never().is_some());
+    }
+
+    /// Window updates and answers to pings belong to no request.
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_sends_now_and_then_never_rests() {
-        let mut pace = ReadingPace::default();
+        let mut pace = ReadingPace::new(Arc::default());
         for _ in 0..1000 {
-            let turn = poll_fn(|cx| pace.poll_turn(cx, || true));
-            assert!(turn.now_or_never().is_some());
-            pace.count(Poll::Ready(LITTLE));
-            poll_fn(|cx| pace.poll_turn(cx, || true)).await;
-            pace.count(Poll::Pending);
+            for read in [Poll::Ready(RATE), Poll::Pending] {
+                assert!(poll_fn(|cx| pace.poll_turn(cx)).now_or_never().is_some());
+                pace.count(read);
+            }
+            advance(Duration::from_secs(1)).await;
         }
     }
 }

@@ -15,6 +15,7 @@ use super::handover::Held;
 use super::http2_stall::Taking;
 use super::http2_stream::Http2Stream;
 use super::peer::Peer;
+use super::reading_pace::Uses;
 use super::response_head::Framing;
 use super::session::{Flow, Session};
 use super::transport::Transport;
@@ -114,9 +115,9 @@ impl SessionBody {
         Poll::Ready(if is_cut { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) })
     }
 
-    /// Goes on over a stream of bytes, to the end.
-    pub(super) async fn upgrade(mut self, upgraded: Upgraded) {
-        let written = self.client.move_to(Transport::Upgraded(Box::new(UpgradedStream::new(upgraded))));
+    /// Goes on over a stream of bytes, to the end. What is read of it is noted in `uses`.
+    pub(super) async fn upgrade(mut self, upgraded: Upgraded, uses: Arc<Uses>) {
+        let written = self.client.move_to(Transport::Upgraded(Box::new(UpgradedStream::new(upgraded, uses))));
         if let Transport::Http2(stream) = written {
             self.client.write_shared(stream.parts);
         }

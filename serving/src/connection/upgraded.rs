@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
@@ -10,19 +11,22 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::reading_pace::Uses;
+
 /// The number of bytes that are read ahead to find out whether there are any.
 const AHEAD: usize = 4 * 1024;
 
 /// A stream of a connection over HTTP/2 that has become one of bytes.
 pub(crate) struct UpgradedStream {
     io: TokioIo<Upgraded>,
+    uses: Arc<Uses>,
     ahead: BytesMut,
     has_ended: bool,
 }
 
 impl UpgradedStream {
-    pub(super) fn new(upgraded: Upgraded) -> Self {
-        Self { io: TokioIo::new(upgraded), ahead: BytesMut::new(), has_ended: false }
+    pub(super) fn new(upgraded: Upgraded, uses: Arc<Uses>) -> Self {
+        Self { io: TokioIo::new(upgraded), uses, ahead: BytesMut::new(), has_ended: false }
     }
 
     /// Waits until reading finds something.
@@ -32,6 +36,7 @@ impl UpgradedStream {
             let mut buffer = ReadBuf::new(&mut buffer);
             // An error is an end as well: the stream was reset, or its connection has gone.
             let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer));
+            self.uses.note(buffer.filled().len());
             self.has_ended = read.is_err() || buffer.filled().is_empty();
             self.ahead.extend_from_slice(buffer.filled());
         }

@@ -71,7 +71,8 @@ async fn publish<B: Buf>(
     app.check_publish(&topic, &access, request.client())?;
     // The reservation is for the messages too, until they are in the history.
     let Body { bytes, reservation: _reservation } = read(app, request, body).await?;
-    let turn = app.body_turns().take(&bytes).await;
+    let is_array = matches!(form, Form::Json) && bytes.trim_ascii_start().starts_with(b"[");
+    let turn = app.body_turns().take(bytes.len(), is_array).await;
     let (drafts, many) = form.parse(bytes, app.config.input.max_array)?;
 
     let publication = Publication { traceparent: request.traceparent(), ..Publication::new(topic, drafts, key) };

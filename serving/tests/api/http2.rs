@@ -1,6 +1,7 @@
 //! HTTP/2 (RFC 9113), to clients that we did not write.
 
 use std::future::poll_fn;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -206,6 +207,25 @@ async fn floods_of_frames_hold_up_nobody() {
         assert!(flood(&identity, &service, &garbage.repeat(1_000)).await.is_some());
     }
     service_is_well(&identity, &service).await;
+}
+
+/// Bytes that belong to no request are read slowly, and those of a request are not.
+#[tokio::test]
+async fn pings_are_read_slowly_and_a_body_is_not() {
+    const BYTES: usize = 640 * 1024;
+    let identity = Identity::new();
+    let service = start(&identity, &[]).await;
+    let ping = frame(PING, 0, 0, b"........");
+    let begin = Instant::now();
+    assert_eq!(flood(&identity, &service, &ping.repeat(BYTES / ping.len())).await, None);
+    let flooded = begin.elapsed();
+    // 256 KiB at once, and 200 per second.
+    assert!(flooded > Duration::from_millis(1500), "{flooded:?}");
+    let body = format!("[{}]", vec![format!(r#"{{"text":"{}"}}"#, "x".repeat(60_000)); BYTES / 60_000].join(","));
+    let request = identity.http2_client().post(url(&service, "/messages")).header("content-type", "application/json");
+    let begin = Instant::now();
+    assert_eq!(soon(request.body(body).send()).await.unwrap().status(), StatusCode::CREATED);
+    assert!(begin.elapsed() < flooded, "{:?}", begin.elapsed());
 }
 
 /// A connection on which nothing is asked is closed: at first after the read time-out, and then after the idle one.

@@ -1,14 +1,19 @@
 //! axe-core, the rules of accessibility by which the tests judge the pages.
 
-use std::{env, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
-use crate::npm;
+use crate::{npm, workspace};
 
 /// The variable with the path of its file.
 pub(crate) const VARIABLE: &str = "AXE_CORE";
 
-/// The package from npm, with its version.
-pub(crate) const PACKAGE: &str = "axe-core@4.14.1";
+/// The package's folder within the target folder, and its version.
+const FOLDER: &str = "axe-core";
+const VERSION: &str = "4.14.1";
+
+/// The words for its absence.
+pub(crate) const MISSING: &str =
+    "NOT CHECKED: the accessibility of the pages, since axe-core is missing, which npm would install";
 
 /// Returns the file that AXE_CORE names, or else that of the package, which is installed into the target folder; nothing where npm is not
 /// there or cannot install it.
@@ -16,5 +21,14 @@ pub(crate) fn find_or_install() -> anyhow::Result<Option<PathBuf>> {
     if let Some(named) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         return Ok(Some(named.into()));
     }
-    Ok(npm::install("axe-core", &[PACKAGE])?.map(|modules| modules.join("axe-core/axe.min.js")))
+    let file = "node_modules/axe-core/axe.min.js";
+    let installed = workspace::target()?.join(FOLDER).join(file);
+    // Its first line is a comment with the version.
+    let is_installed =
+        fs::read_to_string(&installed).is_ok_and(|text| text.starts_with(&format!("/*! axe v{VERSION}\n")));
+    if is_installed {
+        return Ok(Some(installed));
+    }
+    let modules = npm::install(FOLDER, &[&format!("axe-core@{VERSION}")])?;
+    Ok(modules.map(|modules| modules.join("axe-core/axe.min.js")))
 }

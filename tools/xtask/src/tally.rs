@@ -7,7 +7,8 @@ use std::fmt;
 pub(crate) struct Tally {
     pub(crate) passed: u32,
     pub(crate) failed: u32,
-    pub(crate) ignored: u32,
+    /// Those that are ignored, or left out by a filter.
+    pub(crate) skipped: u32,
     /// The names of those that failed.
     pub(crate) names: Vec<String>,
 }
@@ -23,12 +24,13 @@ impl Tally {
     pub(crate) fn add(&mut self, line: &str) {
         if let Some((_, result)) = line.split_once("test result: ") {
             // `ok. 3 passed; 0 failed; 1 ignored; …`
-            for (number, kind) in
-                [(&mut self.passed, " passed"), (&mut self.failed, " failed"), (&mut self.ignored, " ignored")]
-            {
-                let words = result.split_once(kind).and_then(|(before, _)| before.rsplit(' ').next());
-                *number += words.and_then(|number| number.parse::<u32>().ok()).unwrap_or_default();
-            }
+            let number = |kind| {
+                let word = result.split_once(kind).and_then(|(before, _)| before.rsplit(' ').next());
+                word.and_then(|number| number.parse::<u32>().ok()).unwrap_or_default()
+            };
+            self.passed += number(" passed");
+            self.failed += number(" failed");
+            self.skipped += number(" ignored") + number(" filtered out");
         } else if let Some((name, result)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... "))
             && result.contains("FAILED")
         {
@@ -42,8 +44,8 @@ impl fmt::Display for Tally {
         for name in &self.names {
             writeln!(f, "failed: {name}")?;
         }
-        let Self { passed, failed, ignored, .. } = self;
-        write!(f, "{passed} passed, {failed} failed, {ignored} skipped")
+        let Self { passed, failed, skipped, .. } = self;
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
 
@@ -55,10 +57,10 @@ mod tests {
     fn results_are_summed_over_test_programs_in_colour_too() {
         let lines = "test a ... ok\ntest b::c ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured\n\
                      test d ... \x1b[32mok\x1b[m\ntest e - f (line 3) ... \x1b[31mFAILED\x1b[m\n\n\
-                     test result: \x1b[31mFAILED\x1b[m. 10 passed; 1 failed; 0 ignored; 0 measured\n";
+                     test result: \x1b[31mFAILED\x1b[m. 10 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out; finished in 1.00s\n";
         let tally = Tally::of(lines);
-        assert_eq!((tally.passed, tally.failed, tally.ignored), (11, 2, 2));
-        assert_eq!(tally.to_string(), "failed: b::c\nfailed: e - f (line 3)\n11 passed, 2 failed, 2 skipped");
+        assert_eq!((tally.passed, tally.failed, tally.skipped), (11, 2, 5));
+        assert_eq!(tally.to_string(), "failed: b::c\nfailed: e - f (line 3)\n11 passed, 2 failed, 5 skipped");
     }
 
     #[test]

@@ -34,8 +34,8 @@ use crate::{
 /// without npm, they are left out, and the task says so. AXE_CORE names another axe.min.js.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Leaves out the tests in a browser, and installs nothing for them
-    #[arg(long, value_enum, value_name = "BROWSER")]
+    /// Leaves out the tests in a browser, and installs nothing for them: firefox or webkit
+    #[arg(long, value_enum, value_name = "BROWSER", hide_possible_values = true)]
     without: Vec<Browser>,
 
     /// Installs nothing on the system: names the browsers that are missing, and how to install them by hand
@@ -106,11 +106,13 @@ impl Test {
         }
         let mut tests = workspace::cargo(workspace::root());
         tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-        if let Some(file) = axe_core::find_or_install()? {
+        let axe_core = axe_core::find_or_install()?;
+        let has_axe_core = axe_core.is_some();
+        if let Some(file) = axe_core {
             println!("axe-core: {}", file.display());
             tests.env(axe_core::VARIABLE, file);
         } else {
-            println!("NOT CHECKED: the accessibility of the pages, since npm could not install {}", axe_core::PACKAGE);
+            println!("{}", axe_core::MISSING);
             of_programs.extend(["--skip", "axe::"]);
         }
         let mut tests = tests
@@ -137,6 +139,12 @@ impl Test {
         let status = tests.wait().context("waiting for cargo test")?;
         println!();
         others.tell_missing();
+        if !has_axe_core {
+            println!("{}", axe_core::MISSING);
+        }
+        if !status.success() && tally.failed == 0 {
+            println!("a test program could not be built, or ended without a result: see above");
+        }
         println!("{tally}");
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))

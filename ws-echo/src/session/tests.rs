@@ -230,24 +230,39 @@ fn a_session_is_small() {
     assert!(size_of::<WebSocket<crate::feed::Feed>>() <= 256, "{}", size_of::<WebSocket<crate::feed::Feed>>());
 }
 
-/// Pings and parts of messages without end cost little: whoever sends them is read now and then.
+/// Pings and parts of messages without end cost little: whoever sends them is read now and then, in whatever pieces they come.
 #[tokio::test(start_paused = true)]
 async fn a_client_whose_frames_bring_nothing_rests() {
-    let ping = frame(0x89, b"");
-    let part = [frame(0x01, b"x"), frame(0x00, b"").repeat(EMPTY_FRAMES as usize)].concat();
     let enough = EMPTY_FRAMES as usize;
-    for (frames, rests) in [
-        (ping.repeat(enough), false),
-        (ping.repeat(enough + 1), true),
-        (part, true),
-        (text("a").repeat(2 * enough), false),
+    let pings = |count| frame(0x89, b"").repeat(count);
+    let parts = [frame(0x01, b"x"), frame(0x00, b"").repeat(enough)].concat();
+    for (pieces, windows) in [
+        (vec![pings(enough)], 0),
+        (vec![pings(enough + 1)], 2),
+        (vec![pings(10 * enough)], 10),
+        (vec![pings(enough / 2 + 1); 2], 2),
+        (vec![parts], 2),
+        (vec![text("a").repeat(2 * enough)], 0),
     ] {
         let (mut socket, mut client, far) = opened();
-        far.send(&frames);
-        assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
-        assert_eq!(socket.takes_input(), !rests);
-        assert_eq!(pass(REST, &mut socket, &mut client).await, Flow::Continue);
+        for piece in pieces {
+            far.send(piece);
+            assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+        }
+        assert_eq!(socket.takes_input(), windows == 0);
+        if windows > 2 {
+            assert_eq!(pass(WINDOW * (windows - 1), &mut socket, &mut client).await, Flow::Continue);
+            assert!(!socket.takes_input(), "more frames, a longer rest");
+        }
+        assert_eq!(pass(2 * WINDOW, &mut socket, &mut client).await, Flow::Continue);
         assert!(socket.takes_input(), "the rest is over");
+    }
+    let (mut socket, mut client, far) = opened();
+    for _ in 0..10 {
+        far.send(pings(enough));
+        assert_eq!(socket.on(Event::Readable, &mut client), Flow::Continue);
+        assert!(socket.takes_input(), "it sends slowly enough");
+        assert_eq!(pass(WINDOW, &mut socket, &mut client).await, Flow::Continue);
     }
 }
 

@@ -48,6 +48,16 @@ impl WebSocket {
         self.sender.send_data(Bytes::from_static(frame), false).unwrap();
     }
 
+    /// Reads so many bytes, and opens the window again.
+    async fn read(&mut self, bytes: usize) {
+        let mut read = 0;
+        while read < bytes {
+            let data = self.receiver.data().await.expect("more is to come").expect("it comes");
+            read += data.len();
+            self.receiver.flow_control().release_capacity(data.len()).expect("it was taken");
+        }
+    }
+
     /// The bytes up to the end, in order or not. The window is not opened again.
     async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
@@ -71,6 +81,22 @@ async fn start(identity: &Identity) -> Server {
     let files = identity.flags();
     let times = ["--drain", "0", "--close-timeout", "300ms", "--write-timeout", "1h", "--idle-timeout", "1h"];
     spawn_app(&[&[files[0].as_str(), &files[1]], &times[..]].concat()).await
+}
+
+/// What a client says over its WebSocket is no flood of frames, which would take longer than anything is waited for.
+#[tokio::test]
+async fn large_messages_come_back_without_a_rest() {
+    const MESSAGES: usize = 80;
+    const LENGTH: u16 = 60_000;
+    let identity = Identity::new();
+    let server = start(&identity).await;
+    let mut ws = WebSocket::open(&identity, server.address(), 1 << 20).await;
+    let [high, low] = LENGTH.to_be_bytes();
+    let frame = [&[0x82, 0xfe, high, low, 0, 0, 0, 0][..], &[b'x'; LENGTH as usize]].concat();
+    for _ in 0..MESSAGES {
+        ws.sender.send_data(Bytes::from(frame.clone()), false).unwrap();
+    }
+    soon(ws.read(MESSAGES * usize::from(LENGTH))).await;
 }
 
 #[tokio::test]
