@@ -229,6 +229,8 @@ async fn nothing_comes_after_close_in_a_tab_that_does_not_lead() -> Result<()> {
         .run("const set = setTimeout; window.setTimeout = (run, after) => set(run, after === 60000 ? 300 : after)")
         .await?;
     stage.follow("share: true").await?;
+    // It answers others once it leads, and tells them nothing by itself for as long as a heartbeat.
+    stage.browser.until("navigator.locks.query().then(({ held }) => held.length > 0)").await?;
     let options = format!("ws: '{}', share: true", stage.proxy.url(""));
     let Stage { service, proxy, browser } = stage;
     // The other one is left to a connection of its own, which does not get through.
