@@ -47,7 +47,7 @@ export interface SubscribeOptions {
   poll?: string | URL;
   /** Topics, and patterns such as `orders.*` and `orders.>`. Default: `main`. */
   topics?: string | string[];
-  /** Where to begin: `now`, `earliest`, or a cursor. Default: `now`. */
+  /** The position to begin at: `now`, `earliest`, or a cursor. Default: `now`. */
   since?: string;
   /** For a closed service. Without one, the browser may send a cookie by itself. */
   token?: Token;
@@ -64,7 +64,7 @@ export interface SubscribeOptions {
 }
 
 export interface Subscription {
-  /** What has been received, as `since` of another subscription; `undefined` until the first connection. */
+  /** The position after all that has been received, as `since` of another subscription; `undefined` until the first connection. */
   readonly cursor: string | undefined;
   /** Ends it. `onState` is told `closed`, and nothing comes after that. */
   close(): void;

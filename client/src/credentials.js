@@ -3,7 +3,7 @@ export class Credentials {
   #source;
   #asked;
 
-  /** Whether a refusal is final: no service has accepted this token, and no pause has passed in which it may have ended. */
+  /** Returns true if a refusal is final: no service has accepted this token, and no pause has passed in which it may have ended. */
   isNew = true;
 
   constructor(source) {

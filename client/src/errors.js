@@ -10,7 +10,7 @@ export class PushError extends Error {
   }
 }
 
-/** Whether the same request would be refused again: an answer of the service that has nothing to do with its state. */
+/** True if the same request would be refused again: an answer of the service that has nothing to do with its state. */
 export function isRefusal({ code, status } = {}) {
   return code !== "not_the_service" && status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 }

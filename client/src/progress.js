@@ -4,7 +4,7 @@ const parse = (cursor) => /^(.+)-(\d+)$/.exec(cursor) ?? [];
 /** The name of the history that a cursor belongs to. */
 export const epochOf = (cursor) => parse(cursor)[1];
 
-/** Whether a client at the cursor `own` has everything that there was up to `other`. */
+/** Returns true if a client at the cursor `own` has everything that there was up to `other`. */
 export function covers(own, other) {
   const [, epoch, offset] = parse(own);
   const [, otherEpoch, otherOffset] = parse(other);

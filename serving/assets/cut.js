@@ -9,7 +9,7 @@ export class CutButton {
   #options;
   #isCut = false;
   #isOpen = false;
-  /** What has come since the network is back, with the time of each. */
+  /** The messages that have come since the network is back, with the time of each. */
   #arrived;
   #hasGap;
   #missed;

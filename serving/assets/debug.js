@@ -6,7 +6,7 @@ import { erase, label, language, number, say, translate, write } from "./text.js
 
 const byId = (id) => document.getElementById(id);
 
-/** What the service has said last. */
+/** The last answer of the service. */
 let shown;
 
 /** The columns of numbers, which line up at their ends. */

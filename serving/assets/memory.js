@@ -2,7 +2,7 @@
 
 const PREFIX = "push.";
 
-/** What was remembered under this name, or null. */
+/** Returns the text that was remembered under this name, or null. */
 export function recall(name) {
   try {
     return localStorage.getItem(PREFIX + name);

@@ -37,7 +37,7 @@ class Network {
     this.#breaker = new AbortController();
     await new Promise((resolve) => setTimeout(resolve, milliseconds));
     this.#isCut = false;
-    // What a browser says when its network is back.
+    // A browser says this when its network is back.
     dispatchEvent(new Event("online"));
   }
 

@@ -53,7 +53,7 @@ class Feed {
   #received = 0;
   #unread = [];
   #resumeFrom = new URLSearchParams(location.search).get("since") ?? undefined;
-  /** Whether this page shares its connection with the other tabs: until its network is cut, while they keep theirs. */
+  /** True while this page shares its connection with the other tabs: until its network is cut, while they keep theirs. */
   #shares = true;
 
   constructor(method, base) {

@@ -10,7 +10,7 @@ import { english } from "./words-english.js";
 
 const WORDS = { "zh-CN": chinese, en: english };
 
-/** What is filled in, by the element. */
+/** The values that are filled in, by the element. */
 const values = new WeakMap();
 const labelValues = new WeakMap();
 /** The first values that were written into fields. */
@@ -97,7 +97,7 @@ export function translate(root = document) {
   for (const element of root.querySelectorAll("[data-text-value]")) writeFirst(element);
 }
 
-/** What a person has written into a field stays there. */
+/** A text that a person has written into a field stays there. */
 function writeFirst(field) {
   if (field.value !== (firstValues.get(field) ?? "")) return;
   field.value = say(field.dataset.textValue);

@@ -68,7 +68,7 @@ impl TrustedProxies {
 
     /// The address of the client that sent a request over a connection from `peer`: that of the peer, unless it is a trusted proxy.
     ///
-    /// What a proxy has added stands behind what its client has sent, so the last address that is no trusted proxy counts. A
+    /// A proxy adds its part behind what its client has sent, so the last address that is no trusted proxy counts. A
     /// proxy passes on a header that it does not know, as the client wrote it: where the two headers disagree, neither is believed.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         if !self.include(peer) {

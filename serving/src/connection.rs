@@ -11,9 +11,9 @@
 //!   `brought`, what its request has brought, and `expiry`, the end of its rights
 //! - `head`, `requests` (with `hyper_io`): the two readers of requests; `rules`: the checks of both; `handover`: how a
 //!   session gets its connection from hyper
-//! - `http2`: the reader of requests over HTTP/2, with `open_requests`, those that it has open, and `http2_stall`, its write time-out,
-//!   and `reading_pace`;
-//!   `session_body`: a session that answers one; `http2_stream` and `upgraded`: the bytes of an answer and of a WebSocket there
+//! - `http2`: the reader of requests over HTTP/2, with `open_requests`, those that it has open, `http2_stall`, its write time-out, and
+//!   `reading_pace`; `session_body`: a session that answers one; `http2_stream` and `upgraded`: the bytes of an answer and of a
+//!   WebSocket there
 //! - `response_head`: the head of an answer
 //! - `transport`: what carries the bytes; `tls_stream`: TLS, over a `carrier`; `pipe`: the transport of tests; `input`, `output`: bytes
 //!   between the two; `stall`: the write time-out

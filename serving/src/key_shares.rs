@@ -1,6 +1,6 @@
 //! The share that each publisher has of `--idempotency-keys`.
 //!
-//! Who has used it up can repeat its publications, and publish without a key; others go on as before.
+//! A publisher that has used it up can repeat its publications, and publish without a key; others go on as before.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a service counts and measures, for Prometheus: `/metrics`.
+//! The counts and measurements of a service, for Prometheus: `/metrics`.
 //!
 //! Whoever counts has its counter at hand; nothing is looked up where messages are delivered. What can be asked for, such as the number of
 //! topics, is asked for when the metrics are.

@@ -25,7 +25,7 @@ pub async fn run(backplane: Arc<dyn Backplane>, period: Duration, text: String) 
     let shared = backplane.is_shared();
     let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut failing = false;
+    let mut failed_before = 0_u64;
     loop {
         let key = if shared {
             let (number, wait) = next_tick(period, since_epoch());
@@ -42,12 +42,13 @@ pub async fn run(backplane: Arc<dyn Backplane>, period: Duration, text: String) 
             Ok(_) | Err(PublishError::KeyReused) => None,
             Err(error) => Some(error),
         };
+        // One alone may come while the history is still being opened.
         if let Some(error) = &failed
-            && !failing
+            && failed_before == 1
         {
             warn!(%error, "ticks are not published");
         }
-        failing = failed.is_some();
+        failed_before = if failed.is_some() { failed_before + 1 } else { 0 };
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Append<'a> {
     age: i64,
     at: Timestamp,
     topics: HashMap<Topic, NewOfTopic>,
-    /// What is added, each with the value of the age clock.
+    /// The messages that are added, each with the value of the age clock.
     messages: Vec<(Message, i64)>,
     /// The topic of the last of them, by its id.
     last_topic: i64,
@@ -41,7 +41,7 @@ pub(crate) struct Append<'a> {
 pub(crate) struct Appended {
     /// The end of the file before.
     pub(crate) before: Place,
-    /// What was added after it.
+    /// The messages that were added after it.
     pub(crate) batch: Batch,
     /// The topics that have more than is allowed now.
     pub(crate) over: OverLimit,

@@ -42,7 +42,7 @@ impl DirectoryLock {
         if !taken(self.file.try_lock()).map_err(|error| self.failed(error))? {
             return Ok(false);
         }
-        // What a process has left that was killed.
+        // The remains of a process that was killed.
         self.file.set_len(0).map_err(|error| self.failed(error))?;
         Ok(true)
     }

@@ -1,7 +1,8 @@
 //! A closed service.
 
 use serde_json::{Value, json};
-use testkit::access::{CLOSED, Case, assert_answer, assert_on_time, cases, short_token, token_with};
+use testkit::access::assert_answer;
+use testkit::tokens::{CLOSED, Case, assert_on_time, cases, short_token, token_with};
 use testkit::{Server, client, soon};
 
 use crate::helpers::{LongPolling, spawn_app, texts};

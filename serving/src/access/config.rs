@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use super::secret::Secret;
 
-/// Who may publish and subscribe.
+/// The rights to publish and subscribe.
 #[derive(Debug, Clone, Args)]
 pub struct AccessConfig {
     /// The secret of tokens that are signed by HS256, of 32 bytes or more. With any key, be it this one or another, the service is closed to

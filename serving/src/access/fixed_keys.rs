@@ -32,7 +32,7 @@ pub enum KeyError {
         /// The system's reason.
         source: io::Error,
     },
-    /// What a flag or file has is no secret.
+    /// The content of a flag or file is no secret.
     #[error("{place}: {reason}")]
     Secret {
         /// The flag or file.
@@ -40,7 +40,7 @@ pub enum KeyError {
         /// The reason.
         reason: SecretTooShort,
     },
-    /// What a file has is no public key.
+    /// The content of a file is no public key.
     #[error("{}: {reason}", file.display())]
     PublicKey {
         /// The file.

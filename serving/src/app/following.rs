@@ -33,15 +33,13 @@ impl App {
         from: Position,
         access: &Access,
     ) -> Result<Subscriber, Refusal> {
-        self.check_subscribe(filters, access)?;
-        self.backplane.known().map_err(Refusal::NotReady)?;
+        self.check_following(filters, access)?;
         // Requests at the same time can exceed it by what the threads of the runtime decide at once.
         let limit = self.config.history.max_patterns;
         let has_pattern = filters.iter().any(|filter| matches!(filter, TopicFilter::Pattern(_)));
         if has_pattern && self.hub.patterns_with(filters) > limit {
             return Err(Refusal::TooManyPatterns { limit });
         }
-        self.check_topics(topics_of(filters))?;
         if let Position::At(cursor) = from
             && cursor != Cursor::UNREADABLE
             && !self.hub.knows(cursor)
@@ -63,10 +61,15 @@ impl App {
         from: Position,
         access: &Access,
     ) -> Result<Subscriber, Refusal> {
+        self.check_following(filters, access)?;
+        Ok(self.hub.subscribe_in_memory(filters, from))
+    }
+
+    /// Fails if the client may not follow these, or nobody can now.
+    fn check_following(&self, filters: &[TopicFilter], access: &Access) -> Result<(), Refusal> {
         self.check_subscribe(filters, access)?;
         self.backplane.known().map_err(Refusal::NotReady)?;
-        self.check_topics(topics_of(filters))?;
-        Ok(self.hub.subscribe_in_memory(filters, from))
+        self.check_topics(topics_of(filters))
     }
 
     /// Reads what comes next, without waiting for messages that are yet to be published: for an archive, or a search, alone.

@@ -1,23 +1,20 @@
 //! A client: the other end of a connection, whatever carries its bytes.
 
 mod answering;
+mod rights;
 mod staying;
+mod waiting;
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use shared::traceparent::Traceparent;
-use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::bell::Bell;
 use super::brought::Brought;
-use super::event::Event;
-use super::expiry::{Due, Expiry};
 use super::input::{self, Input};
 use super::output::Output;
 use super::peer::Peer;
@@ -26,9 +23,7 @@ use super::response_head::Framing;
 use super::transport::Transport;
 use crate::address_limit::Seat;
 use crate::app::App;
-use crate::client_address::ClientAddress;
 use crate::metrics::End;
-use crate::traces::SpanClient;
 
 /// Longer than a connection lasts.
 const NEVER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -128,98 +123,6 @@ impl Client {
         !self.output.is_empty()
     }
 
-    /// The time of the next [`Event::Due`].
-    pub(super) fn due(&self) -> Instant {
-        self.due
-    }
-
-    /// Sets the time of the next [`Event::Due`], in place of the last one set.
-    pub fn set_due(&mut self, due: Instant) {
-        self.due = due;
-        self.set_timer();
-    }
-
-    /// Cancels [`Event::Due`] until a time is set again.
-    pub fn never_due(&mut self) {
-        self.set_due(Instant::now() + NEVER);
-    }
-
-    /// Sets what the client's request has brought.
-    pub(crate) fn set_brought(&mut self, brought: Brought) {
-        let of_peer = self.peer.client_address();
-        let brought = Brought { address: brought.address.filter(|address| Some(*address) != of_peer), ..brought };
-        if !brought.is_nothing() || self.brought.is_some() {
-            self.change_brought(brought);
-        }
-    }
-
-    /// Sets the end of the rights that have taken the place of those before. `None` if they do not end.
-    pub fn renew_until(&mut self, at: Option<Instant>) {
-        let before = self.brought.take().map(|brought| *brought).unwrap_or_default();
-        self.change_brought(Brought { expiry: at.map(Expiry::renewed), ..before });
-    }
-
-    fn change_brought(&mut self, brought: Brought) {
-        self.brought = (!brought.is_nothing()).then(|| Box::new(brought));
-        // The events may be due already.
-        self.bell.keep_rung();
-        self.set_timer();
-    }
-
-    /// The address by which the client is counted: the one that a trusted proxy reports, or that of its connection. `None` for a client in
-    /// memory.
-    pub fn client_address(&self) -> Option<ClientAddress> {
-        self.brought.as_ref().and_then(|brought| brought.address).or(self.peer.client_address())
-    }
-
-    /// The address, for people: with the port, if it is that of the connection.
-    fn address_text(&self) -> String {
-        match self.brought.as_ref().and_then(|brought| brought.address) {
-            Some(address) => address.to_string(),
-            None => self.peer.to_string(),
-        }
-    }
-
-    /// The end of the client's rights. `None` if they do not end.
-    pub fn expires_at(&self) -> Option<Instant> {
-        self.expiry().map(Expiry::at)
-    }
-
-    fn expiry(&self) -> Option<&Expiry> {
-        self.brought.as_ref()?.expiry.as_ref()
-    }
-
-    fn expiry_mut(&mut self) -> Option<&mut Expiry> {
-        self.brought.as_mut()?.expiry.as_mut()
-    }
-
-    /// The subject of its token.
-    fn subject(&self) -> Option<&Arc<str>> {
-        self.brought.as_ref()?.subject.as_ref()
-    }
-
-    /// The operation that has sent its request.
-    fn traceparent(&self) -> Option<Traceparent> {
-        self.brought.as_ref()?.traceparent
-    }
-
-    /// The client, as spans name it.
-    fn in_spans(&self) -> SpanClient<'_> {
-        SpanClient { address: self.client_address(), subject: self.subject() }
-    }
-
-    /// Returns whether the client's rights have ended so long ago that it is to be cut off, whatever still waits for it.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.expiry().is_some_and(|expiry| expiry.cut_off() <= Instant::now())
-    }
-
-    /// The session has written its end: the client is not cut off any more when its rights have ended, once it has taken that.
-    pub fn end_in_order(&mut self) {
-        if let Some(expiry) = self.expiry_mut() {
-            expiry.end();
-        }
-    }
-
     /// Writes bytes. Those that the client does not take at once are copied.
     pub fn write(&mut self, bytes: &[u8]) {
         self.write_by(|output, transport, cx| output.write(transport, cx, bytes));
@@ -303,127 +206,6 @@ impl Client {
         self.framing.keep_alive
     }
 
-    /// Repeats [`Event::Released`] for a session that begins after its connection's turn to go has come.
-    pub(crate) fn repeat_release(&mut self) {
-        if matches!(self.release, Release::Reported) {
-            self.release = Release::At(Instant::now());
-            self.bell.keep_rung();
-        }
-    }
-
-    /// Makes the next poll look at everything, without waking the task. Called when the client comes back from hyper,
-    /// and before each request.
-    pub(crate) fn look_again(&self) {
-        self.bell.keep_rung();
-    }
-
-    /// Makes the bell wake this task from now on. Called at the beginning of each poll.
-    pub(crate) fn listen(&self, task: &Waker) {
-        self.bell.listen(task);
-    }
-
-    /// Waits until the client has taken everything that was written.
-    pub(crate) fn poll_written(&mut self) -> Poll<()> {
-        if self.output.is_empty() {
-            return Poll::Ready(());
-        }
-        let waker = Waker::from(Arc::clone(&self.bell));
-        let appended = self.output.appended();
-        match self.output.poll_written(&mut self.transport, &mut Context::from_waker(&waker)) {
-            Poll::Ready(Ok(())) => {
-                if let Some(appended) = appended {
-                    self.app.metrics().measure_delay(appended.elapsed());
-                }
-                // For the events that had to wait meanwhile.
-                self.bell.keep_rung();
-                self.set_timer();
-            }
-            Poll::Ready(Err(error)) => self.lose(&error),
-            Poll::Pending => {
-                let timeout = self.app.config.connections.write_timeout;
-                let has_expired = self.is_cut_off();
-                if !has_expired && !self.output.is_stalled(&self.transport, timeout) {
-                    self.set_timer();
-                    return Poll::Pending;
-                }
-                let (end, reason) = match has_expired {
-                    true => (End::Expired, "its token has expired"),
-                    false => (End::WriteTimeout, "the client takes nothing"),
-                };
-                self.set_end(end);
-                self.lose(&io::Error::new(io::ErrorKind::TimedOut, reason));
-            }
-        }
-        Poll::Ready(())
-    }
-
-    /// Waits for the next event: of the connection, or of what serves it.
-    pub(crate) fn poll_event(
-        &mut self,
-        cx: &mut Context<'_>,
-        takes_input: bool,
-        news: impl FnOnce(&mut Context<'_>) -> Poll<Event>,
-    ) -> Poll<Event> {
-        if self.bell.take()
-            && let Poll::Ready(event) = self.poll_rare(takes_input)
-        {
-            // The others have not been looked at.
-            self.bell.keep_rung();
-            return Poll::Ready(event);
-        }
-        news(cx)
-    }
-
-    fn poll_rare(&mut self, takes_input: bool) -> Poll<Event> {
-        // The timer is set first: the drain rings only the bells that are queued.
-        self.set_timer();
-        if matches!(self.release, Release::Unknown) && !self.app.admission.is_open() {
-            self.release = Release::At(self.app.admission.drain().release());
-            return Poll::Ready(Event::Draining);
-        }
-        // Time comes before input, so that a client which never stops sending cannot delay it. Such a client cannot
-        // delay news either, since tokio's cooperative budget makes a busy socket return Pending now and then.
-        let now = Instant::now();
-        if let Release::At(release) = self.release
-            && release <= now
-        {
-            self.release = Release::Reported;
-            return Poll::Ready(Event::Released);
-        }
-        match self.expiry_mut().map_or(Due::Nothing, |expiry| expiry.step(now)) {
-            Due::Nothing => {}
-            Due::Event(event) => return Poll::Ready(event),
-            Due::CutOff => {
-                self.set_end(End::Expired);
-                self.lose(&io::Error::new(io::ErrorKind::TimedOut, "its token has expired"));
-                return Poll::Ready(Event::Due);
-            }
-        }
-        if self.due <= now {
-            return Poll::Ready(Event::Due);
-        }
-        if !takes_input {
-            // To be looked at once the session takes input again.
-            self.bell.keep_rung();
-            return Poll::Pending;
-        }
-        let waker = Waker::from(Arc::clone(&self.bell));
-        // An error is found by whoever reads.
-        ready!(self.transport.poll_readable(&mut Context::from_waker(&waker)));
-        Poll::Ready(Event::Readable)
-    }
-
-    /// Closes the server's side. What the transport writes for that is waited for as all that is written.
-    pub(crate) fn poll_shutdown(&mut self) -> Poll<io::Result<()>> {
-        let waker = Waker::from(Arc::clone(&self.bell));
-        let closed = Pin::new(&mut self.transport).poll_shutdown(&mut Context::from_waker(&waker));
-        if closed.is_pending() {
-            self.output.await_transport();
-            self.set_timer();
-        }
-        closed
-    }
-
     /// Lends the transport to a library that waits on it by itself, with the input that was kept.
     pub(super) fn transport(&mut self) -> (&mut Transport, &mut Input) {
         (&mut self.transport, &mut self.input)
@@ -433,21 +215,6 @@ impl Client {
     pub(super) fn move_to(&mut self, transport: Transport) -> Transport {
         self.bell.keep_rung();
         std::mem::replace(&mut self.transport, transport)
-    }
-
-    fn set_timer(&self) {
-        let mut due = self.due;
-        if let Release::At(release) = self.release {
-            due = due.min(release);
-        }
-        if let Some(next) = self.expiry().and_then(Expiry::next) {
-            due = due.min(next);
-        }
-        if let Some(stall) = self.output.stall() {
-            due = stall.next_check(self.app.config.connections.write_timeout);
-            due = self.expiry().map_or(due, |expiry| due.min(expiry.cut_off()));
-        }
-        self.app.timers.set(&self.bell, due);
     }
 
     fn lose(&mut self, error: &io::Error) {

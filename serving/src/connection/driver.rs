@@ -18,6 +18,7 @@ use super::event::Event;
 use super::handover::{Answer, Held};
 use super::head::{Head, Purpose};
 use super::http2;
+use super::reading_pace::READS;
 use super::requests::{Left, serve_requests};
 use super::response_head::Framing;
 use super::rules;
@@ -34,10 +35,6 @@ use crate::routes::{Answered, Routes, publish_whole};
 /// The number of steps per turn. They are more than tokio's cooperative budget of 128, after which a busy socket
 /// returns Pending, so news is looked at before the turn ends.
 const STEPS: usize = 256;
-
-/// The number of times that the input of a session is read per turn, each at most 16 KiB. A client that never stops sending takes no longer
-/// turns than one that sends much, and others do not wait for it.
-const READS: usize = 4;
 
 /// Drives one connection to its end. It is the future of the connection's task.
 pub(crate) struct Connection {

@@ -107,7 +107,9 @@ pub(super) async fn serve(mut client: Client, app: Arc<App>, routes: Routes, ove
 /// The bytes of a request's head, about as they were before they were compressed.
 fn head_bytes(request: &Request<Incoming>) -> usize {
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
-    request.uri().to_string().len() + headers.sum::<usize>()
+    let uri = request.uri();
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    authority + uri.path_and_query().map_or(0, |path| path.as_str().len()) + headers.sum::<usize>()
 }
 
 /// Makes a request for a WebSocket (RFC 8441, section 4) one as it is over HTTP/1.1, which the routes know. Returns what the stream will

@@ -212,7 +212,7 @@ impl AsyncRead for Io {
         let before = buf.filled().len();
         let read = Pin::new(transport).poll_read(cx, buf);
         let bytes = buf.filled().len() - before;
-        pace.count(if read.is_ready() { Poll::Ready(bytes) } else { Poll::Pending });
+        pace.count(read.is_ready().then_some(bytes));
         read
     }
 }

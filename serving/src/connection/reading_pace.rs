@@ -4,6 +4,7 @@
 //! without end. So other tasks have their turn after some reads, and a client whose bytes are of no use is read slowly.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The number of reads per turn, each of some KiB.
-const READS: usize = 4;
+/// The number of reads of one connection per turn. A client that never stops sending takes no longer turns than one that sends much, and
+/// others do not wait for it.
+pub(super) const READS: usize = 4;
 
 /// The bytes of no use that a client has per second.
 const RATE: usize = 200 * 1024;
@@ -44,10 +46,10 @@ impl Uses {
 pub(super) struct ReadingPace {
     uses: Arc<Uses>,
     turn: Turn,
-    /// The bytes that have been of no use, less those that the client has had by now.
-    unused: usize,
-    /// The time until which it has had them.
-    counted: Instant,
+    /// The bytes read that the last look at the uses has not seen.
+    read: usize,
+    /// The time at which the client has made up for its bytes of no use, of which some may wait.
+    even_at: Instant,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,7 @@ enum Turn {
 
 impl ReadingPace {
     pub(super) fn new(uses: Arc<Uses>) -> Self {
-        Self { uses, turn: Turn::Begins, unused: 0, counted: Instant::now() }
+        Self { uses, turn: Turn::Begins, read: 0, even_at: Instant::now() }
     }
 
     /// Waits until the connection may be read.
@@ -92,24 +94,26 @@ impl ReadingPace {
     /// The end of the rest that the client has to take, if it has to. A use ends it sooner, and what is taken wakes the connection's task.
     fn rests_until(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        let had = ((now - self.counted).as_secs_f64() * RATE as f64) as usize;
-        self.counted = now;
-        self.unused = self.unused.saturating_sub(self.uses.take() + had);
-        let excess = self.unused.checked_sub(WAITING + 1)?;
-        Some(now + Duration::from_secs_f64((excess + 1) as f64 / RATE as f64))
+        let (read, used) = (time_of(mem::take(&mut self.read)), time_of(self.uses.take()));
+        self.even_at = (self.even_at.max(now) + read).checked_sub(used).unwrap_or(now);
+        let until = self.even_at.checked_sub(time_of(WAITING))?;
+        (until > now).then_some(until)
     }
 
-    /// Counts a read: the number of its bytes, or nothing where there was nothing to read, which ends the turn too.
-    pub(super) fn count(&mut self, read: Poll<usize>) {
+    /// Counts a read: the number of its bytes. `None` where there was nothing to read, which ends the turn too.
+    pub(super) fn count(&mut self, read: Option<usize>) {
         self.turn = match (&self.turn, read) {
-            (Turn::Reading(left @ 2..), Poll::Ready(_)) => Turn::Reading(left - 1),
-            (_, Poll::Ready(_)) => Turn::Over,
-            (_, Poll::Pending) => Turn::Begins,
+            (Turn::Reading(left @ 2..), Some(_)) => Turn::Reading(left - 1),
+            (_, Some(_)) => Turn::Over,
+            (_, None) => Turn::Begins,
         };
-        if let Poll::Ready(bytes) = read {
-            self.unused += bytes;
-        }
+        self.read += read.unwrap_or_default();
     }
+}
+
+/// The time in which a client may send so many bytes of no use.
+fn time_of(bytes: usize) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / RATE as f64)
 }
 
 #[cfg(test)]
@@ -131,7 +135,7 @@ mod tests {
         while begin.elapsed() < Duration::from_secs(60) && turns < 100_000 {
             match poll_fn(|cx| pace.poll_turn(cx)).now_or_never() {
                 Some(()) => {
-                    pace.count(Poll::Ready(READ));
+                    pace.count(Some(READ));
                     bytes += READ;
                     if is_of_use {
                         uses.note(READ - FRAME);
@@ -165,8 +169,8 @@ mod tests {
     async fn a_rest_ends_with_a_use() {
         let uses = Arc::<Uses>::default();
         let mut pace = ReadingPace::new(Arc::clone(&uses));
-        pace.count(Poll::Ready(2 * WAITING));
-        pace.count(Poll::Pending);
+        pace.count(Some(2 * WAITING));
+        pace.count(None);
         assert!(poll_fn(|cx| pace.poll_turn(cx)).now_or_never().is_none());
         uses.note(WAITING / 2);
         assert!(poll_fn(|cx| pace.poll_turn(cx)).now_or_never().is_none(), "a little of it is not enough");
@@ -179,7 +183,7 @@ mod tests {
     async fn a_client_that_sends_now_and_then_never_rests() {
         let mut pace = ReadingPace::new(Arc::default());
         for _ in 0..1000 {
-            for read in [Poll::Ready(RATE), Poll::Pending] {
+            for read in [Some(RATE), None] {
                 assert!(poll_fn(|cx| pace.poll_turn(cx)).now_or_never().is_some());
                 pace.count(read);
             }

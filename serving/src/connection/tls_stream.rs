@@ -24,7 +24,7 @@ use crate::tls::{RECORD, Records, TEXT};
 
 /// The buffers of a thread.
 struct Buffers {
-    /// What the client has sent: the rest of a record, and what was read behind it.
+    /// The bytes that the client has sent: the rest of a record, and what was read behind it.
     received: Box<[u8]>,
     /// Parts that are to be encrypted together.
     text: Vec<u8>,

@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 pub(super) struct ThisProcess;
 
 impl Collector for ThisProcess {
-    /// What the system does not tell is left out.
+    /// Figures that the system does not report are left out.
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Ok(process) = Process::myself() else { return Ok(()) };
         if let Ok(stat) = process.stat() {

@@ -56,7 +56,7 @@ pub enum CertificateError {
     NotPem {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         source: pem::Error,
     },
     /// There is no certificate in the file.

@@ -20,7 +20,7 @@ pub struct TlsConfig {
     pub http2: Http2,
 }
 
-/// Whether HTTP/2 is spoken.
+/// The choice of HTTP/2 beside HTTP/1.1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Http2 {
     /// With clients that can.

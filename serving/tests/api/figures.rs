@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use testkit::RawClient;
-use testkit::access::{SECRET, token_with};
 use testkit::metrics::Samples;
 use testkit::soon;
 use testkit::tls::{Identity, VERSIONS};
+use testkit::tokens::{SECRET, token_with};
 
 use crate::service::Service;
 

@@ -281,7 +281,7 @@ async fn a_request_names_one_host() {
     }
 }
 
-/// Where all places are taken, a connection ends with its first answer.
+/// When all places are taken, a connection ends with its first answer.
 #[tokio::test]
 async fn a_connection_beyond_the_limit_ends_with_its_first_answer() {
     let identity = Identity::new();

@@ -1,7 +1,7 @@
 //! Several issuers, whose subjects may have the same name.
 
 use serde_json::json;
-use testkit::access::{SECRET, token_with};
+use testkit::tokens::{SECRET, token_with};
 
 use crate::service::Service;
 

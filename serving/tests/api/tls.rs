@@ -119,7 +119,7 @@ async fn requests_come_in_any_pieces() {
     assert_eq!(service.held("main").len(), 8);
 }
 
-/// What the network makes of the records of a client: single bytes.
+/// The network breaks the records of a client into single bytes.
 #[tokio::test]
 async fn records_come_in_any_pieces() {
     let identity = Identity::new();
@@ -262,7 +262,7 @@ async fn a_client_that_takes_nothing_is_cut_off() {
     let mut client = identity.connect(service.address(), VERSIONS[1]).await.unwrap();
     let request = "GET /messages?limit=1000 HTTP/1.1\r\nhost: test\r\n\r\n".repeat(4);
     client.write_all(request.as_bytes()).await.unwrap();
-    // What it sends arrives nowhere once it is cut off.
+    // Its bytes arrive nowhere once it is cut off.
     soon(async {
         while client.write_all(b" ").await.is_ok() && client.flush().await.is_ok() {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -25,7 +25,7 @@ pub fn events(bytes: &[u8]) {
     let cursor = Cursor { epoch: Epoch::new(1), offset: 99 };
     let gap = Gap { reason: GapReason::Lagged, since: cursor, cursor };
 
-    // What is no message is put before the messages and between them.
+    // The events that are no messages are put before the messages and between them.
     let mut stream = format::turned_away(&ApiError::NotReady(text.to_owned().into())).into_bytes();
     stream.extend(format::priming_event(cursor, None).into_bytes());
     let mut json_stream = stream.clone();

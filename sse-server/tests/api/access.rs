@@ -1,7 +1,7 @@
 //! A closed service.
 
 use serde_json::json;
-use testkit::access::{CLOSED, assert_on_time, short_token, token_with};
+use testkit::tokens::{CLOSED, assert_on_time, short_token, token_with};
 use testkit::{Server, client, soon};
 
 use crate::helpers::{Events, Sse, spawn_app};

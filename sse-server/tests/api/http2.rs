@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::json;
-use testkit::access::{SECRET, assert_on_time, short_token, token_with};
 use testkit::metrics::Samples;
 use testkit::soon;
 use testkit::tls::Identity;
+use testkit::tokens::{SECRET, assert_on_time, short_token, token_with};
 use tokio::time::Instant;
 use warp::http::{Request, Version};
 

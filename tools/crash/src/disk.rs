@@ -45,7 +45,7 @@ enum Failure {
     All,
     /// Each sector is there or not, whatever was asked for first.
     Some,
-    /// What was asked for first is there, the last of it perhaps in part.
+    /// The first writes are there, the last of them perhaps in part.
     Late,
 }
 

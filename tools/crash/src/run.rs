@@ -36,7 +36,7 @@ pub struct Crash {
     publications: usize,
 }
 
-/// What a run has found.
+/// The findings of a run.
 #[derive(Debug, Default)]
 struct Totals {
     crashes: u64,

@@ -106,7 +106,7 @@ impl Engine {
         }
     }
 
-    /// What the driver is asked for: a browser without a profile, whose user reads these languages, and which reaches no other machine.
+    /// The capabilities that the driver is asked for: a browser without a profile, whose user reads these languages, and which reaches no other machine.
     pub(crate) fn capabilities(self, profile: &Path, languages: &str) -> anyhow::Result<Map<String, Value>> {
         let own = match self {
             Self::Chromium => chromium(profile, languages)?,

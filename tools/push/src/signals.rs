@@ -55,7 +55,7 @@ impl Signals {
         tokio::select! {
             biased;
             outcome = work => outcome,
-            // What ends by itself on a signal has done so before.
+            // A command that ends by itself on a signal has done so before.
             signal = async { let signal = self.came().await; sleep(PATIENCE / 4).await; signal } => Err(signal),
         }
     }

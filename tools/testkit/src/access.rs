@@ -1,11 +1,9 @@
-//! Tests of a closed service: who may do what, by which token or ticket, and until when.
+//! Tests of a closed service: the rights that a token, a ticket or a cookie gives.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use reqwest::{RequestBuilder, Response, StatusCode, Version};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::client::client;
 use crate::process::Process;
@@ -13,37 +11,7 @@ use crate::server::Server;
 use crate::service::Service;
 use crate::soon::soon;
 use crate::tls::Identity;
-
-/// The secret of the services under test.
-pub const SECRET: &str = "a secret of more than 32 bytes, for tests";
-
-/// The flags of a closed service with each demand on tokens.
-pub const CLOSED: [&str; 6] = ["--jwt-secret", SECRET, "--jwt-issuer", "https://id.example", "--jwt-audience", "push"];
-
-/// Returns the claims of a token that is good for a minute, with these in place of others; `null` removes one.
-pub fn claims(more: Value) -> Value {
-    let mut claims = json!({
-        "sub": "ada",
-        "iss": "https://id.example",
-        "aud": ["push"],
-        "exp": token::now() + 60.0,
-        "publish": ["a.b"],
-        "subscribe": ["a.>"],
-    });
-    let Value::Object(more) = more else { panic!("claims are an object") };
-    for (name, value) in more {
-        match value {
-            Value::Null => drop(claims.as_object_mut().expect("it is one").remove(&name)),
-            value => claims[name] = value,
-        }
-    }
-    claims
-}
-
-/// Makes a token with these claims in place of others.
-pub fn token_with(more: Value) -> String {
-    token::hs256(SECRET.as_bytes(), &claims(more))
-}
+use crate::tokens::{CLOSED, Case, SECRET, cases, token_with};
 
 /// The header of a token, if there is one.
 fn authorized(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
@@ -51,82 +19,6 @@ fn authorized(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
         Some(token) => request.bearer_auth(token),
         None => request,
     }
-}
-
-/// A case of the table: a token, and the errors of publishing on `a.b`, of following `a.>` and of asking for a ticket with it. An empty
-/// text stands for none.
-#[derive(Debug)]
-pub struct Case {
-    /// The name of the case.
-    pub name: &'static str,
-    /// The token.
-    pub token: Option<String>,
-    /// The error of publishing on `a.b`.
-    pub publish: &'static str,
-    /// The error of following `a.>`.
-    pub subscribe: &'static str,
-    /// The error of asking for a ticket.
-    pub ticket: &'static str,
-}
-
-impl Case {
-    fn new(name: &'static str, token: impl Into<Option<String>>, errors: [&'static str; 3]) -> Self {
-        let [publish, subscribe, ticket] = errors;
-        Self { name, token: token.into(), publish, subscribe, ticket }
-    }
-}
-
-/// The cases of tokens, good and bad.
-pub fn cases() -> Vec<Case> {
-    const BAD: [&str; 3] = ["unauthorized"; 3];
-    let now = token::now();
-    let other_key = token::hs256(b"another secret of more than 32 bytes, by someone else", &claims(json!({})));
-    let unsigned = |algorithm: &str| token::unsigned(&json!({ "alg": algorithm }), &claims(json!({})));
-    let good = token_with(json!({}));
-    let (head, _) = good.rsplit_once('.').expect("a token has three parts");
-    let (_, signature) = good.rsplit_once('.').expect("a token has three parts");
-    let elsewhere = json!({ "alg": "HS256", "kid": "../../../dev/null", "jku": "http://127.0.0.1:1/", "jwk": { "kty": "oct", "k": "AAAA" } });
-    vec![
-        Case::new("none", None, BAD),
-        Case::new("empty", String::new(), BAD),
-        Case::new("garbage", "garbage".to_owned(), BAD),
-        Case::new("three parts of garbage", "a.b.c".to_owned(), BAD),
-        Case::new("expired", token_with(json!({ "exp": now - 6.0 })), BAD),
-        Case::new("without an end", token_with(json!({ "exp": null })), BAD),
-        Case::new("not yet valid", token_with(json!({ "nbf": now + 30.0 })), BAD),
-        Case::new("of another key", other_key, BAD),
-        Case::new("changed", format!("{}.{signature}", unsigned("HS256")), BAD),
-        Case::new("without its signature", format!("{head}."), BAD),
-        Case::new("of another algorithm", token::signed(&unsigned("HS512"), &[7; 64]), BAD),
-        Case::new("of a public key's algorithm", token::signed(&unsigned("RS256"), &[7; 256]), BAD),
-        Case::new("of the algorithm none", format!("{}.", unsigned("none")), BAD),
-        Case::new("of the algorithm NONE, signed", token::signed(&unsigned("NONE"), SECRET.as_bytes()), BAD),
-        Case::new("with a key of its own", token::signed(&token::unsigned(&elsewhere, &claims(json!({}))), b"x"), BAD),
-        Case::new("of another issuer", token_with(json!({ "iss": "https://evil.example" })), BAD),
-        Case::new("without an issuer", token_with(json!({ "iss": null })), BAD),
-        Case::new("for another audience", token_with(json!({ "aud": "mail" })), BAD),
-        Case::new("without an audience", token_with(json!({ "aud": null })), BAD),
-        Case::new("half wrong", token_with(json!({ "publish": "a.b" })), BAD),
-        Case::new("wrong in one topic", token_with(json!({ "subscribe": ["a.>", "b..c"] })), BAD),
-        Case::new(
-            "without a claim",
-            token_with(json!({ "publish": null, "subscribe": null })),
-            ["forbidden", "forbidden", ""],
-        ),
-        Case::new(
-            "for other topics",
-            token_with(json!({ "publish": ["a", "a.c"], "subscribe": ["b.>"] })),
-            ["forbidden", "forbidden", ""],
-        ),
-        Case::new(
-            "for a narrower pattern",
-            token_with(json!({ "publish": ["a.*.c"], "subscribe": ["a.*", "a.*.>"] })),
-            ["forbidden", "forbidden", ""],
-        ),
-        Case::new("right", good, ["", "", ""]),
-        Case::new("for everything", token_with(json!({ "publish": [">"], "subscribe": [">"] })), ["", "", ""]),
-        Case::new("in its leeway", token_with(json!({ "exp": now - 1.0 })), ["", "", ""]),
-    ]
 }
 
 /// Checks that an answer is what a case asks for: refused with an error that says no more, or not refused.
@@ -161,7 +53,8 @@ pub async fn assert_answer(answer: Response, error: &str, what: &str) {
     assert!(!body.contains("confidential"), "{what}: {body}");
 }
 
-fn posting(address: SocketAddr, topic: &str, text: &str) -> RequestBuilder {
+/// A request that publishes a text.
+pub(crate) fn posting(address: SocketAddr, topic: &str, text: &str) -> RequestBuilder {
     client().post(format!("http://{address}/messages?topic={topic}")).body(text.to_owned())
 }
 
@@ -409,81 +302,6 @@ pub async fn the_log_of_http_2_has_no_token<S: Service>() {
     }
 }
 
-/// Of the name of an unknown key, which anybody can make up, the log has the beginning.
-pub async fn the_log_has_the_beginning_of_the_name_of_an_unknown_key<S: Service>() {
-    const LOGGED: usize = 64;
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("keys.json");
-    let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "known", "x": "A".repeat(43) });
-    std::fs::write(&file, json!({ "keys": [key] }).to_string()).expect("the file can be written");
-    let (mut process, address) = S::PROGRAM.start(&["--jwks", file.to_str().expect("a path in UTF-8")]).await;
-    for length in [LOGGED, LOGGED + 1, 10_000] {
-        let name = "\u{e9}".repeat(length);
-        let unsigned = token::unsigned(&json!({ "alg": "EdDSA", "kid": name }), &claims(json!({})));
-        let token = token::signed(&unsigned, &[7; 64]);
-        let answer = soon(posting(address, "a.b", "m").bearer_auth(token).send()).await.expect("an answer");
-        assert_eq!(answer.status(), 401);
-        let line = process.line_with("(kid), which --jwks does not have").await;
-        assert_eq!(line.matches('\u{e9}').count(), LOGGED, "{line}");
-    }
-}
-
-/// Keys that cannot be used are refused at start, with what to do, and without a word of the key.
-pub async fn keys_that_cannot_be_used_are_refused<S: Service>() {
-    let short = "too-short-a-secret";
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = |name: &str, content: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, content).expect("a file");
-        path.to_str().expect("a path in UTF-8").to_owned()
-    };
-    let missing = folder.path().join("missing").to_str().expect("a path in UTF-8").to_owned();
-    let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-    for (flags, advice) in [
-        (["--jwt-secret".to_owned(), short.to_owned()], "32 bytes or more; make one with `openssl rand -base64 48`"),
-        (["--jwt-secret-file".to_owned(), file("short", short)], "32 bytes or more"),
-        (["--jwt-secret-file".to_owned(), missing.clone()], "cannot read"),
-        (["--jwt-public-key".to_owned(), file("garbage", "garbage")], "no PUBLIC KEY in it"),
-        (["--jwt-public-key".to_owned(), file("private", private)], "only the issuer may have"),
-        (["--jwks".to_owned(), file("jwks", "{}")], "not a JSON Web Key Set"),
-        (["--jwks".to_owned(), missing], "cannot read"),
-        (["--jwks".to_owned(), "http://id.example.org/jwks".to_owned()], "can be replaced on the way"),
-        (["--jwks".to_owned(), format!("https://ada:{short}@id.example.org/jwks")], "without user and password"),
-        (["--jwks".to_owned(), format!("http://ada:{short}@id.example.org:x/")], "without user and password"),
-        (["--jwt-issuer".to_owned(), "x".to_owned()], "does nothing while the service is open"),
-        (["--anonymous-subscribe".to_owned(), "a..b".to_owned()], "topic"),
-    ] {
-        let arguments = [&["--listen", "127.0.0.1:0"][..], &[&flags[0], &flags[1]]].concat();
-        let exit = soon(Process::run(S::PROGRAM.path, &arguments)).await;
-        assert!(exit.code.is_some_and(|code| code != 0) && exit.stderr.contains(advice), "{flags:?}: {exit:?}");
-        assert!(!exit.stderr.contains(short), "{exit:?}");
-    }
-}
-
-/// On SIGHUP the files of keys are read again; one that has become bad changes nothing.
-pub async fn keys_are_read_again_on_sighup<S: Service>() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("secret");
-    let write = |secret: &str| std::fs::write(&file, format!("{secret}\n")).expect("the file can be written");
-    let [old, new] = [SECRET, "another secret of more than 32 bytes, the next one"];
-    write(old);
-    let (mut process, address) =
-        S::PROGRAM.start(&["--drain", "0", "--jwt-secret-file", file.to_str().expect("a path in UTF-8")]).await;
-    let status = async |secret: &str| {
-        let token = token::hs256(secret.as_bytes(), &claims(json!({})));
-        soon(posting(address, "a.b", "m").bearer_auth(token).send()).await.expect("an answer").status().as_u16()
-    };
-    assert_eq!((status(old).await, status(new).await), (201, 401));
-    write(new);
-    crate::signal(&process, crate::Signal::SIGHUP);
-    process.line_with("SIGHUP: the keys are read again").await;
-    assert_eq!((status(old).await, status(new).await), (401, 201));
-    write("too short");
-    crate::signal(&process, crate::Signal::SIGHUP);
-    process.line_with("the keys cannot be read again; those that were read last count").await;
-    assert_eq!((status(old).await, status(new).await), (401, 201));
-}
-
 /// An open service says so at start, takes everybody, and has no tickets.
 pub async fn an_open_service_says_so<S: Service>() {
     let (mut process, address) = S::PROGRAM.start(&["--drain", "0"]).await;
@@ -494,26 +312,6 @@ pub async fn an_open_service_says_so<S: Service>() {
     assert_eq!(answer.status(), StatusCode::CREATED);
     let (mut process, _) = S::PROGRAM.start(&["--drain", "0", "--jwt-secret", SECRET]).await;
     process.line_with("closed: publishing and subscribing need a token").await;
-}
-
-/// The time that a test gives a token to expire in.
-pub const SHORT: Duration = Duration::from_millis(1500);
-
-/// Makes a token that expires after [`SHORT`], and returns it with the time of its end.
-pub fn short_token() -> (String, Instant) {
-    let end = Instant::now() + SHORT;
-    (token_with(json!({ "exp": token::now() + SHORT.as_secs_f64() })), end)
-}
-
-/// Checks that it is the time at which a token that ended then is to end what it has allowed: not before, and not much later. That it
-/// is within a second is for the benches to show, which have the machine for themselves.
-///
-/// # Panics
-/// When it is another.
-pub fn assert_on_time(end: Instant) {
-    let (now, clocks_differ) = (Instant::now(), Duration::from_millis(20));
-    assert!(now + clocks_differ >= end, "{:?} early", end - now);
-    assert!(now <= end + Duration::from_secs(5), "{:?} late", now - end);
 }
 
 /// Makes the tests of access that are the same for every service: `access_behaviours!(Sse)`.
@@ -527,10 +325,10 @@ macro_rules! access_behaviours {
             access::a_ticket_stands_for_a_token,
             access::a_cookie_counts_for_pages_that_are_trusted,
             access::the_log_has_the_reason_and_no_token,
-            access::the_log_has_the_beginning_of_the_name_of_an_unknown_key,
+            keys::the_log_has_the_beginning_of_the_name_of_an_unknown_key,
             access::the_log_of_http_2_has_no_token,
-            access::keys_that_cannot_be_used_are_refused,
-            access::keys_are_read_again_on_sighup,
+            keys::keys_that_cannot_be_used_are_refused,
+            keys::keys_are_read_again_on_sighup,
             access::an_open_service_says_so,
         );
     };

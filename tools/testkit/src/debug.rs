@@ -6,7 +6,6 @@ use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::access::{SECRET, token_with};
 use crate::client::client;
 use crate::metrics::{Samples, until};
 use crate::publish::publish_at;
@@ -14,6 +13,7 @@ use crate::raw::RawClient;
 use crate::service::{Follower, Received, Service, Streaming};
 use crate::service_program::signal;
 use crate::soon::soon;
+use crate::tokens::{SECRET, token_with};
 
 /// Reads what `/debug` shows until it is as expected.
 async fn debug(admin: SocketAddr, expected: impl Fn(&Value) -> bool) -> Value {

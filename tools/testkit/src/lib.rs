@@ -3,9 +3,11 @@
 //! - A service in this process ([`Server`]) or as one of its own ([`Process`], [`ServiceProgram`]), and a NATS server
 //!   ([`NatsProcess`]).
 //! - A collector of traces ([`Collector`]).
-//! - Clients: [`client()`] speaks HTTP, [`tls`] has clients and certificates of TLS, [`RawClient`] sends any bytes, [`publish()`] and its like publish.
+//! - Clients: [`client()`] speaks HTTP, [`tls`] has clients and certificates of TLS, [`RawClient`] sends any bytes, [`publish()`] and its
+//!   like publish, [`tokens`] has tokens for them.
 //! - The tests that every service has to pass, generic over the [`Service`]: [`lifecycle`], [`delivery`], [`gap`],
-//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`], [`certificate`], [`metrics`], [`debug`], [`log`], [`traces`]. [`behaviours`] makes tests of them. They panic where a service fails.
+//!   [`connection`], [`drain`], [`refusal`], [`limits`], [`access`], [`keys`], [`certificate`], [`metrics`], [`debug`], [`log`],
+//!   [`traces`]. [`behaviours`] makes tests of them. They panic where a service fails.
 //! - The checks of `tools/fuzz` as tests ([`fuzzing`]), on seeds and on [`damage`] to them.
 //!
 //! Nothing here depends on the services; a test hands in its service.
@@ -22,6 +24,7 @@ pub mod drain;
 pub mod fuzzing;
 pub mod gap;
 mod huge;
+pub mod keys;
 pub mod lifecycle;
 pub mod limits;
 pub mod log;
@@ -36,6 +39,7 @@ mod service;
 mod service_program;
 mod soon;
 pub mod tls;
+pub mod tokens;
 pub mod traces;
 
 pub use client::{client, client_builder};

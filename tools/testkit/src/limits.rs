@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::access::{SECRET, token_with};
 use crate::client::client;
 use crate::process::Process;
 use crate::raw::RawClient;
 use crate::service::Service;
 use crate::soon::soon;
+use crate::tokens::{SECRET, token_with};
 
 /// A request by which a connection is counted, over a proxy that reports an address.
 fn probe(forwarded_for: &str) -> String {

@@ -70,7 +70,7 @@ pub async fn until(address: SocketAddr, expected: impl Fn(&Samples) -> bool) -> 
     .await
 }
 
-/// What is published, delivered, replayed and lost is counted as clients see it.
+/// Published, delivered, replayed and lost messages are counted as clients see them.
 pub async fn metrics_are_what_clients_see<S: Service>() {
     let server = S::start(&["--history", "2", "--max-topics", "7"]).await;
     let address = server.address();

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
-use crate::access::{CLOSED, token_with};
 use crate::client::client;
 use crate::collector::Collector;
 use crate::metrics::Samples;
 use crate::process::Process;
 use crate::service::{Follower, Service};
 use crate::soon::soon;
+use crate::tokens::{CLOSED, token_with};
 
 /// The trace that publishers are part of, in tests.
 pub const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -94,7 +94,7 @@ pub async fn a_trace_leads_from_the_publisher_to_the_delivery<S: Service>() {
     assert_eq!(delivered.attribute("client.address"), "127.0.0.1");
     assert!(published.time.0 <= delivered.time.1 && delivered.time.0 <= delivered.time.1, "{delivered:?}");
 
-    // What is left is sent when the service ends.
+    // The rest is sent when the service ends.
     server.stopped().await;
     let rest = collector.rest();
     let all = format!("{published:?}{delivered:?}{rest:?}");

@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use crate::{npm, workspace};
+use crate::npm;
 
 /// The variable with the path of its file.
 pub(crate) const VARIABLE: &str = "AXE_CORE";
@@ -21,14 +21,9 @@ pub(crate) fn find_or_install() -> anyhow::Result<Option<PathBuf>> {
     if let Some(named) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         return Ok(Some(named.into()));
     }
-    let file = "node_modules/axe-core/axe.min.js";
-    let installed = workspace::target()?.join(FOLDER).join(file);
+    let file = npm::modules(FOLDER)?.join("axe-core/axe.min.js");
     // Its first line is a comment with the version.
-    let is_installed =
-        fs::read_to_string(&installed).is_ok_and(|text| text.starts_with(&format!("/*! axe v{VERSION}\n")));
-    if is_installed {
-        return Ok(Some(installed));
-    }
-    let modules = npm::install(FOLDER, &[&format!("axe-core@{VERSION}")])?;
-    Ok(modules.map(|modules| modules.join("axe-core/axe.min.js")))
+    let is_there = fs::read_to_string(&file).is_ok_and(|text| text.starts_with(&format!("/*! axe v{VERSION}\n")));
+    let is_installed = is_there || npm::install(FOLDER, &[&format!("axe-core@{VERSION}")])?;
+    Ok(is_installed.then_some(file))
 }

@@ -17,13 +17,9 @@ pub(crate) enum Browser {
 impl Browser {
     pub(crate) const ALL: [Self; 3] = [Self::Chromium, Self::Firefox, Self::WebKit];
 
-    /// Its name as a value of E2E_BROWSER.
-    pub(crate) fn value(self) -> &'static str {
-        match self {
-            Self::Chromium => "chromium",
-            Self::Firefox => "firefox",
-            Self::WebKit => "webkit",
-        }
+    /// Its name as a value of --without and of E2E_BROWSER.
+    pub(crate) fn value(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 
     /// The module with the tests that run in this browser whatever E2E_BROWSER is. Those of Chromium have none.
@@ -38,10 +34,6 @@ impl Browser {
 
 impl fmt::Display for Browser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Chromium => "Chromium",
-            Self::Firefox => "Firefox",
-            Self::WebKit => "WebKit",
-        })
+        fmt::Debug::fmt(self, f)
     }
 }

@@ -7,7 +7,8 @@ use clap::Args;
 
 use crate::{npm, program::program, workspace};
 
-/// The programs from npm, with their versions.
+/// The folder of the programs from npm within the target folder, and their versions.
+const FOLDER: &str = "npm";
 const PACKAGES: [&str; 2] = ["typescript@5.9.3", "publint@0.3.25"];
 
 /// Checks the types of push.js, and its package for npm
@@ -23,10 +24,11 @@ impl Client {
             println!("NOT CHECKED: the package of push.js, since Node.js with npm is not installed");
             return Ok(());
         };
-        let Some(modules) = npm::install("npm", &PACKAGES)? else {
+        if !npm::install(FOLDER, &PACKAGES)? {
             println!("NOT CHECKED: the package of push.js, since npm could not install {}", PACKAGES.join(" and "));
             return Ok(());
-        };
+        }
+        let modules = npm::modules(FOLDER)?;
         let client = workspace::root().join("client");
         let mut types = Command::new(&node);
         types.arg(modules.join("typescript/bin/tsc")).arg("--project").arg(client.join("types"));

@@ -103,7 +103,10 @@ pub(crate) fn browser(browser: Browser, is_allowed: bool) -> anyhow::Result<()> 
     let install = format!("{} {packages}", manager.install);
     let log = workspace::target()?.join("install.log");
     let command = format!("{} {install}", manager.program);
-    ensure!(is_allowed, "nothing is to be installed on this system; by hand it is: {command}");
+    ensure!(
+        is_allowed,
+        "nothing is to be installed on this system; by hand it is: {command}, or name {needed} in {variables}"
+    );
     println!(
         "installing {browser} on this system, which may take some minutes: {command}\n(its output is in {}; to install nothing, end this with \
          Ctrl-C and use --no-install)",

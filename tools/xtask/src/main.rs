@@ -1,7 +1,8 @@
 //! The tasks of the workspace, run as `cargo xtask <task>`. On Linux and macOS.
 //!
-//! - `up.rs`: the three services in one terminal; `up/build.rs` builds them, `up/guide.rs` says what to open; `process.rs` is one of them, `output.rs` its coloured lines and
-//!   `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server beside them
+//! - `up.rs`: the three services in one terminal; `up/build.rs` builds them, `up/guide.rs` says what to open; `process.rs` is one of them,
+//!   `output.rs` its coloured lines and `leash.rs` its leash, by which it dies with this process; `nats_server.rs` is the NATS server
+//!   beside them
 //! - `test.rs`: every test, and `tally.rs` their results; `push_js.rs`: those of push.js at length; `browser.rs` has the browsers, `webdriver.rs`
 //!   finds their programs, `install.rs` installs them; `prometheus.rs` and `nginx.rs` find these or unpack them, by `debian.rs`; `axe_core.rs`
 //!   has it installed

@@ -9,12 +9,16 @@ use anyhow::Context;
 
 use crate::{program::program, workspace};
 
-/// Installs packages, each with its version, and returns the folder of modules; nothing where npm is not there or cannot install them.
-pub(crate) fn install(folder: &str, packages: &[&str]) -> anyhow::Result<Option<PathBuf>> {
-    let Some(npm) = program(Path::new("npm")) else { return Ok(None) };
-    let folder = workspace::target()?.join(folder);
+/// Installs packages, each with its version. Returns whether they are there: npm may be missing, or unable to install them.
+pub(crate) fn install(folder: &str, packages: &[&str]) -> anyhow::Result<bool> {
+    let Some(npm) = program(Path::new("npm")) else { return Ok(false) };
     let mut install = Command::new(&npm);
-    install.args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder);
-    let is_installed = install.args(packages).status().context("starting npm")?.success();
-    Ok(is_installed.then(|| folder.join("node_modules")))
+    install.args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"]);
+    let status = install.arg(workspace::target()?.join(folder)).args(packages).status();
+    Ok(status.context("starting npm")?.success())
+}
+
+/// Returns the folder of what was installed.
+pub(crate) fn modules(folder: &str) -> anyhow::Result<PathBuf> {
+    Ok(workspace::target()?.join(folder).join("node_modules"))
 }

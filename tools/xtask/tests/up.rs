@@ -7,7 +7,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -21,7 +21,7 @@ use nix::{
 
 const SERVICES: [&str; 3] = ["ws-echo", "longpoll-server", "sse-server"];
 
-/// The longest time for anything, once it is built.
+/// The longest time for anything. While the task builds, it says every 2 seconds how far it is.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The task and its output. It is killed when dropped, and the processes that it has started die with it.
@@ -32,7 +32,6 @@ struct Up {
 
 impl Up {
     fn start(flags: &[&str], nats_server: Option<&str>) -> Self {
-        build();
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.arg("up").args(flags).args(["--", "--listen", "127.0.0.1:0", "--tick", "0", "--log-format", "json"]);
         if let Some(nats_server) = nats_server {
@@ -108,20 +107,6 @@ impl Drop for Up {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Builds the programs that the task needs as it builds them itself, before anything is waited for.
-fn build() {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let packages = SERVICES.iter().flat_map(|name| ["-p", name]);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let built = Command::new(cargo)
-        .current_dir(root)
-        .args(["build", "--locked", "--quiet"])
-        .args(packages)
-        .args(["--no-default-features", "--features", "nats,otlp,sqlite"])
-        .status();
-    assert!(built.unwrap().success());
 }
 
 /// Sends a request, and reads until the answer contains a text.

@@ -1,4 +1,4 @@
-//! What our reader and tungstenite's make of a stream, and the reasons for which they may differ.
+//! The outcomes of our reader and tungstenite's for a stream, and the reasons for which they may differ.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};

@@ -1,7 +1,7 @@
 //! A closed service.
 
 use serde_json::{Value, json};
-use testkit::access::{CLOSED, Case, SHORT, assert_on_time, cases, short_token, token_with};
+use testkit::tokens::{CLOSED, Case, SHORT, assert_on_time, cases, short_token, token_with};
 use testkit::{RawClient, Server, client, soon};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::ClientRequestBuilder;

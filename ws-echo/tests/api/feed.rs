@@ -196,7 +196,7 @@ async fn every_text_that_may_be_published_fits_into_a_frame() {
     assert_eq!((&error["error"], &error["key"]), (&json!("too_large"), &json!("l")));
 }
 
-/// What an address publishes counts, whichever way it takes.
+/// All messages that an address publishes count, whichever way they take.
 #[tokio::test]
 async fn a_client_that_publishes_too_fast_is_told_and_the_feed_goes_on() {
     let server = spawn_app(&["--publish-rate", "1"]).await;

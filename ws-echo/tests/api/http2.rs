@@ -83,7 +83,7 @@ async fn start(identity: &Identity) -> Server {
     spawn_app(&[&[files[0].as_str(), &files[1]], &times[..]].concat()).await
 }
 
-/// What a client says over its WebSocket is no flood of frames, which would take longer than anything is waited for.
+/// The messages of a WebSocket are no flood of frames, which would take longer than anything is waited for.
 #[tokio::test]
 async fn large_messages_come_back_without_a_rest() {
     const MESSAGES: usize = 80;

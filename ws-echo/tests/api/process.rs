@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use testkit::Service;
-use testkit::access::token_with;
+use testkit::tokens::token_with;
 
 use crate::helpers::{Feed, Ws};
 

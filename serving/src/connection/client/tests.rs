@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use shared::backplane::Memory;
 
+use super::super::event::Event;
 use super::super::input::READ;
 use super::answering::COPIED;
 use super::*;

@@ -250,7 +250,7 @@ async fn a_loss_that_the_archive_knows_is_reported_exactly() {
     assert_eq!((gap.reason, gap.since.offset, gap.cursor.offset), (GapReason::Expired, 2, 5));
     assert_eq!(read, numbers(6));
 
-    // What is lost after the first page concerns whoever asked for the earliest too.
+    // A loss after the first page concerns whoever asked for the earliest too.
     let mut subscriber = hub.subscribe(&filters(&["a"]), Position::Earliest);
     subscriber.changed().await;
     assert_eq!(texts(&subscriber.read(&JSON, ALL)), ["6", "7", "8"]);

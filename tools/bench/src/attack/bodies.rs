@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use super::client::Client;
 use super::ground::Ground;
 
-/// What is announced: the default of --max-body-bytes.
+/// The announced length: the default of --max-body-bytes.
 const LENGTH: usize = 1 << 20;
 
 /// The time between two bytes.

@@ -1,4 +1,4 @@
-//! What an attacker knows of the service.
+//! The knowledge of an attacker about the service.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What there is before a service is started that is to be attacked: its certificate and its keys, and how clients come in.
+//! The surroundings of a service that is to be attacked: its certificate and its keys, and how clients come in.
 
 use std::fs;
 use std::sync::Arc;

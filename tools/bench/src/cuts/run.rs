@@ -96,7 +96,7 @@ pub struct Outcome {
     pub injuries: Injuries,
     /// The number of restarts of the server.
     pub restarts: u64,
-    /// What became of the clients' tokens.
+    /// The fate of the clients' tokens.
     pub tokens: Option<Tokens>,
     /// The judgement.
     #[serde(flatten)]

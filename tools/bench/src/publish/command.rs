@@ -23,7 +23,7 @@ const OTHER_DESCRIPTORS: u64 = 100;
 /// it has to hold everything that was confirmed, once and in order. This repository's services keep all that is published, unless
 /// flags of the history are given, such as `-- --history 1000`; then the history is not compared.
 ///
-/// What is stored lies in the system's folder for temporary files, which has to be on a disk. The server CPU includes NATS.
+/// The history lies in the system's folder for temporary files, which has to be on a disk. The server CPU includes NATS.
 ///
 /// Exit code 0: the histories hold everything. 1: not so. 2: it could not be measured.
 #[derive(Debug, Args)]

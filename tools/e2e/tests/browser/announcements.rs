@@ -1,4 +1,4 @@
-//! What a screen reader is told, and the focus, which stays where a person is.
+//! The announcements for a screen reader, and the focus, which stays where a person is.
 
 use anyhow::Result;
 use e2e::browser::{Browser, Key};

@@ -73,7 +73,7 @@ async fn the_pages_of_the_services_are_accessible() -> Result<()> {
 
 #[tokio::test]
 async fn the_page_that_asks_for_a_token_is_accessible() -> Result<()> {
-    let secret = format!("--jwt-secret={}", testkit::access::SECRET);
+    let secret = format!("--jwt-secret={}", testkit::tokens::SECRET);
     let service = Service::started(Method::Sse, &[&secret]).await?;
     let browser = Browser::start("en").await?;
     browser.open(&service.url("/")).await?;

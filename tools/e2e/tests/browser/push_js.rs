@@ -117,7 +117,7 @@ fn length(variable: &str, short: u64) -> Result<u64> {
     }
 }
 
-/// An empty object in JSON, for [`testkit::access::token_with`].
+/// An empty object in JSON, for [`testkit::tokens::token_with`].
 fn nothing() -> Value {
     json!({})
 }

@@ -12,7 +12,7 @@ async fn choose(browser: &Browser, setting: &str, value: &str) -> Result<()> {
     browser.click(&format!("#{setting} option[value='{value}']")).await
 }
 
-/// Whether the page is dark: its background is.
+/// Returns true if the page is dark: its background is.
 const IS_DARK: &str = "getComputedStyle(document.body).backgroundColor === 'rgb(18, 22, 27)'";
 const IS_LIGHT: &str = "getComputedStyle(document.body).backgroundColor === 'rgb(244, 246, 248)'";
 

@@ -1,4 +1,4 @@
-//! What to change, for the findings that have a usual cause.
+//! Advice for the findings that have a usual cause.
 
 /// A WebSocket is not opened.
 pub(super) const UPGRADE: &str = "have the proxy pass upgrades on. nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \

@@ -137,7 +137,7 @@ mod tests {
         let mut repeats = Repeats::new(MINUTE);
         assert_eq!(repeats.pause(&cut(), began), None);
         assert!(repeats.is_in_doubt());
-        // What comes later does not begin it anew.
+        // A later failure does not begin it anew.
         assert_eq!(repeats.pause(&cut(), Moment::now()), None);
         // An attempt that was not stored is no beginning.
         let mut unreached = Repeats::new(MINUTE);

@@ -32,7 +32,7 @@ impl Poll {
         let begin = match poll.come.front() {
             // Nothing else has come.
             Some(Received::Position(cursor)) => cursor.clone(),
-            // What has come is still to be taken.
+            // The messages that have come are still to be taken.
             _ => since.to_owned(),
         };
         Ok((poll, begin))

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::samples::Samples;
 
-/// What is shown of a service. `None` for what is not known.
+/// The figures of a service. `None` for those that are not known.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Figures {
     pub(super) url: String,

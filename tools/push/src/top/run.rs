@@ -94,6 +94,6 @@ impl Drop for Screen {
 
 /// Sends a command to the terminal. It is no colour, which somebody may have turned off.
 fn control(command: &[u8]) {
-    // What follows says that the output was closed.
+    // A later write reports that the output was closed.
     let _ = io::stdout().write_all(command).and_then(|()| io::stdout().flush());
 }

@@ -1,4 +1,4 @@
-//! Which file imports which.
+//! The graph of files that import each other.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -95,7 +95,7 @@ async fn a_change_of_method_loses_nothing_and_brings_nothing_twice() -> Result<(
         ([Conduct::WithoutUpgrades, Conduct::Passing], "sse"),
         ([Conduct::Passing, Conduct::Passing], "ws"),
     ] {
-        // What is open may be cut, and what is better may be found when the network is another one.
+        // On a changed network, an open connection is cut, or a better method can be found.
         for (proxy, conduct) in [(ws, conducts[0]), (sse, conducts[1])] {
             if conduct != Conduct::Passing {
                 proxy.cut();

@@ -5,7 +5,7 @@ use e2e::browser::Browser;
 use e2e::proxy::{Conduct, Proxy};
 use e2e::service::{Method, Service};
 use serde_json::json;
-use testkit::access::{SECRET, token_with};
+use testkit::tokens::{SECRET, token_with};
 
 use super::{Stage, history, nothing, open, open_at};
 

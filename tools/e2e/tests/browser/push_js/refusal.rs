@@ -4,7 +4,7 @@ use anyhow::Result;
 use e2e::browser::Browser;
 use e2e::service::{Method, Service};
 use serde_json::{Value, json};
-use testkit::access::{SECRET, token_with};
+use testkit::tokens::{SECRET, token_with};
 
 use super::{Stage, follow, nothing, open_at, states};
 
