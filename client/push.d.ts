@@ -66,7 +66,7 @@ export interface SubscribeOptions {
 export interface Subscription {
   /** The position after all that has been received, as `since` of another subscription; `undefined` until the first connection. */
   readonly cursor: string | undefined;
-  /** Ends it. `onState` is told `closed`, and nothing comes after that. */
+  /** Ends it. `onState` gets `closed`, and nothing comes after that. */
   close(): void;
 }
 

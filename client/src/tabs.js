@@ -1,10 +1,10 @@
 import { covers } from "./progress.js";
 
-/** The milliseconds without a word after which a leader counts as frozen. A pause that it has told of does not count. */
+/** The milliseconds without a word after which a leader counts as frozen. An announced pause does not count. */
 const SILENCE = 60_000;
 
 /**
- * The tabs of an origin that follow the same. The one that holds a lock leads: it keeps its connection, and tells the others what comes.
+ * The tabs of an origin that follow the same. The one that holds a lock leads: it keeps its connection, and sends the others what comes.
  * Each of them has a connection of its own until its position is that of the leader, and whenever it has missed something.
  */
 export class Tabs {
@@ -45,7 +45,7 @@ export class Tabs {
     this.#channel = undefined;
   }
 
-  /** Tells the other tabs. News has `from` and `cursor`, the positions before and after it, and `state`. */
+  /** Sends news to the other tabs. It has `from` and `cursor`, the positions before and after it, and `state`. */
   tell(news) {
     this.#channel?.postMessage(news);
   }

@@ -17,7 +17,7 @@ export class MessageList {
   #sentFromHere = new Map();
   #onDelay;
 
-  /** `onDelay(id, milliseconds, isFromHere)` is told how long a message took. */
+  /** `onDelay(id, milliseconds, isFromHere)` is called with the time that a message took. */
   constructor(list, { limit = 200, onDelay = () => {} } = {}) {
     this.#list = list;
     this.#limit = limit;

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use crate::client_address::{ClientAddress, TrustedProxies};
 
-/// The connections beyond the limit that an address may have at a time to be told so. Further ones are closed when they are accepted.
-const TOLD: usize = 8;
+/// The connections beyond the limit that an address may have at a time that are answered with the error. Further ones are closed when they are accepted.
+const ANSWERED: usize = 8;
 
 /// The connections of each address.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(crate) struct AddressLimit {
 #[derive(Debug, Default)]
 struct Connections {
     served: usize,
-    /// Those beyond the limit, until they are told.
-    told: usize,
+    /// Those beyond the limit, until they are answered.
+    refused: usize,
 }
 
 /// The decision on a connection.
@@ -35,8 +35,8 @@ struct Connections {
 pub(crate) enum Entrance {
     /// It is served. Counted by the seat, where there is a limit.
     Served(Option<Arc<Seat>>),
-    /// It is told that its address has too many.
-    Told(Arc<Seat>),
+    /// It is answered that its address has too many.
+    Refused(Arc<Seat>),
     /// It is closed.
     Closed,
 }
@@ -76,9 +76,9 @@ impl AddressLimit {
         }
         let mut addresses = self.addresses.lock();
         match addresses.get_mut(&address) {
-            Some(connections) if connections.told < TOLD => {
-                connections.told += 1;
-                Entrance::Told(seat(Some(Counted { address, is_served: false })))
+            Some(connections) if connections.refused < ANSWERED => {
+                connections.refused += 1;
+                Entrance::Refused(seat(Some(Counted { address, is_served: false })))
             }
             _ => Entrance::Closed,
         }
@@ -102,9 +102,9 @@ impl AddressLimit {
         let mut addresses = self.addresses.lock();
         let Entry::Occupied(mut entry) = addresses.entry(address) else { return };
         let connections = entry.get_mut();
-        let number = if is_served { &mut connections.served } else { &mut connections.told };
+        let number = if is_served { &mut connections.served } else { &mut connections.refused };
         *number = number.saturating_sub(1);
-        if connections.served == 0 && connections.told == 0 {
+        if connections.served == 0 && connections.refused == 0 {
             entry.remove();
         }
     }
@@ -181,12 +181,12 @@ mod tests {
         let limit = limit(2);
         let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let seats: Vec<_> = (0..2).map(|_| served(limit.enter(one)).unwrap()).collect();
-        let told: Vec<_> = (0..TOLD).map(|_| limit.enter(one)).collect();
-        assert!(told.iter().all(|entrance| matches!(entrance, Entrance::Told(_))));
+        let refused: Vec<_> = (0..ANSWERED).map(|_| limit.enter(one)).collect();
+        assert!(refused.iter().all(|entrance| matches!(entrance, Entrance::Refused(_))));
         assert!(matches!(limit.enter(one), Entrance::Closed));
         assert!(served(limit.enter(other)).is_some());
-        drop(told);
-        assert!(matches!(limit.enter(one), Entrance::Told(_)));
+        drop(refused);
+        assert!(matches!(limit.enter(one), Entrance::Refused(_)));
         drop(seats);
         assert!(served(limit.enter(one)).is_some());
         assert!(limit.addresses.lock().is_empty(), "nobody is left");

@@ -158,7 +158,7 @@ impl Admission {
         }
     }
 
-    /// Gives a new connection a place to be told that its address has enough.
+    /// Gives a new connection a place for the answer that its address has enough.
     pub(crate) fn enter_beyond_address(&self) -> Place {
         Place::Overflow(self.overflow.enter(true))
     }

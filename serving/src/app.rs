@@ -227,7 +227,7 @@ impl App {
         self.traces.as_ref()
     }
 
-    /// The gaps that clients were told of.
+    /// The gaps that were reported to clients.
     pub(crate) fn gaps(&self) -> &GapLog {
         &self.gaps
     }
@@ -248,7 +248,7 @@ impl App {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts an error that a client is told in another way than by the answer to its request.
+    /// Counts an error that is reported to a client in another way than by the answer to its request.
     pub fn count_error(&self, error: &ApiError) {
         self.metrics.rejected().count(error.code());
     }

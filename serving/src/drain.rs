@@ -76,7 +76,7 @@ mod tests {
         }
         // The first tenth has half of its time, in which two thirds of a tenth are expected; half of that never fails by chance.
         assert!(tenths[..8].iter().all(|&count| count > 333), "{tenths:?}");
-        assert_eq!(tenths[8..], [0, 0], "the last ones need time to be told: {tenths:?}");
+        assert_eq!(tenths[8..], [0, 0], "the last ones need time to hear of it: {tenths:?}");
     }
 
     #[tokio::test(start_paused = true)]

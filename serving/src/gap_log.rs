@@ -1,4 +1,4 @@
-//! The gaps that clients were told of lately: who has lost messages, and why.
+//! The gaps that were reported to clients lately, with the reasons.
 
 use std::collections::VecDeque;
 
@@ -16,17 +16,17 @@ use crate::log_budget::ClientLine;
 const KEPT: usize = 100;
 
 /// The line of the log.
-const TOLD: &str = "a client was told of a gap";
+const REPORTED: &str = "gap reported to a client";
 
 /// The latest gaps.
 #[derive(Debug, Default)]
 pub(crate) struct GapLog {
-    oldest_first: Mutex<VecDeque<ToldGap>>,
+    oldest_first: Mutex<VecDeque<ReportedGap>>,
 }
 
-/// A gap that a client was told of.
+/// A gap that was reported to a client.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct ToldGap {
+pub(crate) struct ReportedGap {
     at: Timestamp,
     address: String,
     subject: Option<String>,
@@ -40,21 +40,21 @@ impl GapLog {
     pub(crate) fn add(&self, gap: &Gap, address: String, subject: Option<&str>) {
         let Gap { reason, since, cursor } = *gap;
         if ClientLine::Connection.is_in_budget() {
-            info!(?reason, %since, %cursor, address, subject, "{TOLD}");
+            info!(?reason, %since, %cursor, address, subject, "{REPORTED}");
         } else {
-            debug!(?reason, %since, %cursor, address, subject, "{TOLD}");
+            debug!(?reason, %since, %cursor, address, subject, "{REPORTED}");
         }
-        let told =
-            ToldGap { at: SystemClock.now(), address, subject: subject.map(str::to_owned), reason, since, cursor };
+        let reported =
+            ReportedGap { at: SystemClock.now(), address, subject: subject.map(str::to_owned), reason, since, cursor };
         let mut gaps = self.oldest_first.lock();
         if gaps.len() == KEPT {
             gaps.pop_front();
         }
-        gaps.push_back(told);
+        gaps.push_back(reported);
     }
 
     /// The latest gaps, the newest first.
-    pub(crate) fn newest_first(&self) -> Vec<ToldGap> {
+    pub(crate) fn newest_first(&self) -> Vec<ReportedGap> {
         self.oldest_first.lock().iter().rev().cloned().collect()
     }
 }

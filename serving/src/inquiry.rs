@@ -18,7 +18,7 @@ use tokio::time::timeout;
 /// The longest time that all answers are waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The number of clients that are told of one by one.
+/// The number of clients that are listed one by one.
 const SLOWEST: usize = 50;
 
 /// The upper bounds of the ages that clients are counted by, in seconds.

@@ -55,7 +55,7 @@ impl Request {
     /// Finds out what the client may do.
     ///
     /// # Errors
-    /// [`ApiError::Unauthorized`] when its token or ticket is not good, and [`ApiError::NotReady`] while that cannot be told.
+    /// [`ApiError::Unauthorized`] when its token or ticket is not good, and [`ApiError::NotReady`] while nobody can know.
     pub async fn access(&self, app: &App) -> Result<Access, ApiError> {
         let Some(gate) = app.gate() else { return Ok(Access::EVERYTHING) };
         gate.admit(self.asked(app)).await.map_err(|shut| self.shut(shut))
@@ -76,7 +76,7 @@ impl Request {
         Asked { headers, ticket, trusts_cookie, is_own, client: self.client() }
     }
 
-    /// Logs the reason why the client is not let in, which it is not told.
+    /// Logs the reason why the client is not let in, which its answer does not say.
     fn shut(&self, shut: Shut) -> ApiError {
         denial::log(&shut, self.client());
         Refusal::from(shut).into()
@@ -112,7 +112,7 @@ impl Request {
         self.context.stay == Stay::Full
     }
 
-    /// Hands the connection to a session, which answers the request by writing to the client, and is told when the client's rights
+    /// Hands the connection to a session, which answers the request by writing to the client, and hears when the client's rights
     /// end.
     ///
     /// # Errors

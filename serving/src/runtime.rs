@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// The variable by which tokio itself is told the number of threads.
+/// The variable that gives tokio itself the number of threads.
 const VARIABLE: &str = "TOKIO_WORKER_THREADS";
 
 /// Makes the runtime: a thread for each core, or for each that other busy threads of the process leave, and one at least.
@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn busy_threads_are_left_a_core_each_if_there_are_more() {
-        // Told otherwise, it would do as it is told.
+        // With the variable, it has its own number.
         assert_eq!(std::env::var_os(VARIABLE), None);
         let workers = |others| runtime(others).unwrap().metrics().num_workers();
         let cores = available_parallelism().unwrap().get();

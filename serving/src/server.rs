@@ -245,7 +245,7 @@ async fn accept(listener: Arc<TcpListener>, app: Arc<App>, routes: Routes, conne
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let (place, seat) = match app.admission.enter_address(address.ip()) {
             Entrance::Served(seat) => (app.admission.enter(), seat),
-            Entrance::Told(seat) => (app.admission.enter_beyond_address(), Some(seat)),
+            Entrance::Refused(seat) => (app.admission.enter_beyond_address(), Some(seat)),
             Entrance::Closed => continue,
         };
         prepare(&stream, &app);

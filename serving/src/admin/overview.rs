@@ -4,10 +4,10 @@ use serde::Serialize;
 use shared::hub::TopicUse;
 
 use crate::app::App;
-use crate::gap_log::ToldGap;
+use crate::gap_log::ReportedGap;
 use crate::inquiry::{AGES, Answers, SlowClient};
 
-/// The number of topics that are told of.
+/// The number of topics that are listed.
 const TOPICS: usize = 20;
 
 /// The answer of `/debug.json`.
@@ -19,7 +19,7 @@ pub(super) struct Overview {
     draining: bool,
     clients: Clients,
     /// The newest first.
-    gaps: Vec<ToldGap>,
+    gaps: Vec<ReportedGap>,
     history: History,
     backplane: Backplane,
 }
@@ -27,7 +27,7 @@ pub(super) struct Overview {
 #[derive(Debug, Serialize)]
 struct Clients {
     connected: u64,
-    /// The clients that have told how far they are behind. Those of HTTP/2 do not where they take nothing.
+    /// The clients that have reported how far they are behind. Those of HTTP/2 do not while they take nothing.
     answered: usize,
     by_age: Vec<Age>,
     /// The slowest first.

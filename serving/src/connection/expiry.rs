@@ -6,22 +6,22 @@ use tokio::time::Instant;
 
 use super::event::Event;
 
-/// The time before the end at which the session is told.
+/// The time before the end at which the session hears of it.
 const NOTICE: Duration = Duration::from_secs(30);
 
 /// The time after the end that a session has to deliver what is due.
 const GRACE: Duration = Duration::from_millis(800);
 
-/// The end of a client's rights, and how much of it the session has been told.
+/// The end of a client's rights, and how much of it was reported to the session.
 #[derive(Debug)]
 pub(super) struct Expiry {
     at: Instant,
     notice: Instant,
-    told: Told,
+    reported: Reported,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Reported {
     Nothing,
     Expiring,
     Expired,
@@ -39,19 +39,19 @@ pub(super) enum Due {
 }
 
 impl Expiry {
-    /// The end of rights that a client came with. Where there is little left, it is told at once.
+    /// The end of rights that a client came with. If there is little left, it is reported at once.
     pub(super) fn new(at: Instant) -> Self {
         // An earlier time than the clock can tell is here already.
-        Self { at, notice: at.checked_sub(NOTICE).unwrap_or_else(Instant::now), told: Told::Nothing }
+        Self { at, notice: at.checked_sub(NOTICE).unwrap_or_else(Instant::now), reported: Reported::Nothing }
     }
 
-    /// The end of rights that have just taken the place of others. Where there is little left, the client is told when half of it has
-    /// passed: one that asks for other rights whenever it is told would otherwise never stop.
+    /// The end of rights that have just taken the place of others. If there is little left, it is reported when half of it has
+    /// passed: one that asks for other rights after each report would otherwise never stop.
     pub(super) fn renewed(at: Instant) -> Self {
         let now = Instant::now();
         let half = now + at.saturating_duration_since(now) / 2;
-        let Self { at, notice, told } = Self::new(at);
-        Self { at, notice: notice.max(half), told }
+        let Self { at, notice, reported } = Self::new(at);
+        Self { at, notice: notice.max(half), reported }
     }
 
     pub(super) fn at(&self) -> Instant {
@@ -65,11 +65,11 @@ impl Expiry {
 
     /// The time of the next step; `None` if there is none.
     pub(super) fn next(&self) -> Option<Instant> {
-        match self.told {
-            Told::Nothing => Some(self.notice),
-            Told::Expiring => Some(self.at),
-            Told::Expired => Some(self.cut_off()),
-            Told::Ended => None,
+        match self.reported {
+            Reported::Nothing => Some(self.notice),
+            Reported::Expiring => Some(self.at),
+            Reported::Expired => Some(self.cut_off()),
+            Reported::Ended => None,
         }
     }
 
@@ -78,22 +78,22 @@ impl Expiry {
         if self.next().is_none_or(|next| now < next) {
             return Due::Nothing;
         }
-        match self.told {
-            Told::Nothing => {
-                self.told = Told::Expiring;
+        match self.reported {
+            Reported::Nothing => {
+                self.reported = Reported::Expiring;
                 Due::Event(Event::Expiring)
             }
-            Told::Expiring => {
-                self.told = Told::Expired;
+            Reported::Expiring => {
+                self.reported = Reported::Expired;
                 Due::Event(Event::Expired)
             }
-            Told::Expired | Told::Ended => Due::CutOff,
+            Reported::Expired | Reported::Ended => Due::CutOff,
         }
     }
 
     /// The session has ended.
     pub(super) fn end(&mut self) {
-        self.told = Told::Ended;
+        self.reported = Reported::Ended;
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-/// The bytes that a session has written and that hyper has not asked for yet. A session is told its next event once all of it is gone.
+/// The bytes that a session has written and that hyper has not asked for yet. A session receives its next event once all of it is gone.
 #[derive(Debug, Default)]
 pub(crate) struct Http2Stream {
     pub(super) head: Option<(StatusCode, HeaderMap)>,

@@ -62,7 +62,7 @@ pub(crate) struct TlsStream {
     /// The bytes of a writer that are in `unsent`, to be reported once that is empty.
     sealed: usize,
     incoming: Incoming,
-    /// The client was told that nothing more comes.
+    /// The client has been sent the alert that nothing more comes.
     is_closing: bool,
 }
 

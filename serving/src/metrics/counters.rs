@@ -70,7 +70,7 @@ struct Gaps {
 impl Gaps {
     fn register(registry: &mut Registry) -> Self {
         let by_reason = Family::<Label, Counter>::default();
-        let help = "Gaps that clients were told, by the reason: messages that they will not get";
+        let help = "Gaps reported to clients, by the reason: messages that they will not get";
         registry.register("gaps", help, by_reason.clone());
         let counter = |reason| by_reason.get_or_create_owned(&labels::reason(reason));
         Self { epoch: counter("epoch"), expired: counter("expired"), lagged: counter("lagged") }

@@ -42,7 +42,7 @@ const BOUNDS: [u64; 14] = [
 /// A delivery: the messages that a client is sent at once.
 #[derive(Debug, Clone, Default)]
 pub struct Delivery {
-    /// The gap that it is told.
+    /// The gap that is reported to it.
     pub(crate) gap: Option<Gap>,
     pub(crate) tally: Tally,
     /// The bytes of the messages, in the form of the method.

@@ -10,7 +10,7 @@ use super::labels::{self, Label};
 pub(crate) struct Rejections(Family<Label, Counter>);
 
 impl Rejections {
-    /// Counts one that was told so, by the code of the error.
+    /// Counts one whose client has been sent the error, by its code.
     pub(crate) fn count(&self, code: &'static str) {
         self.0.get_or_create(&labels::reason(code)).inc();
     }

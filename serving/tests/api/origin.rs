@@ -82,7 +82,7 @@ async fn where_origins_are_listed_no_other_page_gets_in() {
     assert_eq!(service.ask_post("", b"x").await.status, 201, "programs that are no pages have no origin");
 }
 
-/// A page is told the headers that it asks for, whichever they are: EventSource libraries send `Cache-Control`, tracing
+/// A page is answered with the headers that it asks for, whichever they are: EventSource libraries send `Cache-Control`, tracing
 /// libraries their own.
 #[tokio::test]
 async fn a_preflight_is_answered_with_the_headers_it_asks_for() {

@@ -38,7 +38,7 @@ async fn a_stream_ends_in_order_with_its_token_and_goes_on_with_another() {
     assert_eq!(events.event().await.data, "between");
 }
 
-/// A token that has ended is taken for a moment longer from those who come, whose clocks may be behind. What it opens ends at once.
+/// A token that has ended is accepted a moment longer from those who come, whose clocks may be behind. What it opens ends at once.
 #[tokio::test]
 async fn a_stream_with_a_token_that_has_just_ended_delivers_what_is_due_and_ends() {
     let server = spawn_app(&CLOSED).await;

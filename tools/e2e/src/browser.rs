@@ -131,17 +131,17 @@ impl Browser {
         Ok(self.client.back().await?)
     }
 
-    /// Takes the network away from the page, or gives it back. Only Chromium can do that; the page of another browser is told so, and keeps
+    /// Takes the network away from the page, or gives it back. Only Chromium can do that; the page of another browser gets the event, and keeps
     /// its network.
     pub async fn be_offline(&self, offline: bool) -> anyhow::Result<()> {
         if self.engine != Engine::Chromium {
-            let told = format!(
+            let script = format!(
                 "Object.defineProperty(navigator, 'onLine', {{ value: {}, configurable: true }});
                 dispatchEvent(new Event('{}'));",
                 !offline,
                 if offline { "offline" } else { "online" }
             );
-            return self.run(&told).await;
+            return self.run(&script).await;
         }
         let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
         self.devtools("Network.emulateNetworkConditions", &conditions).await

@@ -1,4 +1,4 @@
-//! Tests of `/debug`, and of what else tells of a loss.
+//! Tests of `/debug`, and of the other reports of a loss.
 
 use std::net::SocketAddr;
 
@@ -29,7 +29,7 @@ async fn debug(admin: SocketAddr, expected: impl Fn(&Value) -> bool) -> Value {
     .await
 }
 
-/// A client shows on `/debug`, with what it follows and the gap that it was told of, and can be ended there.
+/// A client shows on `/debug`, with the topics that it follows and the gap that was reported to it, and can be ended there.
 pub async fn clients_show_on_debug_and_can_be_ended<S: Streaming>() {
     let flags = ["--drain", "0", "--history", "2", "--admin-listen", "127.0.0.1:0", "--jwt-secret", SECRET];
     let (mut process, address) = S::PROGRAM.start(&flags).await;
@@ -51,7 +51,7 @@ pub async fn clients_show_on_debug_and_can_be_ended<S: Streaming>() {
         let gap = follower.next().await;
         assert!(matches!(&gap, Received::Gap { reason, .. } if reason == "lagged"), "{gap:?}");
     }
-    process.line_with("a client was told of a gap").await;
+    process.line_with("gap reported to a client").await;
 
     let shown = debug(admin, |debug| debug["gaps"].as_array().is_some_and(|gaps| gaps.len() == 2)).await;
     assert_eq!((&shown["clients"]["connected"], &shown["clients"]["answered"]), (&json!(2), &json!(2)), "{shown}");
@@ -128,10 +128,10 @@ pub async fn a_loss_is_told_of_everywhere<S: Service>() {
     let by = gap["address"].as_str().expect("a text");
     assert!(by.starts_with("127.0.0.1"), "{gap}");
 
-    let line: Value = serde_json::from_str(&process.line_with("a client was told of a gap").await).expect("JSON");
+    let line: Value = serde_json::from_str(&process.line_with("gap reported to a client").await).expect("JSON");
     assert_eq!((&line["address"], &line["since"], &line["cursor"]), (&json!(by), &json!(since), &json!(cursor)));
     assert_eq!(line["level"], "INFO");
     signal(&process, Signal::SIGTERM);
     let exit = process.ended().await;
-    assert!(!exit.stderr.contains("told of a gap"), "it is logged once: {exit:?}");
+    assert!(!exit.stderr.contains("gap reported"), "it is logged once: {exit:?}");
 }

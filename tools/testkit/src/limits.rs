@@ -37,7 +37,7 @@ async fn start<S: Service>(flags: &[&str]) -> (Process, SocketAddr) {
     S::PROGRAM.start(&[&["--drain", "0"], flags].concat()).await
 }
 
-/// An address has so many connections; some more are told so, and the others are closed at once.
+/// An address has so many connections; some more are answered with that, and the others are closed at once.
 pub async fn an_address_has_so_many_connections<S: Service>() {
     let (mut process, address) = start::<S>(&["--max-connections-per-address", "2"]).await;
     let mut served = Vec::new();
@@ -47,8 +47,8 @@ pub async fn an_address_has_so_many_connections<S: Service>() {
         client.read_until("}").await;
         served.push(client);
     }
-    let mut told = RawClient::connect(address).await;
-    let answer = ask(&mut told, "192.0.2.2").await;
+    let mut refused = RawClient::connect(address).await;
+    let answer = ask(&mut refused, "192.0.2.2").await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("one address may have"), "{answer}");
     assert!(answer.contains("retry-after: "), "{answer}");
     process.line_with("of addresses that have --max-connections-per-address already").await;
@@ -98,7 +98,7 @@ pub async fn a_proxy_has_connections_for_its_clients<S: Service>() {
     assert!(ask(&mut idle, "192.0.2.2").await.starts_with("HTTP/1.1 200 "), "another client of the proxy");
 }
 
-/// A client that publishes too fast is told when to go on; others are not kept from it. What clients say about their address counts
+/// A client that publishes too fast is answered when to go on; others are not kept from it. What clients say about their address counts
 /// from trusted proxies alone.
 pub async fn an_address_publishes_so_fast<S: Service>() {
     let (_process, address) = start::<S>(&["--publish-rate", "1:3", "--trusted-proxies", "127.0.0.0/8"]).await;

@@ -14,7 +14,7 @@ use crate::raw::get;
 use crate::service::Service;
 use crate::service_program::signal;
 
-/// The variable RUST_LOG sets the level where no flag does, and is told where it is not understood.
+/// The variable RUST_LOG sets the level where no flag does, and is reported if it is not understood.
 pub async fn rust_log_counts_where_no_flag_does<S: Service>() {
     let flags = ["--listen", "127.0.0.1:0", "--log-format", "json", "--tick", "0", "--drain", "0"];
     let start = |more: &[&str], level| {

@@ -19,7 +19,7 @@ pub struct Stored {
     pub missing: u64,
     /// Messages that are there again.
     pub repeated: u64,
-    /// Messages under another cursor than their publisher was told, or which no publisher was told of.
+    /// Messages under another cursor than their publisher's answer has, or which no answer has.
     pub misplaced: u64,
 }
 

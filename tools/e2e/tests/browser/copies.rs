@@ -6,11 +6,11 @@ use e2e::service::{Method, Service};
 
 use crate::{LIST, STATE, part, until_all_open};
 
-/// Presses the button that has the focus, and waits until a screen reader has been told.
-async fn press(browser: &Browser, told: &str) -> Result<()> {
+/// Presses the button that has the focus, and waits for the announcement.
+async fn press(browser: &Browser, announced: &str) -> Result<()> {
     browser.press(Key::Enter).await?;
     browser
-        .until(&format!("[...document.querySelectorAll('main > [role=status]')].at(-1)?.textContent === {told:?}"))
+        .until(&format!("[...document.querySelectorAll('main > [role=status]')].at(-1)?.textContent === {announced:?}"))
         .await?;
     Ok(())
 }
@@ -73,8 +73,8 @@ async fn a_page_without_the_clipboard_copies_or_selects() -> Result<()> {
 
     browser.run("document.execCommand = () => false").await?;
     browser.run(focus).await?;
-    let told = format!("The browser does not let this page copy. {id} is selected: press Ctrl+C or ⌘C");
-    press(&browser, &told).await?;
+    let announced = format!("The browser does not let this page copy. {id} is selected: press Ctrl+C or ⌘C");
+    press(&browser, &announced).await?;
     assert_eq!(browser.value("`${getSelection()}`").await?, *id);
     browser.until("document.activeElement.textContent === 'Selected'").await?;
     Ok(())

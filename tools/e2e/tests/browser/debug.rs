@@ -86,7 +86,7 @@ async fn a_slow_reader_shows_with_what_it_has_lost_and_can_be_ended() -> Result<
     browser.until(&row("slowest", of_other)).await?;
     let gap = browser.until(&row("gaps", address)).await?;
     assert!(gap.as_array().is_some_and(|cells| cells.contains(&json!("read too slowly"))), "{gap}");
-    assert_eq!(browser.value(&format!("!{}", row("gaps", of_other))).await?, true, "it was told of none yet");
+    assert_eq!(browser.value(&format!("!{}", row("gaps", of_other))).await?, true, "none was reported to it yet");
 
     browser.click(&format!("button[aria-label='End {address}']")).await?;
     slow.read_to_end().await;

@@ -14,7 +14,7 @@
 //! - `plots`: the plots of `/compare`
 //! - `copies`: ids and cursors are copied
 //! - `settings`: the switches of language and theme
-//! - `announcements`: what a screen reader is told, and where the focus stays
+//! - `announcements`: the announcements for a screen reader, and the focus, which stays
 //! - `keyboard`: `/compare` without a mouse
 //! - `axe`: the rules of axe-core, on every page
 

@@ -46,7 +46,7 @@ impl Retry {
     /// Returns the pause before the next attempt as [`Self::pause`] does, where so much time is left.
     pub(crate) fn pause_within(&mut self, asked: Option<Duration>, left: Duration) -> Option<Duration> {
         let asked = asked.unwrap_or_default().min(DAY);
-        // All that were told the same time would come back together, and nobody who is told none is to hammer.
+        // All clients with the same time would come back together, and one without a time must not hammer.
         let ceiling = FIRST.saturating_mul(2u32.saturating_pow(self.attempts)).max(asked / 5).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         let pause = asked + ceiling.mul_f64(fastrand::f64());

@@ -28,8 +28,8 @@ async fn a_publication_is_answered_with_its_place() -> Result<()> {
 
 /// Returns the error of a publication.
 async fn error(browser: &Browser, publication: &str) -> Result<serde_json::Value> {
-    let told = "({ name, code, status, message }) => ({ name, code, status, message })";
-    browser.value(&format!("{publication}.then(() => 'published', {told})")).await
+    let fields = "({ name, code, status, message }) => ({ name, code, status, message })";
+    browser.value(&format!("{publication}.then(() => 'published', {fields})")).await
 }
 
 #[tokio::test]
@@ -153,8 +153,8 @@ async fn a_publication_that_is_aborted_gives_its_place_to_the_next() -> Result<(
     let Stage { service, proxy, browser } = Stage::set(Method::Ws, &[]).await?;
     proxy.set(Conduct::Silent);
     let publish = |text: &str, options: &str| format!("push.publish('{}', 'main', '{text}', {options})", proxy.url(""));
-    let told = "({ name }) => name";
-    let aborted = format!("{}.catch({told})", publish("aborted", "{ signal: AbortSignal.timeout(50) }"));
+    let name = "({ name }) => name";
+    let aborted = format!("{}.catch({name})", publish("aborted", "{ signal: AbortSignal.timeout(50) }"));
     browser.run(&format!("window.first = {aborted}; window.second = {}; 0", publish("next", "{}"))).await?;
     assert_eq!(browser.value("first").await?, "TimeoutError");
     proxy.mend();

@@ -1,4 +1,4 @@
-//! A service that does not take the client: it is told once, and the service is left alone.
+//! A service that does not take the client: that is reported once, and the service is left alone.
 
 use anyhow::Result;
 use e2e::browser::Browser;
