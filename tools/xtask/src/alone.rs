@@ -17,7 +17,7 @@ use toml_edit::{DocumentMut, Item};
 use crate::{
     log,
     tally::Tally,
-    workspace::{self, SERVICES},
+    workspace::{self, DEVELOPMENT_FEATURES, SERVICES},
 };
 
 /// The members that stay beside the one service.
@@ -28,7 +28,7 @@ const NEED_ALL: [&str; 4] = ["tools/bench", "tools/e2e", "tools/push", "tools/re
 
 /// Builds and tests each service in a copy of the workspace without the other two
 ///
-/// Each is compiled once more without its optional features, and with NATS and with SQLite alone.
+/// The tests run with its features of development. Each is compiled once more without features, and with NATS and with SQLite alone.
 ///
 /// The copies are made of the files that git tracks or would add, in the folder `alone` of the target folder, with a log
 /// for each service. Nothing is fetched after the first one has begun.
@@ -108,11 +108,10 @@ fn with_members(manifest: &str, keep: impl Fn(&str) -> bool) -> anyhow::Result<S
 fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
     let log = folder.join(format!("{service}.log"));
     let output = File::create(&log).with_context(|| format!("writing {}", log.display()))?;
-    let alone = |feature| ["check", "--no-default-features", "--features", feature];
-    for task in [&["test"][..], &["check", "--no-default-features"], &alone("nats"), &alone("sqlite")] {
+    let development = DEVELOPMENT_FEATURES.join(",");
+    for (task, features) in [("test", &*development), ("check", ""), ("check", "nats"), ("check", "sqlite")] {
         let status = workspace::cargo(copy)
-            .args(task)
-            .args(["--offline", "-p", service])
+            .args([task, "--offline", "-p", service, "--no-default-features", "--features", features])
             .env("CARGO_TARGET_DIR", folder.join("target"))
             .env("CARGO_TERM_COLOR", "never")
             // Each copy is new, so nothing is kept for its next build.
@@ -122,7 +121,11 @@ fn test(service: &str, copy: &Path, folder: &Path) -> anyhow::Result<u32> {
             .status()
             .context("starting cargo")?;
         if !status.success() {
-            bail!("cargo {}: {status}\n{}\n(all of it: {})", task[0], log::last_lines(&log, 40), log.display());
+            bail!(
+                "cargo {task} with the features {features:?}: {status}\n{}\n(all of it: {})",
+                log::last_lines(&log, 40),
+                log.display()
+            );
         }
     }
     let needed = workspace::cargo(copy)

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_told() {
+    fn changes_are_reported() {
         let finding = compare(&head(&[
             ("content-type", "text/plain"),
             ("cache-control", "no-cache"),

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clocks_that_differ_by_more_than_the_leeway_are_told() {
+    fn clocks_that_differ_by_more_than_the_leeway_are_reported() {
         let (now, minute) = (SystemTime::now(), Duration::from_secs(61));
         assert_eq!(clock(now - Duration::from_secs(3)).outcome, Kind::Good);
         assert!(clock(now - minute).detail.ends_with("60 s behind the one here"));

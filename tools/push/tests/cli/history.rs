@@ -36,7 +36,7 @@ async fn a_text_is_what_was_published() {
 }
 
 #[tokio::test]
-async fn a_gap_is_told() {
+async fn a_gap_is_reported() {
     let service = service(Method::Sse, &["--history", "2"]).await;
     let first = service.publish("1").await.unwrap()["id"].as_str().unwrap().to_owned();
     for text in ["2", "3", "4"] {

@@ -135,7 +135,7 @@ async fn an_answer_that_is_lost_makes_no_message_twice() {
 }
 
 #[tokio::test]
-async fn an_interruption_is_told_with_its_lines() {
+async fn an_interruption_is_reported_with_its_lines() {
     let service = service(Method::Ws, &[]).await;
     let mut publisher = Running::start(&["pub", "main", "-", "--url", &service.url("")]);
     publisher.send("one\ntwo\n").await;
@@ -151,7 +151,7 @@ async fn an_interruption_is_told_with_its_lines() {
 }
 
 #[tokio::test]
-async fn a_loss_is_told_with_its_lines() {
+async fn a_loss_is_reported_with_its_lines() {
     let mut service = service(Method::Sse, &[]).await;
     let url = service.url("");
     let mut publisher = Running::start(&["pub", "main", "-", "--url", &url, "--retry-for", "1s"]);
@@ -166,7 +166,7 @@ async fn a_loss_is_told_with_its_lines() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_refused_is_told() {
+async fn a_line_that_is_refused_is_reported() {
     let service = service(Method::Sse, &["--max-message-bytes", "10"]).await;
     let lines = "one\ntwo\nthis one is too long\nfour\n";
     let ended = push_with(&["pub", "main", "-", "--url", &service.url("")], lines).await;
@@ -184,15 +184,15 @@ async fn a_line_that_is_refused_is_told() {
 
 #[tokio::test]
 async fn a_service_that_asks_to_wait_is_waited_for() {
-    let service = service(Method::Ws, &["--publish-rate", "100"]).await;
+    let service = service(Method::Ws, &["--publish-rate", "50"]).await;
     let url = service.url("");
-    let ended = push_with(&["pub", "main", "-", "--url", &url], &"x\n".repeat(150)).await;
+    let ended = push_with(&["pub", "main", "-", "--url", &url], &"x\n".repeat(200)).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    // Half a second is owed, and the limit of the repeats does not count for it.
+    // Three seconds are owed, and the limit of the repeats does not count for it.
     let ended = push(&["pub", "main", "y", "--url", &url, "--retry-for", "0"]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains("429 too_fast"), "{ended:?}");
-    assert_eq!(held(&service, "main").await.len(), 151);
+    assert_eq!(held(&service, "main").await.len(), 201);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn it_goes_on_where_it_was_after_a_restart_with_a_file() {
 }
 
 #[tokio::test]
-async fn a_gap_is_told() {
+async fn a_gap_is_reported() {
     for method in Method::ALL {
         let mut service = service(method, &["--drain=0"]).await;
         let url = service.url("");

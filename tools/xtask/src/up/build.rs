@@ -10,11 +10,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use crate::workspace::{self, SERVICES};
-
-/// The features of a build for development: those on by default, without jemalloc, which takes two minutes to build and saves memory
-/// under load.
-pub(super) const FEATURES: [&str; 3] = ["nats", "otlp", "sqlite"];
+use crate::workspace::{self, DEVELOPMENT_FEATURES, SERVICES};
 
 /// The longest time without a word.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -26,7 +22,7 @@ pub(super) fn services(release: bool) -> anyhow::Result<()> {
     if release {
         cargo.arg("--release");
     } else {
-        cargo.args(["--no-default-features", "--features", &FEATURES.join(",")]);
+        cargo.args(["--no-default-features", "--features", &DEVELOPMENT_FEATURES.join(",")]);
     }
     // On a terminal, cargo itself shows what it builds and how much of it is left.
     let is_built = if io::stderr().is_terminal() {
@@ -59,26 +55,4 @@ fn build_aloud(cargo: &mut Command) -> anyhow::Result<bool> {
         }
     }
     Ok(child.wait().context("waiting for cargo build")?.success())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::fs;
-
-    use toml_edit::DocumentMut;
-
-    use super::*;
-
-    #[test]
-    fn a_build_for_development_leaves_out_jemalloc_alone() {
-        let expected: BTreeSet<_> = FEATURES.into_iter().chain(["jemalloc"]).collect();
-        for (service, _) in SERVICES {
-            let manifest = fs::read_to_string(workspace::root().join(service).join("Cargo.toml")).unwrap();
-            let manifest: DocumentMut = manifest.parse().unwrap();
-            let default = manifest["features"]["default"].as_array().unwrap();
-            let default: BTreeSet<_> = default.iter().map(|feature| feature.as_str().unwrap()).collect();
-            assert_eq!(default, expected, "{service}");
-        }
-    }
 }
