@@ -31,7 +31,9 @@ export class Announcer {
     this.#timer = undefined;
     if (!this.#hasNews) return;
     this.#hasNews = false;
-    this.#region.textContent = this.#compose();
+    // The same text twice has to be read out twice.
+    this.#region.textContent = "";
+    setTimeout(() => (this.#region.textContent = this.#compose()), 100);
     this.#timer = setTimeout(() => this.#announce(), PAUSE);
   }
 }

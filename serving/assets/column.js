@@ -15,6 +15,9 @@ import { bytesOf } from "./traffic.js";
 /** The number of delays of which the median is shown. */
 const REMEMBERED = 1000;
 
+/** The routes by which the methods follow. */
+const ROUTES = { ws: "feed", poll: "poll", sse: "events" };
+
 export class Column {
   #section = document.getElementById("method").content.cloneNode(true).firstElementChild;
   #topic;
@@ -38,7 +41,7 @@ export class Column {
       button: this.#part(".cut"),
       countdown: this.#part(".cut-countdown"),
       result: this.#part(".cut-result"),
-      network: networkTo(base),
+      network: networkTo(base, ROUTES[method]),
       cursor: () => this.#cursor,
       history: () => history,
       others: () => Math.max(...listener.others().map(({ totals }) => totals.messages)),

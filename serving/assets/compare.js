@@ -20,16 +20,20 @@ start();
 
 async function start() {
   const error = document.getElementById("error");
-  const response = await fetch("assets/peers.json").catch(() => null);
-  if (!response?.ok) {
+  const peers = await readPeers().catch(() => null);
+  if (!peers) {
     write(error, "noPeers");
     setTimeout(start, 3000);
     return;
   }
   erase(error);
-  const peers = await response.json();
   for (const method of methods) columns.push(makeColumn(method, peers[method]));
   showHistories();
+}
+
+async function readPeers() {
+  const response = await fetch("assets/peers.json");
+  return response.ok ? response.json() : null;
 }
 
 function makeColumn(method, base) {

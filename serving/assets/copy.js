@@ -19,6 +19,7 @@ export function copyButton(source) {
   button.addEventListener("click", async () => {
     const outcome = (await copy(source)) ? "copied" : "selected";
     write(button, outcome);
+    label(button, `${outcome}Of`, { text: () => source.textContent });
     report(`${outcome}Of`, { text: source.textContent });
     clearTimeout(timer);
     timer = setTimeout(rest, SHOWN);

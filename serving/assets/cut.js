@@ -17,7 +17,8 @@ export class CutButton {
 
   /**
    * `button`, `countdown` and `result` are elements, `network` is what is cut, `cursor()` the position, `history()` what there is to
-   * catch up with, `others()` the number of messages that others have received (if there are any), `prepare()` comes before the cut.
+   * catch up with, `others()` the number of messages that others have received (if there are any), `prepare()` comes before the cut,
+   * which there is none of unless it resolves to true.
    */
   constructor(options) {
     this.#options = options;
@@ -50,7 +51,10 @@ export class CutButton {
     this.#isCut = true;
     this.#arrived = undefined;
     this.#offer();
-    await prepare?.();
+    if (prepare && !(await prepare())) {
+      this.#isCut = false;
+      return this.#offer();
+    }
     const since = cursor();
     write(result, "networkIsCut");
     const timer = this.#countDown();

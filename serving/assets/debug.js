@@ -195,8 +195,12 @@ async function refresh() {
   turnOff(byId("refresh"), true);
   try {
     const response = await fetch("debug.json", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
-    show(await response.json());
-    erase(byId("error"));
+    if (response.ok) {
+      show(await response.json());
+      erase(byId("error"));
+    } else {
+      write(byId("error"), "debugRefused", { status: `${response.status}` });
+    }
   } catch {
     write(byId("error"), "debugUnreachable");
   }

@@ -17,6 +17,6 @@ export function publishText(base, topic, text, options) {
 }
 
 /** The words for an error of `publishText`, as arguments of `write`. */
-export function publishError({ status, message }) {
-  return status > 0 ? ["publishRefused", { message }] : ["publishUnreachable"];
+export function publishError({ status, code, message }) {
+  return status > 0 || code === "queue_full" ? ["publishRefused", { message }] : ["publishUnreachable"];
 }

@@ -6,17 +6,19 @@
 const native = { fetch: globalThis.fetch.bind(globalThis), WebSocket, EventSource };
 const networks = [];
 
-/** The network to the service at a URL. */
-export function networkTo(base) {
-  const network = new Network(new URL(`${base}`.replace(/\/?$/, "/"), location.href).href);
+/** The network to the service at a URL, or to one of its routes, where other services may have the same URL. */
+export function networkTo(base, route = "") {
+  const network = new Network(new URL(`${base}`.replace(/\/?$/, "/"), location.href).href, route);
   networks.push(network);
   return network;
 }
 
-/** The network for an address, if it is one that may be cut. A service may lie at a path below another one. */
+/** The network for an address, if it is one that may be cut. A service may lie at a path below another one, or beside it behind a proxy. */
 function networkFor(address) {
   const url = new URL(address, location.href).href.replace(/^ws/, "http");
-  return networks.filter(({ base }) => url.startsWith(base)).sort((one, other) => other.base.length - one.base.length)[0];
+  const around = networks.filter(({ base }) => url.startsWith(base)).sort((one, other) => other.base.length - one.base.length);
+  const beside = around.filter(({ base }) => base === around[0].base);
+  return beside.length > 1 ? beside.find(({ base, route }) => url.startsWith(base + route)) : around[0];
 }
 
 class Network {
@@ -24,8 +26,9 @@ class Network {
   #breaker = new AbortController();
   #connections = new Set();
 
-  constructor(base) {
+  constructor(base, route) {
     this.base = base;
+    this.route = route;
   }
 
   /** Cuts the network for so many milliseconds. Resolves when it is back, before anything has come through. */

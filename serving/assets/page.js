@@ -96,11 +96,12 @@ class Feed {
     return `${this.#followed}` === `${this.#topics()}`;
   }
 
-  open() {
+  open(topics = this.#topics()) {
     // A person who comes back to the same topics wants what was missed; other topics begin now.
-    if (this.#followed && !this.#isFollowed()) this.#resumeFrom = undefined;
-    if (!this.#isFollowed()) this.#history = new History(this.#base, this.#topics());
-    this.#followed = this.#topics();
+    const isSame = `${this.#followed}` === `${topics}`;
+    if (this.#followed && !isSame) this.#resumeFrom = undefined;
+    if (!isSame) this.#history = new History(this.#base, topics);
+    this.#followed = topics;
     erase(byId("connection-error"));
     this.#connection = subscribe({
       [this.#method]: this.#base,
@@ -125,13 +126,14 @@ class Feed {
     this.open();
   }
 
-  /** Makes a connection of this page's own, and resolves when it is open. */
+  /** Makes a connection of this page's own. Resolves when it has one, or does not get one, to whether it has. */
   async #standAlone() {
-    if (!this.#shares) return;
+    if (!this.#shares) return true;
     this.#shares = false;
     this.#close();
-    this.open();
-    await new Promise((resolve) => byId("state").addEventListener("open", resolve, { once: true }));
+    this.open(this.#followed);
+    await new Promise((resolve) => byId("state").addEventListener("settled", resolve, { once: true }));
+    return byId("state").dataset.state === "open";
   }
 
   #onState(state, { until, cut, error }) {
@@ -140,11 +142,19 @@ class Feed {
     this.#cut.isOpen = state === "open";
     this.#offerButtons();
     this.#showCursor();
-    if (state === "open" || error?.status) erase(byId("connection-error"));
-    if (state === "open") byId("state").dispatchEvent(new Event("open"));
-    // The service says in English what is wrong.
-    if (error?.status) byId("connection-error").textContent = error.message;
+    if (state !== "connecting") this.#showError(error);
+    if (state !== "connecting") byId("state").dispatchEvent(new Event("settled"));
     if (isRefused) this.askForToken(error.status);
+  }
+
+  /** Shows the answer of the service, which says in English what is wrong. */
+  #showError(error) {
+    const element = byId("connection-error");
+    if (!error?.status) return erase(element);
+    // A screen reader would read out again what is written again.
+    if (element.textContent === error.message) return;
+    erase(element);
+    element.textContent = error.message;
   }
 
   #onMessage(message) {

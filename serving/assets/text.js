@@ -1,6 +1,6 @@
 // The pages' texts: which language they are in, and how numbers and times are written.
 //
-// An element with data-text="key" has that text; with data-text-label, -placeholder and -value its aria-label, placeholder and first value.
+// An element with data-text="key" has that text; with data-text-label and -value its aria-label and first value.
 // `{name}` is filled in; what is between backticks becomes <code>. When another language is chosen, every one of them is written anew,
 // in place, and the window gets a `languagechange` for what is drawn.
 
@@ -90,9 +90,6 @@ export function translate(root = document) {
   for (const element of root.querySelectorAll("[data-text]")) write(element, element.dataset.text, values.get(element));
   for (const element of root.querySelectorAll("[data-text-label]")) {
     label(element, element.dataset.textLabel, labelValues.get(element));
-  }
-  for (const element of root.querySelectorAll("[data-text-placeholder]")) {
-    element.placeholder = say(element.dataset.textPlaceholder);
   }
   for (const element of root.querySelectorAll("[data-text-value]")) writeFirst(element);
 }

@@ -6,19 +6,17 @@ use e2e::service::{Method, Service};
 use serde_json::json;
 
 use crate::debug::Stage;
-use crate::{LIST, STATE, part, until_all_open, until_text};
+use crate::{LIST, STATE, open_page, part, until_all_open, until_text};
 
 /// Notes each text that is read out.
 const NOTE: &str = "window.read = [];
     const region = document.getElementById('announcements');
-    new MutationObserver(() => read.push(region.textContent)).observe(region, { childList: true });";
+    new MutationObserver(() => region.textContent && read.push(region.textContent)).observe(region, { childList: true });";
 
 #[tokio::test]
 async fn a_burst_is_read_out_as_one_sentence() -> Result<()> {
     let service = Service::started(Method::Ws, &[]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     browser.run(NOTE).await?;
     // The list itself is not read out.
     let log = "(({ role, ariaLive }) => [role, ariaLive])(document.querySelector('#messages').parentElement)";
@@ -64,9 +62,7 @@ async fn the_three_columns_are_read_out_together() -> Result<()> {
 #[tokio::test]
 async fn the_focus_stays_while_messages_come() -> Result<()> {
     let service = Service::started(Method::Sse, &[]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     service.publish("one").await?;
     browser.until_row(LIST, "one").await?;
     browser.run("document.querySelector('#messages .copy').focus()").await?;
@@ -98,15 +94,15 @@ async fn the_focus_stays_in_the_table_of_readers() -> Result<()> {
     let browser = Browser::start("en").await?;
     browser.open(&stage.page()).await?;
     browser.until("document.querySelectorAll('#slowest button').length === 2").await?;
-    let button = |address| format!("button[aria-label='End {address}']");
+    let button = |address| format!("button[aria-label='Disconnect {address}']");
     browser.run(&format!("document.querySelector(\"{}\").focus()", button(of_other))).await?;
     // Drawn anew in another language.
     browser.run("document.getElementById('language').value = 'zh-CN'; document.getElementById('language').dispatchEvent(new Event('change'))").await?;
     let name = browser.value("document.activeElement.getAttribute('aria-label')").await?;
-    assert_eq!(name, format!("结束 {of_other}"));
+    assert_eq!(name, format!("断开 {of_other}"));
     browser.press(Key::Enter).await?;
     other.read_to_end().await;
-    until_text(&browser, "#ended", &format!("{of_other} 已被结束")).await?;
+    until_text(&browser, "#ended", &format!("{of_other} 已断开")).await?;
     browser.until("document.querySelectorAll('#slowest button').length === 1").await?;
     browser.until("document.activeElement.getAttribute('role') === 'region'").await?;
     assert!(browser.text("#slowest").await?.contains(&address.to_string()));

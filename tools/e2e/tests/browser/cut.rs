@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 use e2e::browser::{Browser, Row, message};
+use e2e::nginx::Nginx;
 use e2e::service::{Method, Service};
 use serde_json::json;
 
-use crate::{LIST, STATE, part, until_all_open, until_text};
+use crate::{LIST, STATE, open_page, part, until_all_open, until_text};
 
 const RESULT: &str = "#cut-result";
 
@@ -18,9 +19,7 @@ async fn cut(browser: &Browser) -> Result<()> {
 
 async fn catches_up(method: Method) -> Result<()> {
     let service = Service::started(method, &[]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     service.publish("before").await?;
     browser.until_row(LIST, "before").await?;
 
@@ -62,9 +61,7 @@ async fn a_page_that_was_cut_catches_up_by_server_sent_events() -> Result<()> {
 #[tokio::test]
 async fn a_page_that_missed_more_than_is_kept_reports_the_gap() -> Result<()> {
     let service = Service::started(Method::Ws, &["--history=2"]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     cut(&browser).await?;
     service.publish_together("main", "missed", 5).await?;
     let text = until_text(&browser, RESULT, "Caught up with 2 messages in ").await?;
@@ -78,9 +75,7 @@ async fn a_page_that_missed_more_than_is_kept_reports_the_gap() -> Result<()> {
 #[tokio::test]
 async fn another_tab_goes_on_meanwhile() -> Result<()> {
     let service = Service::started(Method::Sse, &[]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     browser.open_tab().await?;
     browser.open(&service.url("/")).await?;
     browser.until_state(STATE, "open").await?;
@@ -106,9 +101,7 @@ async fn another_tab_goes_on_meanwhile() -> Result<()> {
 #[tokio::test]
 async fn what_is_published_while_cut_is_sent_when_the_network_is_back() -> Result<()> {
     let service = Service::started(Method::Poll, &[]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     browser.fill("#publish-text", "from the tunnel").await?;
     browser.run("addEventListener('online', () => { window.backAt = Date.now(); })").await?;
     cut(&browser).await?;
@@ -122,12 +115,10 @@ async fn what_is_published_while_cut_is_sent_when_the_network_is_back() -> Resul
     Ok(())
 }
 
-#[tokio::test]
-async fn on_compare_the_other_two_go_on() -> Result<()> {
-    let directory = tempfile::tempdir()?;
-    let services = Service::all_three(&[&format!("--data={}", directory.path().display())]).await?;
+/// Cuts each of the three on `/compare` in turn.
+async fn the_other_two_go_on(page: &str) -> Result<()> {
     let browser = Browser::start("en").await?;
-    browser.open(&services[0].url("/compare")).await?;
+    browser.open(page).await?;
     until_all_open(&browser).await?;
     for cut in Method::ALL {
         let text = format!("while {} is cut", cut.name());
@@ -151,5 +142,43 @@ async fn on_compare_the_other_two_go_on() -> Result<()> {
         until_text(&browser, &part(cut, ".cut-result"), "Caught up with 1 message in ").await?;
         browser.until_row(&part(cut, ".messages"), &text).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn on_compare_the_other_two_go_on() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let services = Service::all_three(&[&format!("--data={}", directory.path().display())]).await?;
+    the_other_two_go_on(&services[0].url("/compare")).await
+}
+
+/// Behind a proxy, all three have one address.
+#[tokio::test]
+async fn on_compare_behind_a_proxy_the_other_two_go_on() -> Result<()> {
+    const UPGRADES: &str = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+        proxy_set_header Connection $http_connection; proxy_set_header Host $http_host;";
+    let directory = tempfile::tempdir()?;
+    let [ws, poll, sse] = Method::ALL.map(Service::reserve);
+    let mut services = [ws?, poll?, sse?];
+    let nginx = Nginx::start(&services, UPGRADES).await?;
+    let peers = Method::ALL.map(|method| format!("--peer-{}={}", method.name(), nginx.url("")));
+    let data = format!("--data={}", directory.path().display());
+    let flags: Vec<&str> = peers.iter().map(String::as_str).chain([&*data]).collect();
+    for service in &mut services {
+        service.start(&flags).await?;
+    }
+    the_other_two_go_on(&nginx.url("/compare")).await
+}
+
+/// A topic that a person has typed, and not submitted, does not count yet.
+#[tokio::test]
+async fn a_page_that_was_cut_follows_the_same_topics() -> Result<()> {
+    let service = Service::started(Method::Ws, &[]).await?;
+    let browser = open_page(&service).await?;
+    browser.fill("#topic", "orders.*").await?;
+    cut(&browser).await?;
+    service.publish("missed").await?;
+    until_text(&browser, RESULT, "Caught up with 1 message in ").await?;
+    assert_eq!(browser.rows(LIST).await?, [message("missed")]);
     Ok(())
 }

@@ -82,15 +82,15 @@ async fn a_slow_reader_shows_with_what_it_has_lost_and_can_be_ended() -> Result<
     let browser = Browser::start("en").await?;
     browser.open(&stage.page()).await?;
     let shown = browser.until(&row("slowest", address)).await?;
-    assert_eq!((&shown[0], &shown[3], &shown[5]), (&json!(address.to_string()), &json!("End"), &json!("main")));
+    assert_eq!((&shown[0], &shown[3], &shown[5]), (&json!(address.to_string()), &json!("Disconnect"), &json!("main")));
     browser.until(&row("slowest", of_other)).await?;
     let gap = browser.until(&row("gaps", address)).await?;
     assert!(gap.as_array().is_some_and(|cells| cells.contains(&json!("read too slowly"))), "{gap}");
     assert_eq!(browser.value(&format!("!{}", row("gaps", of_other))).await?, true, "none was reported to it yet");
 
-    browser.click(&format!("button[aria-label='End {address}']")).await?;
+    browser.click(&format!("button[aria-label='Disconnect {address}']")).await?;
     slow.read_to_end().await;
-    browser.until(&format!("document.getElementById('ended').textContent === '{address} was ended.'")).await?;
+    browser.until(&format!("document.getElementById('ended').textContent === '{address} was disconnected.'")).await?;
     browser.until(&format!("!{}", row("slowest", address))).await?;
     browser.until(&row("slowest", of_other)).await?;
     browser.until(&row("gaps", address)).await?;
