@@ -49,10 +49,10 @@ export interface SubscribeOptions {
   topics?: string | string[];
   /** The position to begin at: `now`, `earliest`, or a cursor. Default: `now`. */
   since?: string;
-  /** For a closed service. Without one, the browser may send a cookie by itself. */
+  /** For a closed service; asked once, and again when the token ends. Without one, the browser may send a cookie by itself. */
   token?: Token;
   /**
-   * Whether the tabs of an origin that follow the same share one connection. Default: `true`. A text makes a group of those that have the
+   * Shares one connection among the tabs of an origin that follow the same. Default: `true`. A text makes a group of those that have the
    * same one: name the user, where tabs may belong to several.
    */
   share?: boolean | string;
@@ -100,8 +100,10 @@ export interface Published {
  * Publishes a text, or several together and in order. While the browser is offline, and while the service cannot be reached, it waits
  * and is tried again; publications to one service are in the order of the calls. It is published once.
  *
- * @throws {PushError} if the service refuses it, if 1000 wait already (`queue_full`), or if the service answers with an error for 100 seconds.
- * @throws {TypeError} if the service does not answer for so long: it may have been published; or if `data` is no text.
+ * @throws {PushError} if the service refuses it, if 1000 wait already (`queue_full`), or if it is answered with an error for 100 seconds.
+ * @throws {TypeError} if `data` is no text.
+ * @throws the last error (a `TypeError`, `TimeoutError` or `SyntaxError`, or that of `token`) if there is no answer of the service for
+ * 100 seconds: it may have been published.
  */
 export function publish(url: string | URL, topic: string, data: string, options?: PublishOptions): Promise<Published>;
 export function publish(url: string | URL, topic: string, data: string[], options?: PublishOptions): Promise<Published[]>;

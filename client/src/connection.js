@@ -10,8 +10,9 @@ const BETTER_AFTER = 60_000;
 const SETTLED = 5000;
 
 /**
- * Follows by the first method that gets through, and by a better one once that does. It tells its listener `state`, `position` (without one for a sign of life), and
- * `refused` where no service takes the client; and `message` and `gap`, which return whether they were new to the client.
+ * Follows by the first method that gets through, and by a better one once that does. It reports to its listener `state`, `position`
+ * (without one for a sign of life), and `refused` if no service takes the client; and `message` and `gap`, which return true if they were
+ * new to the client.
  */
 export class Connection {
   #services;
@@ -52,6 +53,8 @@ export class Connection {
     this.#stopBetter();
     this.#link?.close();
     this.#timer = this.#link = undefined;
+    // It may be long until it starts again.
+    this.#request.credentials.isNew = false;
   }
 
   /**
@@ -151,8 +154,9 @@ export class Connection {
     if (reason === "blocked") service.isBlocked = true;
     if (link === this.#better) {
       this.#better = undefined;
-      return this.#tryBetter(service.rank + 1);
+      return this.#tryBetter(reason === "tokenless" ? Infinity : service.rank + 1);
     }
+    if (reason === "tokenless") this.#round = [];
     this.#stopBetter();
     this.#link = undefined;
     this.#error = error;

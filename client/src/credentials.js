@@ -1,13 +1,23 @@
+import { PushError } from "./errors.js";
+import { ANSWER_WITHIN } from "./http.js";
+
+/** Calls a function, whose promise fails unless it is kept in time. */
+const inTime = (call) =>
+  new Promise((resolve, reject) => {
+    AbortSignal.timeout(ANSWER_WITHIN).onabort = () => reject(new PushError("no_token", "`token` takes too long"));
+    Promise.resolve(call()).then(resolve, reject);
+  });
+
 /** The token of a client: a text, a function that returns one (or a promise of one), or nothing where a cookie does. */
 export class Credentials {
   #source;
   #asked;
 
-  /** Returns true if a refusal is final: no service has accepted this token, and no pause has passed in which it may have ended. */
+  /** True while a refusal is final: no service has accepted this token, and no pause has passed in which it may have ended. */
   isNew = true;
 
   constructor(source) {
-    this.#source = typeof source === "function" ? source : () => source;
+    this.#source = typeof source === "function" ? () => inTime(source) : () => source;
   }
 
   /** Returns the token. It is kept until it is discarded. */
@@ -15,7 +25,8 @@ export class Credentials {
     if (!this.#asked) this.isNew = true;
     this.#asked ??= Promise.resolve().then(this.#source);
     try {
-      return await this.#asked;
+      // A text that was fetched may end with a line end.
+      return (await this.#asked)?.trim();
     } catch (error) {
       this.discard();
       throw error;

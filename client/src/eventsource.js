@@ -2,7 +2,7 @@ import { ask, route } from "./http.js";
 
 /**
  * Follows by Server-Sent Events (`/events`). Returns the function that closes it. An `EventSource` can send no token, so it is given a
- * ticket; and since that is good once, a stream that ends is not left to come back by itself.
+ * ticket; and since that is good for half a minute, a stream that ends is not left to come back by itself.
  */
 export function followByEventSource(service, { query, token, onTrace }, link) {
   let source;
@@ -16,7 +16,7 @@ export function followByEventSource(service, { query, token, onTrace }, link) {
     on("heartbeat", ({ data, lastEventId }) => {
       if (lastEventId) link.tell("position", lastEventId);
       link.live();
-      link.heard(Number(data));
+      link.beats(Number(data));
     });
     on("message", ({ data }) => link.tell("message", JSON.parse(data)));
     on("gap", ({ data }) => link.tell("gap", JSON.parse(data)));

@@ -4,6 +4,9 @@ import { PushError } from "./errors.js";
 /** The milliseconds for an answer that the service does not hold back. */
 export const ANSWER_WITHIN = 10_000;
 
+/** The longest `Retry-After` in seconds. Timers go wrong beyond 24 days. */
+const LONGEST_RETRY = 86_400;
+
 /** The address of a service's route. `base` may have a path, and may be relative to the page. */
 export function route(base, name, parameters = {}) {
   const address = new URL(name, new URL(`${base}`.replace(/\/?$/, "/"), globalThis.location?.href));
@@ -37,5 +40,5 @@ function errorOf(response, text) {
   try {
     Object.assign(answer, JSON.parse(text));
   } catch {}
-  return new PushError(answer.error, answer.message, status, Number(headers.get("Retry-After")) || 0);
+  return new PushError(answer.error, answer.message, status, Math.min(Math.max(Number(headers.get("Retry-After")) || 0, 0), LONGEST_RETRY));
 }

@@ -10,13 +10,14 @@ const FOLLOW = { ws: followByWebSocket, sse: followByEventSource, poll: followBy
 const BEATS = 2.5;
 
 /**
- * One attempt to follow a service, from its request to its end. It tells its listener `live` once the service has sent its first
+ * One attempt to follow a service, from its request to its end. It reports to its listener `live` once the service has sent its first
  * event, then `message`, `gap` and `position`, and `end` at last with one of these reasons:
  *
  * - `cut`: it was live
  * - `expired`: its token has ended; another one may help
  * - `refused`: the service would refuse the same request again, by `error`
  * - `blocked`: the service answers, and this method does not get through to it; something in between holds it back
+ * - `tokenless`: there is no token for any service, by `error`
  * - `failed`: anything else, by `error`
  */
 export class Link {
@@ -26,7 +27,7 @@ export class Link {
   #listener;
   #close = () => {};
   #timer;
-  #period;
+  #patience;
   #heardAt;
 
   /** `within`: the milliseconds for the first event of a stream. */
@@ -34,11 +35,14 @@ export class Link {
     this.service = service;
     this.#request = request;
     this.#listener = listener;
-    this.#open(within).catch((error) => this.#end("failed", error));
+    const opened = request.credentials.get().then(
+      (token) => this.#open(token, within),
+      (error) => this.#end("tokenless", error),
+    );
+    opened.catch((error) => this.#end("failed", error));
   }
 
-  async #open(within) {
-    const token = await this.#request.credentials.get();
+  #open(token, within) {
     if (this.isEnded) return;
     const { method } = this.service;
     // A page that was too busy for the first event receives it in the time of the second timer.
@@ -63,18 +67,27 @@ export class Link {
     this.#listener.live(this);
   }
 
-  /** The service is there. Without a period it promises no next heartbeat. */
-  heard(period) {
+  /** The service is there. */
+  heard() {
     this.#heardAt = Date.now();
-    if (!(period > 0) || this.#period) return;
-    this.#period = period;
+  }
+
+  /** The service is heard again within so many seconds, which it names once or at each heartbeat. */
+  beats(period) {
+    if (period > 0) this.silentAfter(BEATS * period * 1000);
+  }
+
+  /** A service that is not heard for so many milliseconds is gone. */
+  silentAfter(patience) {
+    if (this.#patience) return;
+    this.#patience = patience;
     this.check();
   }
 
   /** Ends a link whose service is silent. Times are those of the clock, since timers stand still while a machine sleeps. */
   check() {
-    if (!this.#period || this.isEnded) return;
-    const left = this.#heardAt + BEATS * this.#period * 1000 - Date.now();
+    if (!this.#patience || this.isEnded) return;
+    const left = this.#heardAt + this.#patience - Date.now();
     clearTimeout(this.#timer);
     if (left <= 0) this.#end("cut");
     else this.#timer = setTimeout(() => this.check(), left);
@@ -109,7 +122,7 @@ export class Link {
     this.#listener.end(this, reason, error);
   }
 
-  /** Ends the link without telling its listener. */
+  /** Ends the link without a report. */
   close() {
     this.isEnded = true;
     clearTimeout(this.#timer);

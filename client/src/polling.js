@@ -14,11 +14,16 @@ export function followByPolling(service, { query, token, onTrace }, link) {
     const address = route(service.url, "poll", { ...query, since: cursor, wait });
     onTrace?.("request", address.href);
     const within = wait * 1000 + ANSWER_WITHIN;
+    // From here on, the answer is due.
+    link.heard();
     const page = await ask(address, { token, within, signal: aborted.signal, onTrace });
     cursor = page.cursor;
     // The first answer comes at once: it says that the service is there, and the position that `now` is.
     if (!page.gap && page.messages.length === 0) link.tell("position", page.cursor);
-    if (wait === 0) link.live();
+    if (wait === 0) {
+      link.live();
+      link.silentAfter(HOLD * 1000 + ANSWER_WITHIN);
+    }
     if (page.gap) link.tell("gap", page.gap);
     for (const message of page.messages) link.tell("message", message);
     link.tell("position", page.cursor);

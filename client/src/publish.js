@@ -13,6 +13,7 @@ const queues = new Map();
 
 /** Publishes a text, or several together. The types and their documentation are in push.d.ts. */
 export async function publish(url, topic, data, { event, key = newKey(), token, signal } = {}) {
+  signal?.throwIfAborted();
   const isText = (value) => typeof value === "string";
   if (![data].flat().every(isText)) throw new TypeError("publish: `data` is no text or texts");
   const message = (text) => ({ text, event });
@@ -33,8 +34,15 @@ function enqueue(service, publication) {
     throw new PushError("queue_full", `${MAX_WAITING} publications wait already`);
   }
   return new Promise((resolve, reject) => {
-    publication.signal?.addEventListener("abort", () => reject(publication.signal.reason));
-    waiting.push(() => send(publication).then(resolve, reject));
+    const done = new AbortController();
+    const attempt = () => send(publication).then(resolve, reject).finally(() => done.abort());
+    const abort = () => {
+      reject(publication.signal.reason);
+      // The first one has begun.
+      if (waiting.indexOf(attempt) > 0) waiting.splice(waiting.indexOf(attempt), 1);
+    };
+    publication.signal?.addEventListener("abort", abort, { signal: done.signal });
+    waiting.push(attempt);
     if (waiting.length > 1) return;
     queues.set(service, waiting);
     work(service, waiting);
@@ -52,10 +60,11 @@ async function send({ address, body, key, credentials, signal }) {
   let inDoubtSince;
   let problem;
   for (let failures = 0; !(Date.now() - inDoubtSince > REPEAT_FOR); failures += 1) {
-    const token = await credentials.get();
     const wasOffline = isOffline();
     const startedAt = Date.now();
     try {
+      const token = await credentials.get();
+      signal?.throwIfAborted();
       return await ask(address, { method: "POST", headers, body, token, signal });
     } catch (error) {
       signal?.throwIfAborted();

@@ -136,7 +136,7 @@ class Subscription {
     else this.position(cursor);
   }
 
-  /** Tells the other tabs if this one leads. If it does not, its connection ends where the leader's is as far. */
+  /** Reports to the other tabs if this one leads. If it does not, its connection ends where the leader's is as far. */
   #tell(news) {
     if (this.#tabs?.isLeader) return this.#tabs.tell({ ...news, cursor: this.cursor, state: this.#shown });
     const state = this.#connection.isRunning && this.#tabs?.stateAt(this.cursor);

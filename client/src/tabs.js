@@ -1,7 +1,13 @@
+import { PushError } from "./errors.js";
 import { covers } from "./progress.js";
 
 /** The milliseconds without a word after which a leader counts as frozen. An announced pause does not count. */
 const SILENCE = 60_000;
+
+// A channel by itself leaves out the code and the status of an error.
+const pack = (key, value) => (value instanceof Error ? { ...value, message: value.message } : value);
+const unpack = (key, value) =>
+  key === "error" && value ? new PushError(value.code, value.message, value.status, value.retryAfter) : value;
 
 /**
  * The tabs of an origin that follow the same. The one that holds a lock leads: it keeps its connection, and sends the others what comes.
@@ -25,7 +31,7 @@ export class Tabs {
   join() {
     const left = (this.#left = new AbortController());
     this.#channel = new BroadcastChannel(this.#name);
-    this.#channel.onmessage = ({ data }) => this.#receive(data);
+    this.#channel.onmessage = ({ data }) => this.#receive(JSON.parse(data, unpack));
     const lead = () =>
       new Promise((release) => {
         left.signal.addEventListener("abort", release);
@@ -47,7 +53,7 @@ export class Tabs {
 
   /** Sends news to the other tabs. It has `from` and `cursor`, the positions before and after it, and `state`. */
   tell(news) {
-    this.#channel?.postMessage(news);
+    this.#channel?.postMessage(JSON.stringify(news, pack));
   }
 
   /** The state of the leader, if a tab at this cursor needs no connection of its own. */

@@ -17,7 +17,7 @@ export function followByWebSocket(service, { query, token, credentials, onTrace 
     if (type === "message" || type === "gap") link.tell(type, frame);
     else if (type === "position") link.tell("position", frame.cursor);
     else if (type === "heartbeat") {
-      link.heard(frame.period);
+      link.beats(frame.period);
       link.tell("position");
     } else if (type === "token_expiring") renew();
     else if (type === "welcome") {

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_so_many_and_some_that_are_told() {
+    fn an_address_has_so_many_and_some_that_are_answered() {
         let limit = limit(2);
         let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let seats: Vec<_> = (0..2).map(|_| served(limit.enter(one)).unwrap()).collect();

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_slowest_are_told_of_and_all_are_counted() {
+    async fn the_slowest_are_listed_and_all_are_counted() {
         let (inquiries, count) = (Inquiries::default(), 10 * SLOWEST);
         let mut order: Vec<usize> = (0..count).collect();
         fastrand::shuffle(&mut order);

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_is_told_twice_and_cut_off_then() {
+    async fn a_session_hears_of_it_twice_and_is_cut_off_then() {
         let mut expiry = Expiry::new(Instant::now() + Duration::from_secs(40));
         let seconds = Duration::from_secs;
         for (wait, due) in [

@@ -206,7 +206,7 @@ async fn the_own_origin_is_that_of_https() {
 }
 
 #[tokio::test]
-async fn a_request_in_the_clear_is_told_so() {
+async fn a_request_in_the_clear_is_answered_so() {
     let identity = Identity::new();
     let service = start(&identity, &[]).await;
     for request in ["GET /livez HTTP/1.1\r\nhost: test\r\n\r\n", "POST /messages HTTP/1.1\r\nhost: test\r\n\r\n"] {

@@ -6,7 +6,7 @@
 use std::process::Command;
 
 #[test]
-fn a_crash_of_the_machine_loses_nothing_that_anyone_was_told() {
+fn a_crash_of_the_machine_loses_nothing_that_anyone_has_received() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crash"));
     let output = command.args(["--seeds", "50"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

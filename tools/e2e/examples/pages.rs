@@ -50,8 +50,8 @@ async fn main() -> anyhow::Result<()> {
 
 /// Has the page show messages and a gap.
 async fn fill(browser: &Browser, services: &[Service]) -> anyhow::Result<()> {
-    browser.until("[...document.querySelectorAll('.state')].every((one) => one.dataset.state === 'open')").await?;
     browser.until("document.querySelector('.state')").await?;
+    browser.until("[...document.querySelectorAll('.state')].every((one) => one.dataset.state === 'open')").await?;
     for service in services {
         service.publish_together("main", "Order", 10).await?;
     }

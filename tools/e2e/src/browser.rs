@@ -1,7 +1,5 @@
 //! A browser window.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,6 +11,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
@@ -37,7 +36,7 @@ pub struct Browser {
     tabs: Mutex<Vec<WindowHandle>>,
     // These are dropped in this order.
     _driver: Driver,
-    _profile: Profile,
+    _profile: TempDir,
     _place: SemaphorePermit<'static>,
 }
 
@@ -50,7 +49,7 @@ pub struct Logged {
     pub message: String,
 }
 
-/// Reads the rows of a list of messages on a page, the oldest first.
+/// A row of a list of messages on a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
     /// A message's text.
@@ -76,10 +75,10 @@ impl Browser {
     pub async fn start(languages: &str) -> anyhow::Result<Self> {
         let place = PLACES.acquire().await?;
         let engine = Engine::chosen()?;
-        let profile = Profile::new()?;
-        let mut driver = Driver::start(engine, &profile.0)?;
+        let profile = tempfile::tempdir()?;
+        let mut driver = Driver::start(engine, profile.path())?;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(engine.capabilities(&profile.0, languages)?)
+            .capabilities(engine.capabilities(profile.path(), languages)?)
             .connect(&driver.url())
             .await
             .with_context(|| format!("starting {engine:?}"))?;
@@ -297,26 +296,5 @@ impl Browser {
         let answer = self.http.post(format!("{}/{path}", self.session)).json(body).send().await?;
         let mut answer: Value = answer.error_for_status().with_context(|| format!("asking for {path}"))?.json().await?;
         Ok(answer["value"].take())
-    }
-}
-
-/// A folder for the browser's profile.
-#[derive(Debug)]
-struct Profile(PathBuf);
-
-impl Profile {
-    fn new() -> anyhow::Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("e2e-browser-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Profile {
-    fn drop(&mut self) {
-        // A browser that is still ending may write another file; the system will remove it.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

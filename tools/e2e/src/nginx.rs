@@ -34,7 +34,7 @@ impl Nginx {
     /// Starts it in front of the three services, with further lines for all of them.
     ///
     /// # Errors
-    /// Fails when it is missing, or takes the lines for wrong ones.
+    /// Fails when it is missing, or finds the lines wrong.
     pub async fn start(services: &[Service; 3], lines: &str) -> anyhow::Result<Self> {
         Self::start_with(services, lines, "").await
     }

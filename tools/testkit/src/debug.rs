@@ -103,7 +103,7 @@ pub async fn a_client_behind_a_proxy_shows_with_its_own_address<S: Service>() {
 }
 
 /// A loss is on the next scrape, on `/debug` with the address of the client, and in the log once.
-pub async fn a_loss_is_told_of_everywhere<S: Service>() {
+pub async fn a_loss_is_reported_everywhere<S: Service>() {
     let flags = ["--drain", "0", "--history", "2", "--admin-listen", "127.0.0.1:0"];
     let (mut process, address) = S::PROGRAM.start(&flags).await;
     let admin = process.logged("listening for those who run the service", "address").await;

@@ -223,7 +223,7 @@ macro_rules! metric_behaviours {
             metrics::metrics_come_in_the_form_that_is_asked_for,
             metrics::metrics_can_have_a_port_of_their_own,
             debug::a_client_behind_a_proxy_shows_with_its_own_address,
-            debug::a_loss_is_told_of_everywhere,
+            debug::a_loss_is_reported_everywhere,
         );
     };
 }

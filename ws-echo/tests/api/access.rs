@@ -111,7 +111,7 @@ async fn the_echo_is_for_those_who_have_a_token() {
 }
 
 #[tokio::test]
-async fn a_feed_is_told_of_the_end_of_its_token_and_closed_then() {
+async fn a_feed_hears_of_the_end_of_its_token_and_is_closed_then() {
     let server = spawn_app(&CLOSED).await;
     let (token, end) = short_token();
     let mut ws = feed(&server, &token).await;

@@ -198,7 +198,7 @@ async fn every_text_that_may_be_published_fits_into_a_frame() {
 
 /// All messages that an address publishes count, whichever way they take.
 #[tokio::test]
-async fn a_client_that_publishes_too_fast_is_told_and_the_feed_goes_on() {
+async fn a_client_that_publishes_too_fast_gets_an_error_and_the_feed_goes_on() {
     let server = spawn_app(&["--publish-rate", "1"]).await;
     let (mut feed, _) = Ws::feed(server.address(), "/feed?topic=other").await;
     publish_array(&server, "main", &["x"; 1000]).await;

@@ -76,7 +76,7 @@ async fn what_the_bench_has_missed_is_what_the_service_has_not_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gaps_that_the_bench_was_told_of_are_those_that_the_service_has_counted() {
+async fn gaps_that_the_bench_has_received_are_those_that_the_service_has_counted() {
     let plan = Plan {
         clients: 12,
         length: Duration::from_secs(1),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use e2e::browser::{Browser, Key};
 use e2e::service::{Method, Service};
 
-use crate::{LIST, STATE, part, until_all_open};
+use crate::{LIST, STATE, open_page, part, until_all_open};
 
 /// Presses the button that has the focus, and waits for the announcement.
 async fn press(browser: &Browser, announced: &str) -> Result<()> {
@@ -26,9 +26,7 @@ async fn pasted(browser: &Browser) -> Result<String> {
 #[tokio::test]
 async fn ids_and_the_cursor_are_copied_by_keyboard() -> Result<()> {
     let service = Service::started(Method::Sse, &[]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     let mut ids = Vec::new();
     for text in ["one", "two", "three"] {
         ids.push(service.publish(text).await?["id"].as_str().unwrap_or_default().to_owned());

@@ -4,7 +4,7 @@ use anyhow::Result;
 use e2e::browser::{Browser, Row, message};
 use e2e::service::{Method, Service};
 
-use crate::{LIST, STATE, part, until_all_open, until_text};
+use crate::{LIST, STATE, open_page, part, until_all_open, until_text};
 
 const RESULT: &str = "#earlier-result";
 
@@ -50,9 +50,7 @@ async fn earlier_messages_are_added_until_the_history_begins() -> Result<()> {
 async fn a_history_that_no_longer_reaches_back_says_so() -> Result<()> {
     let service = Service::started(Method::Sse, &["--history=30"]).await?;
     service.publish_together("main", "old", 60).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     browser.click("#earlier").await?;
     until_text(&browser, RESULT, "The history that is kept begins with the message ").await?;
     assert_eq!(browser.rows(LIST).await?, numbered("old", 31..=60));
@@ -85,9 +83,7 @@ async fn earlier_messages_are_found_behind_many_of_other_topics() -> Result<()> 
 async fn messages_of_a_history_before_this_one_are_not_mixed_with_it() -> Result<()> {
     let mut service = Service::started(Method::Ws, &[]).await?;
     service.publish("gone with its history").await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     service.publish("before").await?;
     browser.until_row(LIST, "before").await?;
     service.stop().await?;

@@ -37,7 +37,7 @@ mod reconnect;
 mod settings;
 
 use e2e::browser::Browser;
-use e2e::service::Method;
+use e2e::service::{Method, Service};
 
 /// The list of messages on a service's own page.
 const LIST: &str = "#messages";
@@ -47,6 +47,14 @@ const STATE: &str = "#state";
 /// An element in the column of a method on `/compare`.
 fn part(method: Method, selector: &str) -> String {
     format!(".method[data-method={}] {selector}", method.name())
+}
+
+/// Opens the page of a service, and waits until it is connected.
+async fn open_page(service: &Service) -> anyhow::Result<Browser> {
+    let browser = Browser::start("en").await?;
+    browser.open(&service.url("/")).await?;
+    browser.until_state(STATE, "open").await?;
+    Ok(browser)
 }
 
 /// Waits until the three columns of `/compare` are connected.

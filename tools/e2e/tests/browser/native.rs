@@ -50,7 +50,7 @@ async fn states(browser: &Browser) -> anyhow::Result<Value> {
         .await
 }
 
-/// Waits until a text that is published again and again has reached every page, so that all of them are open.
+/// Waits until every page is open, and has received a text that is published then.
 async fn until_all_are_open(browser: &Browser, service: &Service) -> anyhow::Result<()> {
     let open = browser.until("pages.every(({ source }) => source.readyState === EventSource.OPEN)");
     anyhow::Context::with_context(open.await, || "not every page is open")?;

@@ -4,7 +4,7 @@ use e2e::browser::{Browser, Row, message};
 use e2e::service::{Method, Service};
 use serde_json::json;
 
-use crate::{LIST, STATE};
+use crate::{LIST, STATE, open_page};
 
 #[tokio::test]
 async fn the_page_of_ws_echo_shows_and_publishes_messages() -> anyhow::Result<()> {
@@ -23,9 +23,7 @@ async fn the_page_of_sse_server_shows_and_publishes_messages() -> anyhow::Result
 
 async fn shows_and_publishes(method: Method) -> anyhow::Result<()> {
     let service = Service::started(method, &[]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
 
     let published = service.publish("published by HTTP").await?;
     assert_eq!(browser.until_row(LIST, "published by HTTP").await?, [message("published by HTTP")]);

@@ -28,7 +28,7 @@ mod tokens;
 
 use anyhow::{Context, Result};
 use e2e::browser::Browser;
-use e2e::service::Service;
+use e2e::service::{Method, Service};
 use serde_json::{Value, json};
 use stage::{Stage, follow_directly};
 
@@ -53,8 +53,12 @@ const SCRIPT: &str = "
     };
 ";
 
-/// Polls are given up after a tenth of the time: half a minute is too long for a test.
+/// Polls and tokens are given up after a tenth of the time: half a minute is too long for a test.
 const HASTY_POLLS: &str = "const after = AbortSignal.timeout; AbortSignal.timeout = (time) => after(time / 10)";
+
+/// The minute until a better method is tried again, or until a silent tab counts as frozen, is a moment: it is too long for a test.
+const HASTY_MINUTES: &str =
+    "const set = setTimeout; window.setTimeout = (run, after) => set(run, after === 60000 ? 300 : after)";
 
 /// Opens a page of a service and imports push.js from there, or from another origin.
 async fn open(browser: &Browser, page: &str, library: &str) -> Result<()> {
@@ -72,6 +76,15 @@ async fn follow(browser: &Browser, options: &str) -> Result<()> {
     browser.run(&format!("follow('one', {options})")).await?;
     browser.until("seen.one.state === 'open'").await?;
     Ok(())
+}
+
+/// The beginning of the request by which a method follows.
+fn following(method: Method) -> &'static str {
+    match method {
+        Method::Ws => "GET /feed",
+        Method::Sse => "GET /events",
+        Method::Poll => "GET /poll",
+    }
 }
 
 /// Waits until `one` has received a text, and returns all its texts, with `gap` for a gap.

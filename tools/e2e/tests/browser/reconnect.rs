@@ -4,7 +4,7 @@ use e2e::browser::{Browser, Row, message};
 use e2e::proxy::Proxy;
 use e2e::service::{Method, Service};
 
-use crate::{LIST, STATE};
+use crate::{LIST, STATE, open_page};
 
 #[tokio::test]
 async fn a_cut_loses_nothing_on_websocket() -> anyhow::Result<()> {
@@ -68,25 +68,23 @@ async fn publish(service: &Service, text: &str, expected: &mut Vec<Row>) -> anyh
 }
 
 #[tokio::test]
-async fn a_restart_is_told_on_websocket() -> anyhow::Result<()> {
-    tells_of_a_restart(Method::Ws).await
+async fn a_restart_is_reported_on_websocket() -> anyhow::Result<()> {
+    reports_a_restart(Method::Ws).await
 }
 
 #[tokio::test]
-async fn a_restart_is_told_on_long_polling() -> anyhow::Result<()> {
-    tells_of_a_restart(Method::Poll).await
+async fn a_restart_is_reported_on_long_polling() -> anyhow::Result<()> {
+    reports_a_restart(Method::Poll).await
 }
 
 #[tokio::test]
-async fn a_restart_is_told_on_server_sent_events() -> anyhow::Result<()> {
-    tells_of_a_restart(Method::Sse).await
+async fn a_restart_is_reported_on_server_sent_events() -> anyhow::Result<()> {
+    reports_a_restart(Method::Sse).await
 }
 
-async fn tells_of_a_restart(method: Method) -> anyhow::Result<()> {
+async fn reports_a_restart(method: Method) -> anyhow::Result<()> {
     let mut service = Service::started(method, &[]).await?;
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(&service).await?;
     service.publish("before").await?;
     browser.until_row(LIST, "before").await?;
 

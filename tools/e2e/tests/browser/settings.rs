@@ -6,7 +6,7 @@ use e2e::service::{Method, Service};
 use serde_json::json;
 
 use crate::debug::Stage;
-use crate::{LIST, STATE, until_text};
+use crate::{LIST, STATE, open_page, until_text};
 
 async fn choose(browser: &Browser, setting: &str, value: &str) -> Result<()> {
     browser.click(&format!("#{setting} option[value='{value}']")).await
@@ -20,9 +20,7 @@ const IS_LIGHT: &str = "getComputedStyle(document.body).backgroundColor === 'rgb
 async fn another_language_is_written_in_place_and_remembered() -> Result<()> {
     let services = Service::all_three(&[]).await?;
     let service = &services[0];
-    let browser = Browser::start("en").await?;
-    browser.open(&service.url("/")).await?;
-    browser.until_state(STATE, "open").await?;
+    let browser = open_page(service).await?;
     browser.fill("#publish-text", "my own words").await?;
     browser.click("#publish-send").await?;
     until_text(&browser, "#publish-result", "Published, id ").await?;

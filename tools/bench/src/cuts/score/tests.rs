@@ -141,7 +141,7 @@ fn an_epoch_gap_covers_the_rest_of_the_old_history() {
 }
 
 #[test]
-fn a_restart_has_to_be_told_once() {
+fn a_restart_has_to_be_reported_once() {
     let unreported = score(&restarted(), messages(11..=20));
     assert_eq!((unreported.missing, unreported.epochs_unreported), (0, 1));
     assert!(!unreported.is_clean());
@@ -152,7 +152,7 @@ fn a_restart_has_to_be_told_once() {
 }
 
 #[test]
-fn a_restart_between_two_messages_loses_the_old_end_if_it_is_not_told() {
+fn a_restart_between_two_messages_loses_the_old_end_if_it_is_not_reported() {
     let score = score(&restarted(), messages((11..=13).chain(16..=20)));
     assert_eq!((score.missing, score.epochs_unreported), (2, 1));
 }

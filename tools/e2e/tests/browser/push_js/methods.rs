@@ -6,7 +6,7 @@ use e2e::proxy::{Conduct, Proxy};
 use e2e::service::{Method, Service};
 use serde_json::json;
 
-use super::{follow, open_at, texts, until_method, until_text};
+use super::{HASTY_MINUTES, follow, open_at, texts, until_method, until_text};
 
 /// The three services on one history, each behind a proxy.
 struct Stage {
@@ -149,9 +149,7 @@ async fn what_a_better_method_repeats_comes_once() -> Result<()> {
 async fn a_better_method_is_tried_again_later() -> Result<()> {
     let stage = Stage::set().await?;
     let [ws, ..] = &stage.proxies;
-    // A minute is too long for a test, and is a moment on this page.
-    let hurry = "const set = setTimeout; setTimeout = (run, after) => set(run, after === 60000 ? 300 : after)";
-    stage.browser.run(hurry).await?;
+    stage.browser.run(HASTY_MINUTES).await?;
     ws.set(Conduct::WithoutUpgrades);
     follow(&stage.browser, &stage.options()).await?;
     ws.mend();

@@ -5,7 +5,7 @@ use e2e::browser::Browser;
 use e2e::engine::Engine;
 use e2e::service::{Method, Service};
 
-use super::Stage;
+use super::{Stage, following};
 
 /// A page that is cut off, and whose next attempt by itself would be later than any test waits.
 async fn cut_off(browser: Browser, method: Method) -> Result<Stage> {
@@ -43,13 +43,18 @@ async fn a_page_that_is_shown_again_comes_back_at_once() -> Result<()> {
 /// A machine that was asleep: its clock has moved on, and nothing was heard meanwhile.
 #[tokio::test]
 async fn a_connection_that_slept_is_made_anew() -> Result<()> {
-    let stage = Stage::set(Method::Ws, &[]).await?;
-    stage.follow("").await?;
-    stage
-        .run("const now = Date.now; Date.now = () => now() + 3600000; document.dispatchEvent(new Event('resume'))")
-        .await?;
-    stage.browser.until("seen.one.methods.length === 2").await?;
-    assert_eq!(stage.proxy.requests("GET /feed"), 2);
+    let mut browser = Browser::start("en").await?;
+    for method in Method::ALL {
+        let stage = Stage::set_in(browser, method, &[]).await?;
+        stage.follow("").await?;
+        // A poll that is held, after the first one, which is not.
+        stage.proxy.until_requests(following(method), if method == Method::Poll { 2 } else { 1 }).await?;
+        stage
+            .run("const now = Date.now; Date.now = () => now() + 3600000; document.dispatchEvent(new Event('resume'))")
+            .await?;
+        stage.browser.until("seen.one.methods.length === 2").await?;
+        browser = stage.browser;
+    }
     Ok(())
 }
 

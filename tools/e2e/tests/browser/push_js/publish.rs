@@ -1,5 +1,7 @@
 //! Publishing: in order, and once, whatever happens on the way.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use e2e::browser::Browser;
 use e2e::proxy::{Conduct, Proxy};
@@ -7,7 +9,7 @@ use e2e::service::{Method, Service};
 use serde_json::json;
 use testkit::tokens::{SECRET, token_with};
 
-use super::{Stage, history, nothing, open, open_at};
+use super::{HASTY_POLLS, Stage, history, nothing, open, open_at};
 
 #[tokio::test]
 async fn a_publication_is_answered_with_its_place() -> Result<()> {
@@ -33,7 +35,7 @@ async fn error(browser: &Browser, publication: &str) -> Result<serde_json::Value
 }
 
 #[tokio::test]
-async fn a_publication_that_is_refused_is_told_why() -> Result<()> {
+async fn the_error_of_a_publication_says_why_it_is_refused() -> Result<()> {
     let service = Service::started(Method::Ws, &[&format!("--jwt-secret={SECRET}")]).await?;
     let browser = Browser::start("en").await?;
     open_at(&browser, &service).await?;
@@ -65,7 +67,10 @@ pub(super) async fn a_publication_whose_answer_is_lost_is_there_once() -> Result
             .run(&format!("window.all = Promise.all(Array.from({{ length: 3 }}, (_, number) => {publish})); 0"))
             .await?;
         let until_there = async {
-            while !history(&service).await?.contains(&format!("{round}.0")) {}
+            let mut next = tokio::time::interval(Duration::from_millis(10));
+            while !history(&service).await?.contains(&format!("{round}.0")) {
+                next.tick().await;
+            }
             anyhow::Ok(())
         };
         tokio::time::timeout(e2e::PATIENCE, until_there).await??;
@@ -116,6 +121,54 @@ async fn publications_made_offline_are_sent_once_and_in_order() -> Result<()> {
     stage.browser.until("answers === 20").await?;
     let expected: Vec<String> = (0..20).map(|number| number.to_string()).collect();
     assert_eq!(history(&stage.service).await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_publication_made_offline_waits_for_its_token_too() -> Result<()> {
+    let stage = offline().await?;
+    let token = "async () => { if (!navigator.onLine) throw new TypeError('Failed to fetch'); return 'unneeded' }";
+    let url = stage.proxy.url("");
+    stage.run(&format!("window.published = push.publish('{url}', 'main', 'one', {{ token: {token} }}); 0")).await?;
+    be_online_again(&stage).await?;
+    stage.value("published").await?;
+    assert_eq!(history(&stage.service).await?, ["one"]);
+    Ok(())
+}
+
+/// A token that never comes holds up the next publication for as long as an answer may take, and no longer.
+#[tokio::test]
+async fn a_publication_whose_token_never_comes_gives_its_place_to_the_next() -> Result<()> {
+    let service = Service::started(Method::Ws, &[]).await?;
+    let browser = Browser::start("en").await?;
+    open_at(&browser, &service).await?;
+    let options = "{ token: () => new Promise(() => {}), signal: AbortSignal.timeout(500) }";
+    browser
+        .run(&format!(
+            "{HASTY_POLLS}; window.first = push.publish('/', 'main', 'first', {options}).catch(({{ name }}) => name); 0"
+        ))
+        .await?;
+    browser.value("push.publish('/', 'main', 'next')").await?;
+    assert_eq!(browser.value("first").await?, "TimeoutError");
+    assert_eq!(history(&service).await?, ["next"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_publication_that_is_aborted_makes_room_in_the_queue() -> Result<()> {
+    let stage = offline().await?;
+    let publish = format!("push.publish('{}', 'main'", stage.proxy.url(""));
+    stage
+        .run(&format!(
+            "window.errors = []; const given = new AbortController();
+            for (let number = 0; number < 1000; number++) {publish}, 'unwanted', {{ signal: given.signal }}).catch(() => {{}});
+            given.abort();
+            window.last = {publish}, 'wanted'); 0"
+        ))
+        .await?;
+    be_online_again(&stage).await?;
+    stage.value("last").await?;
+    assert_eq!(history(&stage.service).await?, ["wanted"]);
     Ok(())
 }
 

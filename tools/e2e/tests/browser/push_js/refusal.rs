@@ -6,7 +6,7 @@ use e2e::service::{Method, Service};
 use serde_json::{Value, json};
 use testkit::tokens::{SECRET, token_with};
 
-use super::{Stage, follow, nothing, open_at, states};
+use super::{Stage, follow, following, nothing, open_at, states};
 
 /// Notes the timers that push.js sets. A driver may set some too.
 const TIMERS: &str = "
@@ -29,12 +29,13 @@ async fn refused(method: Method, flags: &[&str], options: &str) -> Result<(Value
     stage.run(&format!("follow('one', {})", stage.options(options))).await?;
     let Stage { proxy, browser, .. } = stage;
     browser.until("seen.one.state === 'refused'").await?;
-    assert_eq!(states(&browser).await?, ["connecting", "refused"], "{method:?}");
+    assert_eq!(browser.value("seen.one.states").await?, json!(["connecting", "refused"]), "{method:?}");
     assert_eq!(browser.value("timers.size").await?, 0, "nothing is left that could try again");
-    let requests = proxy.requests("");
+    // A stream whose ticket is refused is not even asked for.
+    assert!(proxy.requests(following(method)) <= 1, "{method:?}");
     // One attempt, which for a stream has a ticket, and the question why, with the browser's own questions about other origins.
+    let requests = proxy.requests("");
     assert!(requests <= 6, "{method:?}: {requests} requests");
-    assert_eq!(browser.value("seen.one.states.filter((state) => state === 'refused').length").await?, 1);
     Ok((browser.value("seen.one.errors[0]").await?, browser.value("window.asked ?? 0").await?))
 }
 
@@ -145,6 +146,23 @@ async fn the_longest_pause_that_a_service_asks_for_counts() -> Result<()> {
     browser.until("pauses.length === 2").await?;
     let next = browser.value("pauses[1]").await?;
     assert!(next.as_f64().is_some_and(|next| next < 5000.0), "{next} was asked for in the round before");
+    Ok(())
+}
+
+/// A timer of a browser goes off at once if it is set for more than 24 days.
+#[tokio::test]
+async fn no_pause_that_something_asks_for_is_too_long_or_too_short_for_a_timer() -> Result<()> {
+    let service = Service::started(Method::Poll, &[]).await?;
+    let browser = Browser::start("en").await?;
+    for (asked, (from, to)) in [("2592000", (86_390_000.0, 86_402_000.0)), ("-1", (-100.0, 1000.0))] {
+        open_at(&browser, &service).await?;
+        let init = format!("{{ status: 503, headers: {{ 'Retry-After': '{asked}' }} }}");
+        answer_in_between(&browser, &service.url(""), "'{}'", &init).await?;
+        let state = "onState(state, { until }) { if (state === 'waiting') pauses.push(until - Date.now()) }";
+        browser.run(&format!("window.pauses = []; push.subscribe({{ share: false, poll: '/', {state} }})")).await?;
+        let pause = browser.until("pauses[0]").await?;
+        assert!(pause.as_f64().is_some_and(|pause| (from..=to).contains(&pause)), "{asked}: {pause}");
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use e2e::service::Method;
 use serde_json::json;
 use testkit::metrics;
 
-use super::{Stage, open_at, texts, until_text};
+use super::{HASTY_MINUTES, Stage, open_at, texts, until_text};
 
 const TABS: usize = 3;
 
@@ -214,9 +214,27 @@ async fn a_leader_that_is_frozen_is_left() -> Result<()> {
     stage.browser.run("const set = setTimeout; window.setTimeout = (run, after) => set(run, after / 100)").await?;
     stage.publish("second", &mut expected).await?;
     stage.receive(TABS - 1..TABS, &expected).await?;
-    stage.proxy.set(Conduct::Passing);
     stage.proxy.until_streams(2).await?;
     assert_eq!(stage.browser.value("seen.one.texts.length").await?, json!(10));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_tab_hears_why_there_is_no_connection() -> Result<()> {
+    let stage = Stage::with_tabs(Method::Ws, TABS).await?;
+    stage.proxy.until_streams(1).await?;
+    stage.browser.switch_to_tab(0).await?;
+    let answer = "new Response(JSON.stringify({ error: 'draining', message: 'It shuts down.' }), { status: 503 })";
+    stage.run(&format!("window.fetch = async () => {answer}")).await?;
+    stage.proxy.cut();
+    stage.browser.until("seen.one.errors.length > 0").await?;
+    for tab in 0..TABS {
+        stage.browser.switch_to_tab(tab).await?;
+        stage.browser.until("seen.one.state === 'waiting' && seen.one.errors.length > 0").await?;
+        let error = stage.value("seen.one.errors.at(-1)").await?;
+        let expected = json!({ "name": "PushError", "code": "draining", "status": 503, "retryAfter": 0, "message": "It shuts down." });
+        assert_eq!(error, expected, "tab {tab}");
+    }
     Ok(())
 }
 
@@ -224,12 +242,9 @@ async fn a_leader_that_is_frozen_is_left() -> Result<()> {
 #[tokio::test]
 async fn nothing_comes_after_close_in_a_tab_that_does_not_lead() -> Result<()> {
     let stage = Stage::set(Method::Ws, &["--heartbeat=600s"]).await?;
-    // A leader that is silent for a minute counts as frozen: a minute is too long for a test.
-    stage
-        .run("const set = setTimeout; window.setTimeout = (run, after) => set(run, after === 60000 ? 300 : after)")
-        .await?;
+    stage.run(HASTY_MINUTES).await?;
     stage.follow("share: true").await?;
-    // It answers others once it leads, and tells them nothing by itself for as long as a heartbeat.
+    // It answers others once it leads, and sends them nothing by itself for as long as a heartbeat.
     stage.browser.until("navigator.locks.query().then(({ held }) => held.length > 0)").await?;
     let options = format!("ws: '{}', share: true", stage.proxy.url(""));
     let Stage { service, proxy, browser } = stage;

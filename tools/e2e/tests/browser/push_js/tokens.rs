@@ -1,12 +1,14 @@
 //! Tokens that end: another one is asked for, and nothing is lost.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use e2e::browser::Browser;
 use e2e::service::{Method, Service};
 use serde_json::json;
 use testkit::tokens::{SECRET, token_with};
 
-use super::{Stage, follow, follow_directly, nothing, open_at, publish_with_token, states, until_text};
+use super::{HASTY_POLLS, Stage, follow, follow_directly, nothing, open_at, publish_with_token, states, until_text};
 
 /// A page of a closed service, which has a token for three seconds and then others.
 struct Renewal {
@@ -25,11 +27,13 @@ impl Renewal {
         Ok(Self { stage, ends })
     }
 
-    /// Publishes until another token has been asked for and after it, and expects every message once.
+    /// Publishes until the first token has ended, and after it, and expects every message once.
     async fn receives_everything(&self) -> Result<()> {
         let (stage, publisher) = (&self.stage, token_with(nothing()));
         let mut published = Vec::new();
-        while stage.value("asked").await? == 1 {
+        let mut next = tokio::time::interval(Duration::from_millis(20));
+        while stage.value("asked").await? == 1 || token::now() < self.ends + 0.5 {
+            next.tick().await;
             let text = format!("{}", published.len());
             publish_with_token(&stage.service, &publisher, &text).await?;
             published.push(text);
@@ -109,6 +113,65 @@ async fn a_client_whose_rights_end_is_refused() -> Result<()> {
         let Renewal { stage, .. } = Renewal::set(method, json!({ "subscribe": ["other"] })).await?;
         stage.browser.until("seen.one.state === 'refused'").await?;
         assert_eq!(stage.browser.value("seen.one.errors.at(-1).status").await?, 403, "{method:?}");
+    }
+    Ok(())
+}
+
+/// The tab that has the connection renews its token there; the other one has had its own for as long, and takes over when it has ended.
+#[tokio::test]
+async fn a_tab_that_takes_over_asks_for_another_token() -> Result<()> {
+    let stage = Stage::set(Method::Ws, &[&format!("--jwt-secret={SECRET}"), "--heartbeat=600s"]).await?;
+    let ends = token::now() + 4.0;
+    let (short, good) = (token_with(json!({ "exp": ends })), token_with(nothing()));
+    for tab in 0..2 {
+        if tab > 0 {
+            stage.browser.open_tab().await?;
+            open_at(&stage.browser, &stage.service).await?;
+        }
+        stage.run(&format!("window.asked = 0; window.token = () => (asked++ ? '{good}' : '{short}')")).await?;
+        stage.follow("topics: 'a.b', share: true, token").await?;
+    }
+    stage.proxy.until_streams(1).await?;
+    assert_eq!(stage.value("asked").await?, 1, "the tab has had a token of its own");
+    // A service accepts a token for 5 seconds longer, for clocks that differ.
+    stage.browser.until(&format!("Date.now() / 1000 > {}", ends + 5.5)).await?;
+    stage.browser.switch_to_tab(0).await?;
+    assert_eq!(stage.value("seen.one.state").await?, "open");
+    stage.browser.close_tab().await?;
+    stage.browser.switch_to_tab(0).await?;
+    publish_with_token(&stage.service, &good, "after it").await?;
+    assert_eq!(stage.until_text("after it").await?, ["after it"]);
+    assert_eq!(stage.value("asked").await?, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_may_end_with_a_line_end() -> Result<()> {
+    let browser = Browser::start("en").await?;
+    for method in Method::ALL {
+        let service = Service::started(method, &[&format!("--jwt-secret={SECRET}")]).await?;
+        open_at(&browser, &service).await?;
+        let token = token_with(nothing());
+        follow(&browser, &format!("{{ {}: '/', topics: 'a.b', token: async () => '{token}\\n' }}", method.name()))
+            .await?;
+    }
+    Ok(())
+}
+
+/// It is needed for each service, so none of them is tried without.
+#[tokio::test]
+async fn a_token_that_cannot_be_had_is_asked_for_once_before_a_pause() -> Result<()> {
+    let service = Service::started(Method::Poll, &[&format!("--jwt-secret={SECRET}")]).await?;
+    let browser = Browser::start("en").await?;
+    for failing in ["throw new Error('the backend is away')", "return new Promise(() => {})"] {
+        open_at(&browser, &service).await?;
+        browser.run(&format!("window.asked = 0; {HASTY_POLLS}; Math.random = () => 10000")).await?;
+        let token = format!("() => {{ asked += 1; {failing} }}");
+        browser
+            .run(&format!("follow('one', {{ ws: '/', sse: '/', poll: '/', topics: 'a.b', token: {token} }})"))
+            .await?;
+        browser.until("seen.one.state === 'waiting'").await?;
+        assert_eq!(browser.value("asked").await?, 1, "{failing}");
     }
     Ok(())
 }
