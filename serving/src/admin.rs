@@ -78,7 +78,9 @@ async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Response, I
             (METRICS, &Method::GET | &Method::HEAD) => Ok(metrics(&app, request.headers()).into()),
             (DEBUG, &Method::GET | &Method::HEAD) => Ok(json(StatusCode::OK, Overview::of(&app).await).into()),
             (_, method) => match DEBUG_PAGE.iter().find(|asset| asset.path == path) {
-                Some(asset) if matches!(*method, Method::GET | Method::HEAD) => Ok(asset.response("")),
+                Some(asset) if matches!(*method, Method::GET | Method::HEAD) => {
+                    Ok(asset.response(request.headers(), ""))
+                }
                 None if ![METRICS, DEBUG].contains(&path) => Err(ApiError::NotFound),
                 _ => Err(ApiError::MethodNotAllowed { allow: "GET, HEAD" }),
             },

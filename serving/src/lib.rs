@@ -30,6 +30,7 @@ pub mod config;
 pub mod connection;
 mod cors;
 pub mod drain;
+mod entity_tag;
 pub mod error;
 mod error_chain;
 #[cfg(any(test, feature = "fuzzing"))]

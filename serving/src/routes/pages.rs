@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use warp::Filter;
@@ -12,6 +12,8 @@ use warp::reply::Response;
 use super::json::{answer, json};
 use super::route::{Route, Upgrade};
 use crate::app::App;
+use crate::entity_tag::EntityTag;
+use crate::reply::Reply;
 use crate::request::Request;
 
 /// A file that is served as it is.
@@ -88,13 +90,22 @@ impl Asset {
         }
     }
 
-    /// The answer with the file. Its scripts may connect to these sources too, each with a space before it.
-    pub(crate) fn response(&self, sources: &str) -> Response {
-        let mut response = Response::new(self.content.into());
+    /// The answer with the file, or without it if the client has it already. Its scripts may connect to these sources too, each with a
+    /// space before it.
+    pub(crate) fn response(&self, headers: &HeaderMap, sources: &str) -> Response {
+        let tag = EntityTag::of(self.content);
+        let mut response = if tag.is_kept(headers) {
+            Reply::empty(StatusCode::NOT_MODIFIED).into()
+        } else {
+            Response::new(self.content.into())
+        };
         let answer = response.headers_mut();
         answer.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
         // A new version of the service has new files under the same names.
         answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if let Ok(tag) = HeaderValue::from_str(tag.as_str()) {
+            answer.insert(ETAG, tag);
+        }
         answer.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         let policy = format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{sources}; \
@@ -133,7 +144,7 @@ pub(super) fn routes(app: &Arc<App>, assets: &[Asset]) -> Vec<Route> {
 
 fn file(asset: Asset, app: &App, headers: &HeaderMap) -> Response {
     let sources = if asset.path == "/compare" { Peers::of(app, headers).sources() } else { own_socket(headers) };
-    asset.response(&sources)
+    asset.response(headers, &sources)
 }
 
 /// Older browsers do not count a WebSocket of the page's own host as `'self'`.

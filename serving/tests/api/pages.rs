@@ -36,6 +36,27 @@ async fn every_file_of_the_page_is_there_with_its_type() {
 }
 
 #[tokio::test]
+async fn a_file_is_asked_for_again_and_sent_when_it_has_changed() {
+    let service = Service::start(&[]).await;
+    for path in ["/compare", "/assets/page.js", "/assets/style.css"] {
+        let whole = service.get(path).await;
+        assert_eq!(whole.header("cache-control"), Some("no-cache"), "{path}");
+        let tag = whole.header("etag").unwrap();
+        for (tags, status) in [(tag, 304), ("*", 304), ("\"other\"", 200)] {
+            let request =
+                format!("GET {path} HTTP/1.1\r\nhost: test\r\nif-none-match: {tags}\r\nconnection: close\r\n\r\n");
+            let answer = service.raw(request).await;
+            assert_eq!((answer.status, answer.header("etag")), (status, Some(tag)), "{path}: {tags}");
+            assert_eq!(answer.body.is_empty(), status == 304, "{path}: {tags}");
+            // Its policy may be another one than that of the answer that is kept.
+            assert!(answer.header("content-security-policy").is_some(), "{path}: {tags}");
+        }
+    }
+    let [page, script] = [service.get("/compare").await, service.get("/assets/page.js").await];
+    assert_ne!(page.header("etag"), script.header("etag"));
+}
+
+#[tokio::test]
 async fn every_file_that_the_page_refers_to_is_there() {
     let service = Service::start(&[]).await;
     let (mut wanted, mut checked) = (vec!["/compare".to_owned()], Vec::new());
