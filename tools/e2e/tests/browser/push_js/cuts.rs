@@ -73,7 +73,8 @@ async fn nothing_is_lost(methods: &[Method]) -> Result<()> {
     let injuries = network.injuries();
     let opened = browser.value("seen.one.methods").await?;
     println!("{methods:?}: {} messages, {injuries:?}, opened by {opened}", published.len());
-    assert!(injuries.closed + injuries.reset >= seconds / 4, "{injuries:?}");
+    // A poll is in a hole for half a minute, in which nothing else can befall it.
+    assert!(injuries.closed + injuries.reset + injuries.black_holes >= seconds / 4, "{injuries:?}");
     Ok(())
 }
 
