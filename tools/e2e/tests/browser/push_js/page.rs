@@ -11,7 +11,7 @@ use super::{Stage, following};
 async fn cut_off(browser: Browser, method: Method) -> Result<Stage> {
     let stage = Stage::set_in(browser, method, &[]).await?;
     stage.follow("").await?;
-    stage.run("Math.random = () => 10000").await?;
+    stage.run("window.random = Math.random; Math.random = () => 10000").await?;
     stage.proxy.cut();
     stage.until_waiting().await?;
     Ok(stage)
@@ -24,7 +24,7 @@ pub(super) async fn a_page_that_is_online_again_comes_back_at_once() -> Result<(
         let stage = cut_off(browser, method).await?;
         stage.service.publish("meanwhile").await?;
         stage.proxy.mend();
-        stage.run("dispatchEvent(new Event('online'))").await?;
+        stage.run("Math.random = random; dispatchEvent(new Event('online'))").await?;
         assert_eq!(stage.until_text("meanwhile").await?, ["meanwhile"], "{method:?}");
         browser = stage.browser;
     }
@@ -35,7 +35,7 @@ pub(super) async fn a_page_that_is_online_again_comes_back_at_once() -> Result<(
 async fn a_page_that_is_shown_again_comes_back_at_once() -> Result<()> {
     let stage = cut_off(Browser::start("en").await?, Method::Ws).await?;
     stage.proxy.mend();
-    stage.run("document.dispatchEvent(new Event('visibilitychange'))").await?;
+    stage.run("Math.random = random; document.dispatchEvent(new Event('visibilitychange'))").await?;
     stage.browser.until("seen.one.state === 'open'").await?;
     Ok(())
 }
